@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * device.h - the engine as those who run it see it: requests in, completions out, one step at a time.
+ *
+ * I own        a device's whole state: map, write buffer, streams, bands, cleaning.
+ * I promise    what hostftl.h promises (C1-C16), on any medium that keeps media.h.
+ * I ignore     threads, clocks, descriptors, paths. One owner calls everything here, never from
+ *              inside a completion of the medium.
+ *
+ *   format --> open --> submit / step ... --> close        (lifecycle; these block, through world.wait)
+ *                 '---> discard                            (what a crash leaves: frees, writes nothing)
+ *
+ * Nothing completes inside device_submit: completions are delivered by `complete` from device_step.
+ */
+#ifndef HOSTFTL_CORE_DEVICE_H
+#define HOSTFTL_CORE_DEVICE_H
+
+#include "core/world.h"
+
+#include <hostftl/hostftl.h>
+
+struct device;
+
+struct device_options {
+    struct world world;
+    /* Called once for each request, from device_step, with request->status set. */
+    void (*complete)(void *arg, struct hftl_request *request);
+    void *complete_arg;
+    bool read_only;
+    enum hftl_verify verify;
+    uint64_t write_buffer_bytes;    /* 0: default */
+    uint64_t recovery_memory_bytes; /* 0: default */
+};
+
+/* lifecycle/format: makes a device on the medium; the medium stays the caller's. */
+HFTL_MUST_USE enum hftl_status device_format(struct hftl_media *medium, const struct world *world,
+                                             const struct hftl_format_options *options,
+                                             struct hftl_info *info, struct why *why);
+/* lifecycle/open: recovers. The medium stays the caller's and must outlive the device. */
+HFTL_MUST_USE enum hftl_status device_open(struct hftl_media *medium,
+                                           const struct device_options *options,
+                                           struct device **device, struct why *why);
+/* lifecycle/open: reads the superblock only; writes nothing. */
+HFTL_MUST_USE enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
+                                            struct hftl_info *info, struct why *why);
+/* lifecycle/close: drains, flushes, marks clean, frees. Not OK: freed, but not marked clean. */
+enum hftl_status device_close(struct device *device);
+/* Frees everything and touches the medium no more. Operations of the medium still in flight must
+ * have been landed or be never landed. Requests in flight are forgotten. */
+void device_discard(struct device *device);
+
+/*
+ * Takes a request whose iovecs agree with blocks (hftl_submit checked that). Blocks here are the
+ * medium's: iovec lengths add up to blocks * block_bytes. The request lands in `complete`, once.
+ */
+void device_submit(struct device *device, struct hftl_request *request);
+/* Reaps the medium, runs what is ready. False: nothing to do until the medium or a client speaks. */
+bool device_step(struct device *device);
+/* No request in flight and no errand under way: stepping again would change nothing. */
+bool device_is_idle(const struct device *device);
+
+void device_get_stats(const struct device *device, struct hftl_stats *stats);
+void device_get_info(const struct device *device, struct hftl_info *info);
+const struct hftl_media_facts *device_facts(const struct device *device);
+uint64_t device_blocks(const struct device *device); /* exported, in the medium's blocks */
+
+/*
+ * The invariants of map, bands, buffer and streams, all of them; slow (reads every structure). OK or
+ * CORRUPT with a sentence naming the invariant and the values. Legal at any moment between steps.
+ */
+HFTL_MUST_USE enum hftl_status device_check(const struct device *device, struct why *why);
+
+#endif
