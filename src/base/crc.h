@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * crc.h - CRC-32C (Castagnoli), the checksum of everything that we write: blocks, metadata, wire.
+ *
+ * The usual conventions (reflected, inverted at both ends), so that any other tool computes the same:
+ * crc32c(0, "123456789", 9) == 0xE3069283. It chains over parts of any length, without a start or an
+ * end to call:
+ *
+ *     crc32c(crc32c(0, a, a_bytes), b, b_bytes) == crc32c(0, a and b in one, a_bytes + b_bytes)
+ *
+ * Cost: about 0.2 us for 4096 bytes where the processor helps. It finds every error of up to 32
+ * neighbouring bits, and misses one random corruption in 2^32.
+ */
+#ifndef HOSTFTL_BASE_CRC_H
+#define HOSTFTL_BASE_CRC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The checksum of what `crc` already covers followed by `data`; begin with 0. */
+uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
+
+#endif
