@@ -63,7 +63,8 @@ static uint64_t rank_of(uint64_t count, double percent)
 {
     if (percent >= 100.0)
         return count;
-    double exact = percent / 100.0 * (double)count;
+    /* 99.9 is a little more than 99.9 in binary: without forgiving that it would ask for one more. */
+    double exact = percent * (double)count / 100.0 * (1 - 1e-12);
     if (!(exact > 1.0))
         return 1;
     uint64_t whole = (uint64_t)exact;

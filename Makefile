@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A front for meson, which does the work. `make help` lists the targets.
+
+BUILD ?= build
+MESON_FLAGS ?=
+TESTS ?=
+
+.DEFAULT_GOAL := build
+.PHONY: build demo check tidy bench soak docs install clean help packages
+
+build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
+	@ninja -C $(BUILD) --quiet
+
+demo: build ## the main job on an emulated zoned drive, in about a minute, step by step
+	@BUILD=$(BUILD) tools/demo.sh
+
+check: build ## run the tests; TESTS='--suite core' runs some of them
+	@tools/check.sh $(BUILD) $(TESTS)
+
+tidy: build ## check the rules of the tree: who sees whom, symbols, sizes, formatting
+	@tools/tidy.py --build $(BUILD)
+
+bench: build ## run the benchmarks
+	@tools/bench.sh $(BUILD)
+
+soak: build ## run the long tests
+	@tools/soak.sh $(BUILD)
+
+docs: packages ## make the manual pages into build/man
+	@tools/docs.sh $(BUILD)/man
+
+install: build ## install; DESTDIR is honoured, MESON_FLAGS=--prefix=/usr sets the prefix
+	@meson install -C $(BUILD) --no-rebuild
+
+clean: ## remove the build folder
+	@rm -rf $(BUILD)
+
+help: ## list the targets
+	@echo 'make [TARGET] [BUILD=folder]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/    \1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r target text; do printf '%-13s %s\n' "$$target" "$$text"; done
+
+packages:
+	@tools/packages.sh
+
+$(BUILD)/build.ninja: | packages
+	@meson setup $(BUILD) $(MESON_FLAGS) >$(BUILD)-setup.log 2>&1 || \
+	    { cat $(BUILD)-setup.log >&2; rm -f $(BUILD)-setup.log; exit 1; }
+	@rm -f $(BUILD)-setup.log
