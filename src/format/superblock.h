@@ -77,7 +77,7 @@ struct superblock {
     uint32_t verdict_count; /* decoded; encode takes the list's */
 };
 
-/* Bytes of a record with these verdicts: whole blocks. 64 bits: it may exceed what a chunk holds. */
+/* Bytes of a record with these verdicts, whole blocks. 64 bits: more than a chunk may come out. */
 uint64_t superblock_bytes(uint32_t block_bytes, const struct verdict_list *verdicts);
 
 /* `record` has exactly superblock_bytes(). */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "format/ident.h"
+
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "base/must.h"
+#include "format/text.h"
+
+#include <inttypes.h>
+
+#define AT_CRC 0u
+#define AT_SEQ 4u
+#define AT_LBA_KIND 11u
+#define SALT_BYTES 8u
+#define CRC_COVERED (FORMAT_IDENT_BYTES - AT_SEQ)
+
+/* Bytes 4-15: what the identity says, without its crc. */
+static void encode_claim(const struct ident *ident, uint8_t claim[CRC_COVERED])
+{
+    must_show(ident->seq <= FORMAT_SEQ_MAX, ident->seq, ident->lba);
+    must_show(ident->lba <= FORMAT_LBA_MAX, ident->seq, ident->lba);
+    must_show(ident->kind >= IDENT_DATA && ident->kind <= IDENT_TAIL, ident->kind, ident->lba);
+    put_u56(claim, ident->seq);
+    put_u40(claim + (AT_LBA_KIND - AT_SEQ),
+            ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS);
+}
+
+/* The part of the crc that does not depend on the data, inversion of a lost block included. */
+static uint32_t claim_crc(const struct ident *ident, uint64_t salt)
+{
+    uint8_t covered[CRC_COVERED + SALT_BYTES];
+    encode_claim(ident, covered);
+    put_u64(covered + CRC_COVERED, salt);
+    uint32_t crc = crc32c(0, covered, sizeof covered);
+    return ident->kind == IDENT_LOST ? ~crc : crc;
+}
+
+uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t salt)
+{
+    return data_crc ^ claim_crc(ident, salt);
+}
+
+uint32_t ident_data_crc(const struct ident *ident, uint64_t salt)
+{
+    return ident->crc ^ claim_crc(ident, salt);
+}
+
+bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t salt)
+{
+    return ident->kind != IDENT_LOST && ident_data_crc(ident, salt) == data_crc;
+}
+
+void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES])
+{
+    put_u32(bytes + AT_CRC, ident->crc);
+    encode_claim(ident, bytes + AT_SEQ);
+}
+
+/* I3, and zeros where a field has no meaning. */
+static bool fields_make_sense(const struct ident *ident)
+{
+    switch (ident->kind) {
+    case IDENT_DATA:
+    case IDENT_TRIM:
+    case IDENT_LOST:
+        return ident->seq != 0;
+    case IDENT_PAD:
+        return ident->seq == 0 && ident->lba == 0;
+    case IDENT_SUMMARY:
+    case IDENT_TAIL:
+        return ident->lba == 0;
+    case IDENT_HEAD:
+        return ident->lba < FORMAT_COLUMNS_MAX;
+    case IDENT_MAP:
+        break;
+    }
+    return false;
+}
+
+enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
+{
+    uint64_t lba_kind = get_u40(bytes + AT_LBA_KIND);
+    unsigned kind = (unsigned)(lba_kind >> FORMAT_LBA_BITS);
+
+    if (kind == IDENT_MAP) /* I1: reserved */
+        return HFTL_UNSUPPORTED;
+    if (kind < IDENT_DATA || kind > IDENT_TAIL) /* I1 */
+        return HFTL_CORRUPT;
+
+    struct ident read = {
+        .crc = get_u32(bytes + AT_CRC),
+        .seq = get_u56(bytes + AT_SEQ),
+        .lba = lba_kind & FORMAT_LBA_MAX,
+        .kind = (enum ident_kind)kind,
+    };
+    if (!fields_make_sense(&read))
+        return HFTL_CORRUPT;
+    *ident = read;
+    return HFTL_OK;
+}
+
+const char *ident_kind_text(enum ident_kind kind)
+{
+    static const char *const texts[] = {
+        [IDENT_DATA] = "data", [IDENT_MAP] = "map",         [IDENT_TRIM] = "trim",
+        [IDENT_LOST] = "lost", [IDENT_PAD] = "pad",         [IDENT_SUMMARY] = "summary",
+        [IDENT_HEAD] = "head", [IDENT_TAIL] = "tail",
+    };
+    return kind >= IDENT_DATA && kind <= IDENT_TAIL ? texts[kind] : "invalid";
+}
+
+void ident_to_text(const struct ident *ident, char *text, size_t text_bytes)
+{
+    struct text out = text_start(text, text_bytes);
+    const char *lba_word = ident->kind == IDENT_TRIM   ? "range"
+                           : ident->kind == IDENT_HEAD ? "column"
+                                                       : "lba";
+    text_add(&out, "%s %s %" PRIu64 " seq %u.%" PRIu32 " crc 0x%08" PRIx32,
+             ident_kind_text(ident->kind), lba_word, ident->lba,
+             (unsigned)(ident->seq >> 32), (uint32_t)ident->seq, ident->crc);
+}
