@@ -23,8 +23,10 @@ fi
 jq -r 'select(.result == "SKIP") | "skipped: \(.name): \(
     (.stdout // "") | split("\n") | map(select(. != "")) | last // "no reason given")"' "$log"
 
-count() { jq -s --arg results "$1" '[.[] | select(.result as $r | $results | split(" ") | index($r))]
-    | length' "$log"; }
+count() {
+    jq -s --arg results "$1" '
+        [.[] | select(.result as $r | $results | split(" ") | index($r))] | length' "$log"
+}
 passed=$(count "OK EXPECTEDFAIL")
 skipped=$(count "SKIP IGNORED")
 failed=$(($(jq -s length "$log") - passed - skipped))

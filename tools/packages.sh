@@ -13,8 +13,8 @@ fi
 
 # dpkg-query lists what it knows; 'ii' is installed. It fails when it does not know one: not here.
 installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null |
-    sed -n 's/^ii *//p' || true)
-mapfile -t missing < <(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(sort -u <<<"$installed"))
+    sed -n 's/^ii *//p' | sort -u || true)
+mapfile -t missing < <(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(echo "$installed"))
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()

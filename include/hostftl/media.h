@@ -22,23 +22,24 @@
  *       chunk before using it again.
  *   M4  FLUSH makes durable every write and finish that landed before the flush was submitted. It
  *       says nothing of those in flight. `volatile_cache` false: what landed is durable already.
- *   M5  RESET and FINISH that landed OK are durable. A reset cut by a power failure leaves the chunk
- *       FREE, or not FREE with any content.
+ *   M5  RESET and FINISH that landed OK are durable. A reset cut by a power failure leaves the
+ *       chunk FREE, or not FREE with any content.
  *   M6  A power cut leaves each chunk, on its own, some prefix of its writes since its last durable
  *       point; in the write at the end of the prefix any sector may be old, new or garbage. The
  *       write pointer after it is a multiple of ws_min and not below what was durable.
  *   M7  Facts do not change while the medium is open. Chunk states may, at any time (only towards
  *       READ_ONLY and OFFLINE when nobody asked).
  *
- * WHAT IT MAY DEMAND (the rules; a refusal with one of the RULE_ statuses is a defect of the caller)
+ * WHAT IT MAY DEMAND
+ *   (the rules; a refusal with one of the RULE_ statuses is a defect of the caller)
  *   R1  A write starts at the write pointer, and is a multiple of ws_min. It does not cross the
  *       capacity and has at most `transfer_blocks_max` blocks.
  *   R2  Without HFTL_MEDIA_CAN_QUEUE at most one write is in flight in a chunk.
- *   R3  At most open_max chunks are OPEN and active_max are OPEN or PAUSED (0: no limit). A write to
- *       a FREE or PAUSED chunk opens it; a write that fills a chunk, or FINISH, makes it FULL. A
+ *   R3  At most open_max chunks are OPEN and active_max are OPEN or PAUSED (0: no limit). A write
+ *       to a FREE or PAUSED chunk opens it; a write that fills a chunk, or FINISH, makes it FULL. A
  *       zoned drive at its open limit pauses another open chunk by itself; active_max is hard.
- *   R4  Only readable blocks are read (M2). A drive may answer predefined data in the window instead
- *       of an error: that is why this is a rule and not an error code to rely on.
+ *   R4  Only readable blocks are read (M2). A drive may answer predefined data in the window
+ *       instead of an error: that is why this is a rule and not an error code to rely on.
  *   R5  RESET is legal on a FULL chunk; on an OPEN or PAUSED one when HFTL_MEDIA_CAN_RESET_OPEN is
  *       there; never on a FREE one. No operation is in flight in the chunk.
  *   R6  FINISH is legal on OPEN, PAUSED (and FREE, on zoned kinds) chunks; no write in flight.
@@ -62,9 +63,9 @@ extern "C" {
 enum hftl_media_kind { HFTL_KIND_OCSSD = 1, HFTL_KIND_ZONED = 2, HFTL_KIND_FLAT = 3 };
 
 enum hftl_media_flag {
-    HFTL_MEDIA_CAN_QUEUE = 1u << 0,    /* several writes in flight in a chunk land in order */
+    HFTL_MEDIA_CAN_QUEUE = 1u << 0,      /* several writes in flight in a chunk land in order */
     HFTL_MEDIA_CAN_APPEND = 1u << 1,     /* APPEND is there */
-    HFTL_MEDIA_NEEDS_ERASE = 1u << 2,      /* a chunk must be reset before it is written again */
+    HFTL_MEDIA_NEEDS_ERASE = 1u << 2,    /* a chunk must be reset before it is written again */
     HFTL_MEDIA_CAN_RESET_OPEN = 1u << 3, /* RESET of a chunk that is not FULL is legal */
     HFTL_MEDIA_CAN_FINISH = 1u << 4,     /* FINISH is there */
 };
@@ -85,11 +86,12 @@ struct hftl_media_facts {
     uint32_t mw_cunits;    /* distance behind the write pointer that is not readable yet */
     uint32_t open_max;     /* 0 = not reported, no limit */
     uint32_t active_max;   /* 0 = not reported, no limit */
-    uint32_t atomic_blocks;       /* blocks of one write that survive a cut whole or not at all; 0 = nothing */
+    /* blocks of one write that survive a cut whole or not at all; 0 = nothing */
+    uint32_t atomic_blocks;
     uint32_t transfer_blocks_max; /* longest read or write */
     uint32_t reset_limit;         /* resets a chunk is good for; 0 = not known */
     bool volatile_cache;          /* false: what landed is durable */
-    uint8_t id[16];               /* the drive's own identity (a serial, hashed); zeros when it has none */
+    uint8_t id[16]; /* the drive's own identity (a serial, hashed); zeros when it has none */
 };
 
 /* Chunk states. Every drive's own vocabulary is translated to these by its medium, once. */
@@ -116,8 +118,14 @@ struct hftl_chunk {
 };
 
 /* A media-management event: the drive's notice that a range degrades. */
-enum hftl_media_severity { HFTL_EVENT_LOW, HFTL_EVENT_MEDIUM, HFTL_EVENT_HIGH, HFTL_EVENT_UNRECOVERABLE,
-                           HFTL_EVENT_REFRESHED, HFTL_EVENT_WEAR };
+enum hftl_media_severity {
+    HFTL_EVENT_LOW,
+    HFTL_EVENT_MEDIUM,
+    HFTL_EVENT_HIGH,
+    HFTL_EVENT_UNRECOVERABLE,
+    HFTL_EVENT_REFRESHED,
+    HFTL_EVENT_WEAR
+};
 struct hftl_media_event {
     uint64_t counter; /* rises by one with each event */
     enum hftl_media_severity severity;
@@ -126,8 +134,14 @@ struct hftl_media_event {
 };
 
 #define HFTL_MEDIA_VERB_LIST(X)                                                                    \
-    X(READ, "read") X(WRITE, "write") X(APPEND, "append") X(RESET, "reset")                        \
-    X(FINISH, "finish") X(FLUSH, "flush") X(REPORT, "report") X(EVENT, "event")
+    X(READ, "read")                                                                                \
+    X(WRITE, "write")                                                                              \
+    X(APPEND, "append")                                                                            \
+    X(RESET, "reset")                                                                              \
+    X(FINISH, "finish")                                                                            \
+    X(FLUSH, "flush")                                                                              \
+    X(REPORT, "report")                                                                            \
+    X(EVENT, "event")
 
 enum hftl_media_verb {
 #define HFTL_VERB_ENUM(name, text) HFTL_MEDIA_##name,
@@ -138,8 +152,8 @@ enum hftl_media_verb {
 
 /*
  * One operation. The caller owns it and everything it points to, and must not touch them between
- * submit and land. The medium may use `link` and `scratch` in that time, and nothing of the op after
- * it called land (which may free or resubmit the op).
+ * submit and land. The medium may use `link` and `scratch` in that time, and nothing of the op
+ * after it called land (which may free or resubmit the op).
  */
 struct hftl_media_op {
     enum hftl_media_verb verb;

@@ -23,17 +23,19 @@
 extern "C" {
 #endif
 
+/* clang-format off */
 typedef struct { uint64_t n; } hftl_lba;
 typedef struct { uint64_t n; } hftl_pba;
 typedef struct { uint64_t n; } hftl_seq;
+/* clang-format on */
 
 /* Bytes of a block as users see them. A medium may have smaller blocks (the simulator does). */
 #define HFTL_BLOCK_BYTES 4096u
 
 /*
  * X(name, errno, text). Three kinds of wrong: the request (the caller must change something), the
- * world failing (a device refused or a resource ran out), the world lying (what was read is not what
- * was written). "We are wrong" is not here: that is must(), which stops the process.
+ * world failing (a device refused or a resource ran out), the world lying (what was read is not
+ * what was written). "We are wrong" is not here: that is must(), which stops the process.
  */
 #define HFTL_STATUS_LIST(X)                                                                        \
     X(OK, 0, "success")                                                                            \
@@ -54,8 +56,8 @@ typedef struct { uint64_t n; } hftl_seq;
     X(MEMORY, ENOMEM, "out of memory")                                                             \
     X(SPACE, ENOSPC, "no space left")                                                              \
     X(IO, EIO, "the device reported an I/O error")                                                 \
-    X(OFFLINE, EIO, "the chunk is offline")                                                  \
-    X(CLOSED_EARLY, EIO, "the drive closed the chunk before it was full")                    \
+    X(OFFLINE, EIO, "the chunk is offline")                                                        \
+    X(CLOSED_EARLY, EIO, "the drive closed the chunk before it was full")                          \
     X(WRITE_SKIPPED, EIO, "the write unit failed; the chunk goes on after it")                     \
     X(FLUSH_FAILED, EIO, "an earlier flush failed; see the loss list")                             \
     /* a rule of the medium was broken: a defect of ours */                                        \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * bytes.h - numbers as the medium has them (little-endian, unaligned, 16 to 64 bits), and arithmetic
- * that says when it does not fit.
+ * bytes.h - numbers as the medium has them (little-endian, unaligned, 16 to 64 bits), and
+ * arithmetic that says when it does not fit.
  *
  * get_ and put_ read and write exactly their width and nothing else. A value that does not fit the
  * width of a put_ (u40, u56) is a defect of the caller, not a truncation.

@@ -2,9 +2,9 @@
 /*
  * crc.h - CRC-32C (Castagnoli), the checksum of everything that we write: blocks, metadata, wire.
  *
- * The usual conventions (reflected, inverted at both ends), so that any other tool computes the same:
- * crc32c(0, "123456789", 9) == 0xE3069283. It chains over parts of any length, without a start or an
- * end to call:
+ * The usual conventions (reflected, inverted at both ends), so that any other tool computes the
+ * same: crc32c(0, "123456789", 9) == 0xE3069283. It chains over parts of any length, without a
+ * start or an end to call:
  *
  *     crc32c(crc32c(0, a, a_bytes), b, b_bytes) == crc32c(0, a and b in one, a_bytes + b_bytes)
  *

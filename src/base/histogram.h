@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * histogram.h - how long things took: any number of values in fixed space, with percentiles that are
- * never too small and at most 1/32 (3.2 %) too large.
+ * histogram.h - how long things took: any number of values in fixed space, with percentiles that
+ * are never too small and at most 1/32 (3.2 %) too large.
  *
  * Each power of two is cut into 32 equal steps; values below 64 have a step of their own. min, max,
- * count and mean are exact. Any unit; nanoseconds by custom. All zeros is an empty histogram. Adding
- * costs a few instructions and never fails; merging is the same as having added to one.
+ * count and mean are exact. Any unit; nanoseconds by custom. All zeros is an empty histogram.
+ * Adding costs a few instructions and never fails; merging is the same as having added to one.
  */
 #ifndef HOSTFTL_BASE_HISTOGRAM_H
 #define HOSTFTL_BASE_HISTOGRAM_H

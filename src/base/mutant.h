@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * mutant.h - planted bugs. In a test build (-Dmutants=true) one of them can be switched on by name,
- * and the tests must then fail: a promise whose breaking nobody notices is not tested. In every other
- * build mutant() is a constant false and the planted code is gone.
+ * and the tests must then fail: a promise whose breaking nobody notices is not tested. In every
+ * other build mutant() is a constant false and the planted code is gone.
  */
 #ifndef HOSTFTL_BASE_MUTANT_H
 #define HOSTFTL_BASE_MUTANT_H

@@ -4,8 +4,8 @@
  *
  * xoshiro256** seeded through splitmix64 (Blackman and Vigna, "Scrambled linear pseudorandom number
  * generators", 2021), so that every seed, 0 too, is a good one. Written-down seeds are tests: the
- * sequence of a seed never changes, and neither does how many draws a call takes where that is said.
- * Not for secrets.
+ * sequence of a seed never changes, and neither does how many draws a call takes where that is
+ * said. Not for secrets.
  */
 #ifndef HOSTFTL_BASE_PRNG_H
 #define HOSTFTL_BASE_PRNG_H

@@ -15,9 +15,9 @@
  *     Q1  A ring of capacity N holds N pointers (N = 1 too).
  *     Q2  What one producer pushed comes out in its order; what `happened before` a push is visible
  *         after the pop.
- *     Q3  pop says "nothing" also while the next place is claimed by a producer that has not written
- *         it yet, though later places may be. So a producer wakes the consumer after each of its
- *         own pushes: then nothing stays behind.
+ *     Q3  pop says "nothing" also while the next place is claimed by a producer that has not
+ *         written it yet, though later places may be. So a producer wakes the consumer after each
+ *         of its own pushes: then nothing stays behind.
  *     Q4  push fails only when the ring was full. Neither call waits for anybody.
  *
  * It knows nothing of sleeping and waking; that is its user's.

@@ -2,7 +2,7 @@
 #include "base/prng.h"
 #include "test/unit.h"
 
-/* Seeds are written down in tests and reports: if this fails, all of them have lost their meaning. */
+/* Seeds are written down in tests and reports: if this fails, they have all lost their meaning. */
 static void never_changes_the_sequence_of_a_seed(void **state)
 {
     (void)state;
