@@ -4,12 +4,13 @@
 BUILD ?= build
 MESON_FLAGS ?=
 TESTS ?=
+JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
 .PHONY: build demo check tidy bench soak docs install clean help packages
 
 build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) -j $(JOBS) --quiet
 
 demo: build ## the main job on an emulated zoned drive, in about a minute, step by step
 	@BUILD=$(BUILD) tools/demo.sh
