@@ -63,7 +63,7 @@ static uint64_t rank_of(uint64_t count, double percent)
 {
     if (percent >= 100.0)
         return count;
-    /* 99.9 is a little more than 99.9 in binary: forgive that, or it would ask for one more. */
+    /* Binary may make 64.4 % of 500 a little more than 322: that must not ask for the 323rd. */
     double exact = percent * (double)count / 100.0 * (1 - 1e-12);
     if (!(exact > 1.0))
         return 1;

@@ -56,10 +56,12 @@ static void ignores_bits_beyond_the_length(void **state)
 {
     (void)state;
     uint64_t words[2] = {0, UINT64_MAX << 5};
+    uint64_t far[1] = {UINT64_C(1) << 40};
     assert_int_equal(bitmap_find_set(words, 69, 0), 69);
     assert_int_equal(bitmap_find_set(words, 70, 0), 69);
     assert_int_equal(bitmap_count(words, 69), 0);
     assert_int_equal(bitmap_count(words, 70), 1);
+    assert_int_equal(bitmap_find_set(far, 30, 0), 30);
     assert_int_equal(bitmap_find_set(words, 70, 1000), 70);
     assert_int_equal(bitmap_find_set(NULL, 0, 0), 0);
     assert_int_equal(bitmap_count(NULL, 0), 0);

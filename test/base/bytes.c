@@ -94,6 +94,42 @@ static void picks_the_lesser_and_the_greater(void **state)
     assert_int_equal(max_u64(UINT64_MAX, 2), UINT64_MAX);
 }
 
+static void put_41_bits_in_40(void *arg)
+{
+    put_u40(arg, UINT64_C(1) << 40);
+}
+
+static void put_57_bits_in_56(void *arg)
+{
+    put_u56(arg, UINT64_C(1) << 56);
+}
+
+static void round_up_beyond_32_bits(void *arg)
+{
+    put_u32(arg, round_up_u32(UINT32_MAX, 2));
+}
+
+static void round_up_beyond_64_bits(void *arg)
+{
+    put_u64(arg, round_up_u64(UINT64_MAX, 2));
+}
+
+static void divide_by_nothing(void *arg)
+{
+    put_u32(arg, div_round_up_u32(1, 0));
+}
+
+static void stops_what_would_be_cut_off(void **state)
+{
+    (void)state;
+    uint8_t p[8];
+    assert_true(aborts(put_41_bits_in_40, p));
+    assert_true(aborts(put_57_bits_in_56, p));
+    assert_true(aborts(round_up_beyond_32_bits, p));
+    assert_true(aborts(round_up_beyond_64_bits, p));
+    assert_true(aborts(divide_by_nothing, p));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +138,7 @@ int main(void)
         cmocka_unit_test(gives_back_what_was_put),
         cmocka_unit_test(says_when_a_sum_or_product_does_not_fit),
         cmocka_unit_test(rounds_to_multiples_that_are_no_powers_of_two),
+        cmocka_unit_test(stops_what_would_be_cut_off),
         cmocka_unit_test(picks_the_lesser_and_the_greater),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,20 @@ static void is_exact_for_small_values(void **state)
     assert_true(histogram_mean(&h) == 25.5);
 }
 
+/* In binary 64.4 * 500 / 100 is a little above 322; the 322nd of 500 is what is asked for. */
+static void does_not_ask_for_one_more_when_binary_rounds_up(void **state)
+{
+    (void)state;
+    struct histogram h;
+    histogram_init(&h);
+    for (int i = 0; i < 322; i++)
+        histogram_add(&h, 1);
+    for (int i = 322; i < 500; i++)
+        histogram_add(&h, 2);
+    assert_int_equal(histogram_percentile(&h, 64.4), 1);
+    assert_int_equal(histogram_percentile(&h, 64.6), 2);
+}
+
 /* Every value alone, between two far ones: what comes back is >= it, and less than 1/32 above. */
 static void never_understates_and_overstates_by_less_than_a_32nd(void **state)
 {
@@ -127,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_empty_and_all_zero_at_first),
         cmocka_unit_test(is_exact_for_small_values),
+        cmocka_unit_test(does_not_ask_for_one_more_when_binary_rounds_up),
         cmocka_unit_test(never_understates_and_overstates_by_less_than_a_32nd),
         cmocka_unit_test(gives_the_percentiles_that_sorting_would),
         cmocka_unit_test(merges_as_if_all_had_gone_to_one),

@@ -113,6 +113,28 @@ static void splices_all_and_leaves_the_source_empty(void **state)
     assert_true(list_is_empty(&src));
 }
 
+static void link_itself_twice(void *arg)
+{
+    struct list list;
+    list_init(&list);
+    list_push_back(&list, arg);
+    list_push_back(&list, arg);
+}
+
+static void remove_it(void *arg)
+{
+    list_remove(arg);
+}
+
+static void stops_a_second_push_and_a_second_removal(void **state)
+{
+    (void)state;
+    struct list_link link;
+    link_init(&link);
+    assert_true(aborts(link_itself_twice, &link)); /* L2 */
+    assert_true(aborts(remove_it, &link));         /* L2 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +142,7 @@ int main(void)
         cmocka_unit_test(pops_from_the_front_until_empty),
         cmocka_unit_test(removes_from_the_middle_and_takes_back),
         cmocka_unit_test(lets_the_current_member_leave_during_a_walk),
+        cmocka_unit_test(stops_a_second_push_and_a_second_removal),
         cmocka_unit_test(splices_all_and_leaves_the_source_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
