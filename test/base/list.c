@@ -115,7 +115,7 @@ static void splices_all_and_leaves_the_source_empty(void **state)
 
 static void link_itself_twice(void *arg)
 {
-    struct list list;
+    static struct list list;
     list_init(&list);
     list_push_back(&list, arg);
     list_push_back(&list, arg);
