@@ -58,8 +58,11 @@ library 'int leaked;'
 fault symbols src/libhostftl.map 0
 library 'int hftl_open;'
 
-{ printf '%s\nint f(int x)\n{\n' "$head" && seq -f '    x += %g;' 58 && printf '    return x;\n}\n'; } |
-    put src/core/a.c
+{
+    printf '%s\nint f(int x)\n{\n' "$head"
+    seq -f '    x += %g;' 58
+    printf '    return x;\n}\n'
+} | put src/core/a.c
 fault function-size src/core/a.c 3
 { echo "$head"; seq -f 'extern int a%g;' 800; } | put src/core/a.h
 fault file-size src/core/a.h 801
@@ -106,7 +109,8 @@ END
 
 # An exception excuses its file from its rule, and must be needed.
 printf '%s\nint *p, q [2];\n' "$head" | put src/core/a.c
-printf '# %s\nformat src/core/a.c a table in columns\n' "${head:3:-3}" | put tools/tidy-exceptions.txt
+printf '# %s\nformat src/core/a.c a table in columns\n' "${head:3:-3}" |
+    put tools/tidy-exceptions.txt
 [ "$(tidy)" = "tidy: 0 findings" ] || { tidy; exit 1; }
 rm src/core/a.c
 fault exceptions tools/tidy-exceptions.txt 2
