@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fileio.h - the two things with a file that may take long: reading what is not in memory, and
+ * making durable.
+ *
+ * OWNS      an io_uring, or where that is not allowed a few threads; the jobs given to it.
+ * PROMISES  a job is done once, whole or with an errno; `done` is called from fileio_reap and from
+ *           nowhere else. The eventfd given at creation is written to after a job is done.
+ * IGNORES   what the file means.
+ *
+ * Writes are not here: to the page cache they cost a copy, which is less than handing them over.
+ */
+#ifndef HOSTFTL_MEDIA_FILEIO_H
+#define HOSTFTL_MEDIA_FILEIO_H
+
+#include <hostftl/types.h>
+
+enum fileio_verb { FILEIO_READ, FILEIO_SYNC };
+
+struct fileio_job {
+    enum fileio_verb verb;
+    int fd;
+    void *bytes; /* READ */
+    size_t count;
+    uint64_t at;
+    void (*done)(struct fileio_job *job);
+    void *owner; /* the caller's */
+    /* set when done */
+    int error; /* 0 or an errno; ENODATA: the file ended before `count` */
+    /* ours meanwhile */
+    size_t moved;
+    struct fileio_job *next;
+};
+
+struct fileio;
+
+/* no_uring asks for the threads. Falls back to them by itself. MEMORY, IO. */
+HFTL_MUST_USE enum hftl_status fileio_create(struct fileio **io, int eventfd, bool no_uring);
+/* Waits for what is in flight; its `done` is not called any more. */
+void fileio_destroy(struct fileio *io);
+
+/* Takes the job; it starts at the next fileio_kick at the latest. */
+void fileio_submit(struct fileio *io, struct fileio_job *job);
+void fileio_kick(struct fileio *io);
+/* Calls `done` of all that are; how many. Never blocks. */
+unsigned fileio_reap(struct fileio *io);
+
+bool fileio_is_uring(const struct fileio *io);
+
+#endif
