@@ -108,6 +108,12 @@ static inline hftl_seq format_seq(uint32_t epoch, uint32_t counter)
     return (hftl_seq){ (uint64_t)epoch << 32 | counter };
 }
 
+/* Of a band's life: the same shape, so it is unique because the epoch is (O6). */
+static inline uint64_t format_generation(uint32_t epoch, uint32_t count)
+{
+    return (uint64_t)epoch << 32 | count;
+}
+
 static inline uint32_t format_seq_epoch(hftl_seq seq)
 {
     return (uint32_t)(seq.n >> 32);

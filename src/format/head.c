@@ -33,7 +33,7 @@ void head_add_column(struct head *head, uint32_t column)
 
 bool head_has_column(const struct head *head, uint32_t column)
 {
-    return column < FORMAT_COLUMNS_MAX && (head->present[column / 8u] >> column % 8u & 1u) != 0;
+    return column < FORMAT_COLUMNS_MAX && (head->present[column / 8u] & 1u << column % 8u) != 0;
 }
 
 uint32_t head_columns(const struct head *head)
@@ -57,6 +57,8 @@ static bool columns_make_sense(const struct head *head)
 static bool fields_make_sense(const struct head *head)
 {
     if (head->stream >= FORMAT_STREAMS_USED || head->epoch > FORMAT_EPOCH_MAX)
+        return false;
+    if (head->generation >> 32 != head->epoch)
         return false;
     if (head->band >= head->layout.bands || head->position >= head->layout.band_stride)
         return false;
@@ -149,12 +151,13 @@ void head_to_text(const struct head *head, char *text, size_t text_bytes)
 
     witness_to_text(&head->witness, witness, sizeof witness);
     layout_to_text(&head->layout, layout, sizeof layout);
-    text_add(&out, "head of band %" PRIu32 " generation %" PRIu64 " position %" PRIu32, head->band,
-             head->generation, head->position);
+    text_add(&out, "head of band %" PRIu32 " generation ", head->band);
+    text_add_epoch(&out, head->generation);
+    text_add(&out, " position %" PRIu32, head->position);
     text_add(&out, "\nstream %s, column %" PRIu32 " (%" PRIu32 " present)",
              head->stream == STREAM_USER ? "user" : "relocation", head->column,
              head_columns(head));
-    text_add(&out, ", epoch %" PRIu32 ", seq %u.%" PRIu32, head->epoch,
-             (unsigned)(head->seq >> 32), (uint32_t)head->seq);
+    text_add(&out, ", epoch %" PRIu32 ", seq ", head->epoch);
+    text_add_epoch(&out, head->seq);
     text_add(&out, "\nwitness: %s\n%s", witness, layout);
 }

@@ -11,7 +11,7 @@
  *   H1  S1-S6, count 0.                                                     head_decode
  *   H2  L1, L2, and the layout equals the superblock's.   the caller: layout_check, layout_equal
  *   H3  its column is present in the mask, and the mask has no bit at or above `columns`.
- *       head_decode, by the head's own layout; the same with stream and witness.
+ *       head_decode, by the head's own layout; the same with stream, epoch and witness.
  */
 #ifndef HOSTFTL_FORMAT_HEAD_H
 #define HOSTFTL_FORMAT_HEAD_H
@@ -31,7 +31,7 @@ struct head {
     struct layout layout;
     enum band_stream stream;
     uint32_t column;
-    uint32_t epoch;                     /* of the life that opened the band */
+    uint32_t epoch;                     /* the upper half of the generation, once more */
     uint8_t present[FORMAT_MASK_BYTES]; /* one bit a column: column c is bit c % 8 of byte c / 8 */
     struct witness witness;
 };

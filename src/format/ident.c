@@ -26,28 +26,34 @@ static void encode_claim(const struct ident *ident, uint8_t claim[CRC_COVERED])
 }
 
 /* The part of the crc that does not depend on the data, inversion of a lost block included. */
-static uint32_t claim_crc(const struct ident *ident, uint64_t salt)
+static uint32_t claim_crc(const struct ident *ident, uint64_t place_salt)
 {
     uint8_t covered[CRC_COVERED + SALT_BYTES];
     encode_claim(ident, covered);
-    put_u64(covered + CRC_COVERED, salt);
+    put_u64(covered + CRC_COVERED, place_salt);
     uint32_t crc = crc32c(0, covered, sizeof covered);
     return ident->kind == IDENT_LOST ? ~crc : crc;
 }
 
-uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t salt)
+uint64_t ident_place_salt(const struct format_context *ctx, uint64_t generation, hftl_pba pba)
 {
-    return data_crc ^ claim_crc(ident, salt);
+    /* Multiplied, so that a difference of generation cannot cancel one of place. */
+    return ctx->salt ^ generation * UINT64_C(0x9e3779b97f4a7c15) ^ pba.n;
 }
 
-uint32_t ident_data_crc(const struct ident *ident, uint64_t salt)
+uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
 {
-    return ident->crc ^ claim_crc(ident, salt);
+    return data_crc ^ claim_crc(ident, place_salt);
 }
 
-bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t salt)
+uint32_t ident_data_crc(const struct ident *ident, uint64_t place_salt)
 {
-    return ident->kind != IDENT_LOST && ident_data_crc(ident, salt) == data_crc;
+    return ident->crc ^ claim_crc(ident, place_salt);
+}
+
+bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
+{
+    return ident->kind != IDENT_LOST && ident_data_crc(ident, place_salt) == data_crc;
 }
 
 void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES])
@@ -115,7 +121,7 @@ void ident_to_text(const struct ident *ident, char *text, size_t text_bytes)
     const char *lba_word = ident->kind == IDENT_TRIM   ? "range"
                            : ident->kind == IDENT_HEAD ? "column"
                                                        : "lba";
-    text_add(&out, "%s %s %" PRIu64 " seq %u.%" PRIu32 " crc 0x%08" PRIx32,
-             ident_kind_text(ident->kind), lba_word, ident->lba,
-             (unsigned)(ident->seq >> 32), (uint32_t)ident->seq, ident->crc);
+    text_add(&out, "%s %s %" PRIu64 " seq ", ident_kind_text(ident->kind), lba_word, ident->lba);
+    text_add_epoch(&out, ident->seq);
+    text_add(&out, " crc 0x%08" PRIx32, ident->crc);
 }

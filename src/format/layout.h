@@ -7,6 +7,7 @@
  *   L1  every field agrees with the medium's facts, and every product is computed with overflow
  *       checks before it is used. A difference names the field and both values.   layout_check
  *   L2  regions lie inside the medium and do not overlap.                         layout_check
+ *   L3  chunk blocks is a multiple of ws_min, or no chunk would ever be full.      layout_check
  * On an Open-Channel drive chunk i of every PU belongs to band i *without the superblock chunks*,
  * so there, and only there, regions 1 and 2 lie inside region 3 and are cut out of it.
  *
@@ -82,7 +83,7 @@ void layout_take_facts(struct layout *layout, const struct hftl_media_facts *fac
  */
 void layout_set_regions(struct layout *layout);
 
-/* L1, L2. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
+/* L1, L2, L3. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
 HFTL_MUST_USE enum hftl_status layout_check(const struct layout *layout,
                                             const struct hftl_media_facts *facts, char *why,
                                             size_t why_bytes);

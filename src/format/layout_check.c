@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * layout_check.c - L1 and L2. The first check that fails is the one that is named, and the later
- * groups run only when the earlier ones passed, because they rest on them. A product of two fields
+ * layout_check.c - L1, L2 and L3. The first check that fails is named, and the later groups
+ * run only when the earlier ones passed, because they rest on them. A product of two fields
  * is taken in 64 bits, which holds it; a third factor goes through mul_overflows_u64.
  */
 #include "base/bytes.h"
@@ -77,6 +77,9 @@ static void check_facts(struct finding *finding, const struct layout *layout,
     same(finding, "mw_cunits", layout->mw_cunits, facts->mw_cunits);
     at_least(finding, "ws_min", layout->ws_min, 1);
     at_least(finding, "chunk blocks", layout->chunk_blocks, 1);
+    if (!finding->bad)
+        follows(finding, "chunk blocks as a multiple of ws_min", layout->chunk_blocks,
+                layout->chunk_blocks / layout->ws_min * layout->ws_min); /* L3 */
     at_least(finding, "chunks of the medium", chunks_of(layout), 1);
 }
 

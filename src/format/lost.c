@@ -6,7 +6,6 @@
 #include "format/text.h"
 #include "format/zeros.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 void lost_encode(const struct format_context *ctx, const struct lost *lost, uint8_t *block)
@@ -41,6 +40,6 @@ enum hftl_status lost_decode(const struct format_context *ctx, const struct iden
 void lost_to_text(const struct lost *lost, char *text, size_t text_bytes)
 {
     struct text out = text_start(text, text_bytes);
-    text_add(&out, "lost block, seq %u.%" PRIu32, (unsigned)(lost->seq >> 32),
-             (uint32_t)lost->seq);
+    text_add(&out, "lost block, seq ");
+    text_add_epoch(&out, lost->seq);
 }

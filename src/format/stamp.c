@@ -143,7 +143,8 @@ void stamp_to_text(const struct stamp *stamp, char *text, size_t text_bytes)
     struct text out = text_start(text, text_bytes);
     text_add(&out, "%s number %" PRIu64 " place %" PRIu32 " position %" PRIu32,
              magic_of(stamp->kind), stamp->number, stamp->place, stamp->position);
-    text_add(&out, " seq %u.%" PRIu32 " count %" PRIu32 " device ", (unsigned)(stamp->seq >> 32),
-             (uint32_t)stamp->seq, stamp->count);
+    text_add(&out, " seq ");
+    text_add_epoch(&out, stamp->seq);
+    text_add(&out, " count %" PRIu32 " device ", stamp->count);
     text_add_hex(&out, stamp->id, FORMAT_ID_BYTES);
 }

@@ -87,10 +87,11 @@ void summary_to_text(const struct summary *summary, char *text, size_t text_byte
     char witness[320];
 
     witness_to_text(&summary->witness, witness, sizeof witness);
-    text_add(&out, "summary of band %" PRIu32 " generation %" PRIu64 " position %" PRIu32,
-             summary->at.band, summary->at.generation, summary->at.position);
-    text_add(&out, "\n%" PRIu32 " identities from position %" PRIu32 " on, seq %u.%" PRIu32,
-             summary->count, summary->at.position - summary->count,
-             (unsigned)(summary->seq >> 32), (uint32_t)summary->seq);
+    text_add(&out, "summary of band %" PRIu32 " generation ", summary->at.band);
+    text_add_epoch(&out, summary->at.generation);
+    text_add(&out, " position %" PRIu32, summary->at.position);
+    text_add(&out, "\n%" PRIu32 " identities from position %" PRIu32 " on, seq ", summary->count,
+             summary->at.position - summary->count);
+    text_add_epoch(&out, summary->seq);
     text_add(&out, "\nwitness: %s", witness);
 }

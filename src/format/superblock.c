@@ -317,19 +317,22 @@ void superblock_to_text(const struct superblock *superblock, char *text, size_t 
     text_add(&out, "superblock copy %c record %" PRIu64 " at block %" PRIu32 ", %" PRIu32 " bytes",
              superblock->copy == 0 ? 'A' : 'B', superblock->number, superblock->offset,
              superblock->bytes);
-    text_add(&out, "\nepoch %" PRIu32 ", seq %u.%" PRIu32 ", next generation %" PRIu64 ",%s%s",
-             superblock->epoch, (unsigned)(superblock->seq >> 32), (uint32_t)superblock->seq,
-             superblock->generation_next,
-             (superblock->state & SUPERBLOCK_CLEAN) != 0 ? " clean" : " not clean",
+    text_add(&out, "\nepoch %" PRIu32 ", seq ", superblock->epoch);
+    text_add_epoch(&out, superblock->seq);
+    text_add(&out, ", next generation ");
+    text_add_epoch(&out, superblock->generation_next);
+    text_add(&out, ",%s%s", (superblock->state & SUPERBLOCK_CLEAN) != 0 ? " clean" : " not clean",
              (superblock->state & SUPERBLOCK_READ_ONLY) != 0 ? " read-only" : "");
     text_add(&out, "\nfeatures 0x%" PRIx64 " read-only 0x%" PRIx64 " incompatible 0x%" PRIx64,
              superblock->features_compatible, superblock->features_read_only,
              superblock->features_incompatible);
     for (unsigned i = 0; i < FORMAT_STREAMS; i++) {
         const struct band_mark *open = &superblock->open[i];
-        if (open->band != FORMAT_BAND_NONE)
-            text_add(&out, "\nopen in stream %u: band %" PRIu32 " generation %" PRIu64
-                           " position %" PRIu32, i, open->band, open->generation, open->position);
+        if (open->band == FORMAT_BAND_NONE)
+            continue;
+        text_add(&out, "\nopen in stream %u: band %" PRIu32 " generation ", i, open->band);
+        text_add_epoch(&out, open->generation);
+        text_add(&out, " position %" PRIu32, open->position);
     }
     witness_to_text(&superblock->witness, part, sizeof part);
     text_add(&out, "\nwitness: %s\n%" PRIu32 " verdicts", part, superblock->verdict_count);
@@ -340,8 +343,9 @@ void superblock_to_text(const struct superblock *superblock, char *text, size_t 
 void verdict_to_text(const struct verdict *verdict, char *text, size_t text_bytes)
 {
     struct text out = text_start(text, text_bytes);
-    text_add(&out, "band %" PRIu32 " generation %" PRIu64 " accepted", verdict->band,
-             verdict->generation);
+    text_add(&out, "band %" PRIu32 " generation ", verdict->band);
+    text_add_epoch(&out, verdict->generation);
+    text_add(&out, " accepted");
     for (uint32_t i = 0; i < verdict->columns; i++)
         text_add(&out, " %" PRIu32, verdict->accepted[i]);
 }

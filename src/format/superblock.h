@@ -33,6 +33,11 @@
 #define SUPERBLOCK_CLEAN 1u     /* state bit 0 */
 #define SUPERBLOCK_READ_ONLY 2u /* state bit 1: by decision */
 
+/* Bits of `compatible` that are reserved; version 1 ignores all. */
+#define FEATURE_SECOND_TAIL (UINT64_C(1) << 0)
+#define FEATURE_OVERLAPPING_SUMMARIES (UINT64_C(1) << 1)
+#define FEATURE_TWO_TRIM_PAGES (UINT64_C(1) << 2)
+
 /* Bits of `incompatible` that are reserved; version 1 knows none and refuses all. */
 #define FEATURE_PREFIX_ORDER (UINT64_C(1) << 0)
 #define FEATURE_ATOMIC_WRITES (UINT64_C(1) << 1)
@@ -68,7 +73,7 @@ struct superblock {
     uint64_t features_incompatible;
     uint32_t epoch;
     uint32_t state; /* SUPERBLOCK_ bits */
-    uint64_t generation_next;
+    uint64_t generation_next; /* for information */
     uint8_t cache_id[FORMAT_ID_BYTES]; /* zeros: no cache */
     uint64_t cache_generation;
     uint32_t cache_state;

@@ -88,6 +88,6 @@ enum hftl_status tail_ident(const struct tail *tail, uint32_t index, struct iden
 void tail_to_text(const struct tail *tail, char *text, size_t text_bytes)
 {
     struct text out = text_start(text, text_bytes);
-    text_add(&out, "tail block of %" PRIu32 " identities, highest seq %u.%" PRIu32, tail->count,
-             (unsigned)(tail->seq_highest >> 32), (uint32_t)tail->seq_highest);
+    text_add(&out, "tail block of %" PRIu32 " identities, highest seq ", tail->count);
+    text_add_epoch(&out, tail->seq_highest);
 }

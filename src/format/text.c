@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "format/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,6 +27,11 @@ void text_add(struct text *text, const char *format, ...)
         used = text->left - 1u;
     text->at += used;
     text->left -= used;
+}
+
+void text_add_epoch(struct text *text, uint64_t number)
+{
+    text_add(text, "%" PRIu32 ".%" PRIu32, (uint32_t)(number >> 32), (uint32_t)number);
 }
 
 void text_add_hex(struct text *text, const uint8_t *bytes, size_t count)

@@ -22,6 +22,9 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void text_add(struct text *text, const char *format, ...);
 
+/* A seq, a generation or a flush number: "epoch.count". */
+void text_add_epoch(struct text *text, uint64_t number);
+
 /* Two hex digits a byte. */
 void text_add_hex(struct text *text, const uint8_t *bytes, size_t count);
 

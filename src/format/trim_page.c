@@ -80,7 +80,7 @@ enum hftl_status trim_page_decode(const struct format_context *ctx, const struct
 bool trim_page_has(const struct trim_page *page, uint32_t index)
 {
     must_show(index < page->bits, index, page->bits);
-    return (page->bitmap[index / 8u] >> index % 8u & 1u) != 0;
+    return (page->bitmap[index / 8u] & 1u << index % 8u) != 0;
 }
 
 void trim_page_to_text(const struct trim_page *page, char *text, size_t text_bytes)
@@ -90,7 +90,7 @@ void trim_page_to_text(const struct trim_page *page, char *text, size_t text_byt
 
     for (uint32_t i = 0; i < page->bits; i++)
         unmapped += trim_page_has(page, i);
-    text_add(&out, "trim page of range %" PRIu32 " seq %u.%" PRIu32, page->range,
-             (unsigned)(page->seq >> 32), (uint32_t)page->seq);
+    text_add(&out, "trim page of range %" PRIu32 " seq ", page->range);
+    text_add_epoch(&out, page->seq);
     text_add(&out, ", %" PRIu32 " of %" PRIu32 " lbas unmapped", unmapped, page->bits);
 }

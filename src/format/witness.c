@@ -78,13 +78,14 @@ enum hftl_status witness_decode(const uint8_t bytes[FORMAT_WITNESS_BYTES], struc
 void witness_to_text(const struct witness *witness, char *text, size_t text_bytes)
 {
     struct text out = text_start(text, text_bytes);
-    text_add(&out, "flush %u.%" PRIu32, (unsigned)(witness->flush >> 32),
-             (uint32_t)witness->flush);
+    text_add(&out, "flush ");
+    text_add_epoch(&out, witness->flush);
     for (unsigned i = 0; i < FORMAT_STREAMS; i++) {
         const struct band_mark *slot = &witness->slots[i];
         if (slot->band == FORMAT_BAND_NONE)
             continue;
-        text_add(&out, ", stream %u: band %" PRIu32 " generation %" PRIu64 " below %" PRIu32, i,
-                 slot->band, slot->generation, slot->position);
+        text_add(&out, ", stream %u: band %" PRIu32 " generation ", i, slot->band);
+        text_add_epoch(&out, slot->generation);
+        text_add(&out, " below %" PRIu32, slot->position);
     }
 }
