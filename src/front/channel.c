@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "front/channel.h"
+
+#include "base/must.h"
+#include "front/check.h"
+#include "front/host.h"
+
+#include <stdlib.h>
+
+static uint32_t round_depth(uint32_t depth)
+{
+    uint32_t power = 1;
+
+    if (depth == 0)
+        return CHANNEL_DEPTH_DEFAULT;
+    if (depth > CHANNEL_DEPTH_MAX)
+        depth = CHANNEL_DEPTH_MAX;
+    while (power < depth)
+        power *= 2;
+    return power;
+}
+
+struct hftl_channel *channel_create(struct hftl_device *host, uint32_t depth)
+{
+    struct hftl_channel *channel;
+    size_t bytes;
+
+    depth = round_depth(depth);
+    bytes = sizeof *channel + 2 * (size_t)depth * sizeof(struct ring_slot);
+    channel = calloc(1, bytes);
+    if (!channel)
+        return NULL;
+    if (!bell_init(&channel->bell)) {
+        free(channel);
+        return NULL;
+    }
+    channel->host = host;
+    channel->depth = depth;
+    channel->bytes = (uint32_t)bytes;
+    ring_init(&channel->submitted, channel->slots, depth);
+    ring_init(&channel->landed, channel->slots + depth, depth);
+    atomic_init(&channel->queued, false);
+    link_init(&channel->link);
+    link_init(&channel->turn);
+    link_init(&channel->landings);
+    return channel;
+}
+
+void channel_free(struct hftl_channel *channel)
+{
+    bell_free(&channel->bell);
+    free(channel);
+}
+
+/* ---- the client's side ------------------------------------------------------------------------- */
+
+enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *request)
+{
+    enum hftl_status status;
+    struct hftl_device *host;
+
+    if (!channel || !request)
+        return HFTL_INVALID;
+    host = channel->host;
+    if (atomic_load_explicit(&host->closing, memory_order_acquire))
+        return HFTL_CLOSING;
+    status = check_request(request, host->blocks);
+    if (status != HFTL_OK)
+        return status;
+    if (channel->in_flight == channel->depth)
+        return HFTL_AGAIN;
+
+    channel->in_flight++;
+    request->internal[CHANNEL_INTERNAL_WORD] = (uintptr_t)channel; /* N4 */
+    must_show(ring_push(&channel->submitted, request), channel->in_flight, channel->depth); /* N1 */
+    if (!atomic_exchange(&channel->queued, true)) /* N2 */
+        host_ready(host, channel);
+    return HFTL_OK;
+}
+
+static struct hftl_request *next_landed(struct hftl_channel *channel)
+{
+    struct hftl_request *request = channel->held;
+    void *item;
+
+    channel->held = NULL;
+    if (request)
+        return request;
+    return ring_pop(&channel->landed, &item) ? item : NULL;
+}
+
+unsigned hftl_reap(struct hftl_channel *channel, unsigned max)
+{
+    unsigned count = 0;
+
+    if (!channel)
+        return 0;
+    /* A callback may submit again and the engine be quick: "all there are" has an end. */
+    if (max == 0)
+        max = channel->depth;
+    bell_listen(&channel->bell); /* before looking: W2 */
+    for (;;) {
+        struct hftl_request *request = next_landed(channel);
+        if (!request)
+            return count;
+        if (count == max) {
+            channel->held = request;
+            bell_ring(&channel->bell); /* there is still something to reap */
+            return count;
+        }
+        count++;
+        must_show(channel->in_flight > 0, channel->in_flight, channel->depth);
+        channel->in_flight--;
+        request->done(request); /* it may submit, reap, free the request */
+    }
+}
+
+int hftl_channel_fd(const struct hftl_channel *channel)
+{
+    return channel ? channel->bell.fd : -1;
+}
+
+/* ---- the engine's side ------------------------------------------------------------------------- */
+
+struct hftl_request *channel_take(struct hftl_channel *channel, bool *again)
+{
+    void *item;
+
+    *again = true;
+    if (ring_pop(&channel->submitted, &item))
+        return item;
+    atomic_exchange(&channel->queued, false); /* N2 */
+    *again = false;
+    if (!ring_pop(&channel->submitted, &item))
+        return NULL;
+    /* A submit came in between. Either it saw `queued` still true: then it is for us to keep the
+     * channel. Or it has put the channel on the ready stack already. */
+    *again = !atomic_exchange(&channel->queued, true);
+    return item;
+}
+
+struct hftl_channel *channel_land(struct hftl_request *request)
+{
+    uintptr_t word = (uintptr_t)request->internal[CHANNEL_INTERNAL_WORD];
+    struct hftl_channel *channel = (struct hftl_channel *)word;
+
+    must(channel != NULL);
+    request->internal[CHANNEL_INTERNAL_WORD] = 0; /* a second landing is caught above */
+    must_show((unsigned)request->status < HFTL_STATUS_COUNT, request->status, request->verb);
+    must_show(ring_push(&channel->landed, request), channel->depth, 0); /* N1 */
+    return channel;
+}
+
+void channel_announce(struct hftl_channel *channel)
+{
+    bell_ring(&channel->bell);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE
+#include "front/host.h"
+
+#include "base/must.h"
+#include "front/channel.h"
+#include "front/sizes.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the engine's life, on the thread that runs it --------------------------------------------- */
+
+/* Under the lock. Not OK: the medium is closed. */
+static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
+{
+    const struct device_options options = {
+        .world = live_world(&host->live),
+        .complete = loop_land,
+        .complete_arg = host,
+        .read_only = host->options.flags & HFTL_OPEN_READ_ONLY,
+        .verify = host->options.verify,
+        .write_buffer_bytes = host->options.write_buffer_bytes,
+        .recovery_memory_bytes = host->options.recovery_memory_bytes,
+    };
+    enum hftl_status status = loop_init(host, why);
+
+    if (status == HFTL_OK)
+        status = device_open(host->medium, &options, &host->engine, why);
+    if (status != HFTL_OK) {
+        host->medium->ops->close(host->medium);
+        return status;
+    }
+    host->blocks = device_blocks(host->engine);
+    return HFTL_OK;
+}
+
+/* Under the lock; `closing` is set. What was accepted completes, then the device is marked clean. */
+static void stop_engine(struct hftl_device *host)
+{
+    loop_take_all(host);
+    host->ended = device_close(host->engine);
+    host->engine = NULL; /* H3 */
+    host->medium->ops->close(host->medium);
+}
+
+static void *engine_main(void *arg)
+{
+    struct hftl_device *host = arg;
+    enum hftl_status status;
+
+    pthread_mutex_lock(&host->lock);
+    status = start_engine(host, host->open_why);
+    host->open_status = status;
+    host->opened = true;
+    pthread_cond_broadcast(&host->gate);
+    if (status == HFTL_OK) {
+        loop_run(host);
+        stop_engine(host);
+    }
+    pthread_mutex_unlock(&host->lock);
+    return NULL;
+}
+
+/* The process's signals are not the engine's business: its thread takes none. */
+static int start_thread(struct hftl_device *host)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&host->thread, NULL, engine_main, host);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0)
+        pthread_setname_np(host->thread, "hostftl");
+    return error;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------- */
+
+static struct hftl_device *create_host(struct hftl_media *medium,
+                                       const struct hftl_open_options *options)
+{
+    struct hftl_device *host = calloc(1, sizeof *host);
+
+    if (!host)
+        return NULL;
+    host->medium = medium;
+    host->options = *options;
+    host->threaded = options->flags & HFTL_OPEN_THREAD;
+    host->doorbell.fd = -1;
+    host->epoll = -1;
+    live_init(&host->live, options->log, options->log_arg);
+    pthread_mutex_init(&host->lock, NULL);
+    pthread_cond_init(&host->gate, NULL);
+    list_init(&host->turn);
+    list_init(&host->landings);
+    list_init(&host->channels);
+    return host;
+}
+
+static void free_host(struct hftl_device *host)
+{
+    loop_free(host);
+    pthread_cond_destroy(&host->gate);
+    pthread_mutex_destroy(&host->lock);
+    free(host);
+}
+
+static enum hftl_status open_on_thread(struct hftl_device *host, struct why *why)
+{
+    enum hftl_status status;
+    int error;
+
+    host->open_why = why;
+    error = start_thread(host);
+    if (error != 0) {
+        host->medium->ops->close(host->medium);
+        return why_say(why, HFTL_MEMORY, "the engine's thread does not start: %s", strerror(error));
+    }
+    pthread_mutex_lock(&host->lock);
+    while (!host->opened)
+        pthread_cond_wait(&host->gate, &host->lock);
+    status = host->open_status;
+    host->open_why = NULL;
+    pthread_mutex_unlock(&host->lock);
+    if (status != HFTL_OK)
+        pthread_join(host->thread, NULL);
+    return status;
+}
+
+enum hftl_status host_open(struct hftl_media *medium, const struct hftl_open_options *options,
+                           struct hftl_device **host_out, struct why *why)
+{
+    struct hftl_device *host = create_host(medium, options);
+    enum hftl_status status;
+
+    if (!host) {
+        medium->ops->close(medium);
+        return why_say(why, HFTL_MEMORY, "no memory for a device");
+    }
+    if (host->threaded) {
+        status = open_on_thread(host, why);
+    } else {
+        pthread_mutex_lock(&host->lock);
+        status = start_engine(host, why);
+        pthread_mutex_unlock(&host->lock);
+    }
+    if (status != HFTL_OK) {
+        free_host(host);
+        return status;
+    }
+    *host_out = host;
+    return HFTL_OK;
+}
+
+/* ---- visiting ---------------------------------------------------------------------------------- */
+
+static void enter(struct hftl_device *host)
+{
+    atomic_fetch_add(&host->visitors, 1);
+    pthread_mutex_lock(&host->lock);
+}
+
+static void leave(struct hftl_device *host)
+{
+    atomic_fetch_sub(&host->visitors, 1);
+    pthread_cond_signal(&host->gate);
+    pthread_mutex_unlock(&host->lock);
+}
+
+void hftl_get_info(struct hftl_device *host, struct hftl_info *info)
+{
+    struct hftl_info known;
+
+    if (!host || !info)
+        return;
+    memset(&known, 0, sizeof known);
+    enter(host);
+    if (host->engine) {
+        device_get_info(host->engine, &known);
+        known.memory_bytes = host->live.bytes + sizeof *host;
+        for (struct list_link *at = list_first(&host->channels); at;
+             at = list_next(&host->channels, at))
+            known.memory_bytes += list_of(at, struct hftl_channel, link)->bytes;
+    }
+    leave(host);
+    sizes_give_info(info, &known);
+}
+
+void hftl_get_stats(struct hftl_device *host, struct hftl_stats *stats)
+{
+    struct hftl_stats known;
+
+    if (!host || !stats)
+        return;
+    memset(&known, 0, sizeof known);
+    enter(host);
+    if (host->engine)
+        device_get_stats(host->engine, &known);
+    leave(host);
+    sizes_give_stats(stats, &known);
+}
+
+struct hftl_channel *hftl_channel_open(struct hftl_device *host, uint32_t depth)
+{
+    struct hftl_channel *channel;
+
+    if (!host || atomic_load(&host->closing))
+        return NULL;
+    channel = channel_create(host, depth);
+    if (!channel)
+        return NULL;
+    enter(host);
+    list_push_back(&host->channels, &channel->link);
+    leave(host);
+    return channel;
+}
+
+void hftl_channel_close(struct hftl_channel *channel)
+{
+    struct hftl_device *host;
+
+    if (!channel)
+        return;
+    /* The engine would complete into freed memory: better to stop here, where the mistake is. */
+    must_show(channel->in_flight == 0, channel->in_flight, channel->depth);
+    host = channel->host;
+    enter(host);
+    loop_forget(host, channel);
+    leave(host);
+    channel_free(channel);
+}
+
+/* ---- closing ----------------------------------------------------------------------------------- */
+
+/* Calls back what has landed since the channel's thread reaped last. Callbacks that submit again get
+ * CLOSING. */
+static void settle_channels(struct hftl_device *host)
+{
+    for (struct list_link *at = list_first(&host->channels), *next; at; at = next) {
+        struct hftl_channel *channel = list_of(at, struct hftl_channel, link);
+        while (hftl_reap(channel, 0) > 0)
+            ;
+        must_show(channel->in_flight == 0, channel->in_flight, channel->depth);
+        next = list_next(&host->channels, at);
+    }
+}
+
+enum hftl_status hftl_close(struct hftl_device *host)
+{
+    enum hftl_status status;
+    struct list_link *link;
+
+    if (!host)
+        return HFTL_INVALID;
+    atomic_store(&host->closing, true);
+    if (host->threaded) {
+        bell_ring(&host->doorbell); /* W1 */
+        pthread_join(host->thread, NULL);
+    } else {
+        pthread_mutex_lock(&host->lock);
+        stop_engine(host);
+        pthread_mutex_unlock(&host->lock);
+    }
+    settle_channels(host);
+    while ((link = list_pop_front(&host->channels)))
+        channel_free(list_of(link, struct hftl_channel, link));
+    status = host->ended;
+    free_host(host);
+    return status;
+}

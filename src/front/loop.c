@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE
+#include "front/channel.h"
+#include "front/host.h"
+
+#include "base/must.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum hftl_status loop_init(struct hftl_device *host, struct why *why)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int medium_fd = host->medium->ops->fd(host->medium);
+
+    if (!bell_init(&host->doorbell))
+        return why_say(why, HFTL_MEMORY, "no descriptor for the engine's doorbell: %s",
+                       strerror(errno));
+    host->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (host->epoll < 0)
+        return why_say(why, HFTL_MEMORY, "no descriptor for the engine's loop: %s", strerror(errno));
+    if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->doorbell.fd, &event) != 0)
+        return why_say(why, HFTL_MEMORY, "the doorbell cannot be polled: %s", strerror(errno));
+    if (medium_fd >= 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, medium_fd, &event) != 0)
+        return why_say(why, HFTL_INVALID, "the descriptor of medium %s cannot be polled: %s",
+                       host->medium->ops->name, strerror(errno));
+    return HFTL_OK;
+}
+
+void loop_free(struct hftl_device *host)
+{
+    bell_free(&host->doorbell);
+    if (host->epoll >= 0)
+        close(host->epoll);
+    host->epoll = -1;
+}
+
+void host_ready(struct hftl_device *host, struct hftl_channel *channel)
+{
+    struct hftl_channel *top = atomic_load_explicit(&host->ready, memory_order_relaxed);
+
+    /* Another round only when another client was faster; the engine takes all, so there is no ABA. */
+    do
+        channel->ready_next = top;
+    while (!atomic_compare_exchange_weak(&host->ready, &top, channel));
+    bell_ring(&host->doorbell); /* W1 */
+}
+
+uint64_t host_rounds(const struct hftl_device *host)
+{
+    return atomic_load_explicit(&host->rounds, memory_order_relaxed);
+}
+
+/* Those who pushed themselves get in line, first come first served. */
+static void gather_ready(struct hftl_device *host)
+{
+    struct hftl_channel *top, *first = NULL;
+
+    if (!atomic_load_explicit(&host->ready, memory_order_relaxed))
+        return;
+    top = atomic_exchange(&host->ready, NULL);
+    while (top) {
+        struct hftl_channel *next = top->ready_next;
+        top->ready_next = first;
+        first = top;
+        top = next;
+    }
+    for (struct hftl_channel *at = first, *next; at; at = next) {
+        next = at->ready_next;
+        list_push_back(&host->turn, &at->turn);
+    }
+}
+
+/* One turn of a channel. True: it may have more. */
+static bool take_turn(struct hftl_device *host, struct hftl_channel *channel, unsigned *budget)
+{
+    bool again = true;
+
+    for (unsigned i = 0; i < CHANNEL_BATCH_MAX && *budget > 0 && again; i++) {
+        struct hftl_request *request = channel_take(channel, &again);
+        if (!request)
+            break;
+        device_submit(host->engine, request);
+        (*budget)--;
+    }
+    return again;
+}
+
+/* True: the budget ran out before the requests did. */
+static bool take_requests(struct hftl_device *host)
+{
+    unsigned budget = HOST_ROUND_MAX;
+
+    gather_ready(host);
+    while (budget > 0) {
+        struct list_link *link = list_pop_front(&host->turn);
+        if (!link)
+            return false;
+        struct hftl_channel *channel = list_of(link, struct hftl_channel, turn);
+        if (take_turn(host, channel, &budget))
+            list_push_back(&host->turn, link);
+    }
+    return !list_is_empty(&host->turn);
+}
+
+void loop_take_all(struct hftl_device *host)
+{
+    /* `closing` is set: each channel has at most its depth, and no more is coming. */
+    while (take_requests(host))
+        ;
+}
+
+void loop_land(void *arg, struct hftl_request *request)
+{
+    struct hftl_device *host = arg;
+    struct hftl_channel *channel = channel_land(request);
+
+    if (!link_is_linked(&channel->landings))
+        list_push_back(&host->landings, &channel->landings);
+}
+
+static void announce(struct hftl_device *host)
+{
+    struct list_link *link;
+    while ((link = list_pop_front(&host->landings)))
+        channel_announce(list_of(link, struct hftl_channel, landings));
+}
+
+/* Under the lock (H1). True: run it again. */
+static bool run_round(struct hftl_device *host)
+{
+    bool more = take_requests(host);
+
+    if (device_step(host->engine))
+        more = true;
+    announce(host);
+    atomic_fetch_add_explicit(&host->rounds, 1, memory_order_relaxed);
+    return more;
+}
+
+/* A visitor who has announced himself gets the lock before the next round; one wait, so that a crowd of
+ * them cannot keep the engine out. */
+static void admit_visitor(struct hftl_device *host)
+{
+    if (atomic_load(&host->visitors) > 0)
+        pthread_cond_wait(&host->gate, &host->lock);
+}
+
+static bool nothing_came(struct hftl_device *host)
+{
+    return !atomic_load(&host->ready) && !atomic_load(&host->closing);
+}
+
+static void sleep_well(struct hftl_device *host)
+{
+    struct epoll_event events[2];
+
+    bell_listen(&host->doorbell);
+    if (nothing_came(host)) { /* W2, H2 */
+        pthread_mutex_unlock(&host->lock);
+        while (epoll_wait(host->epoll, events, 2, -1) < 0)
+            must_show(errno == EINTR, errno, host->epoll);
+        pthread_mutex_lock(&host->lock);
+    }
+    bell_awake(&host->doorbell);
+}
+
+void loop_run(struct hftl_device *host)
+{
+    bell_awake(&host->doorbell);
+    while (!atomic_load(&host->closing)) {
+        admit_visitor(host);
+        if (!run_round(host))
+            sleep_well(host);
+    }
+}
+
+bool hftl_step(struct hftl_device *host)
+{
+    bool more;
+
+    if (!host || host->threaded)
+        return false;
+    pthread_mutex_lock(&host->lock);
+    if (!host->engine) { /* H3: a callback during the close */
+        pthread_mutex_unlock(&host->lock);
+        return false;
+    }
+    admit_visitor(host);
+    bell_awake(&host->doorbell);
+    more = run_round(host);
+    if (!more) {
+        bell_listen(&host->doorbell);
+        more = !nothing_came(host);
+    }
+    pthread_mutex_unlock(&host->lock);
+    return more;
+}
+
+int hftl_fd(const struct hftl_device *host)
+{
+    return host && !host->threaded ? host->epoll : -1;
+}
+
+void loop_forget(struct hftl_device *host, struct hftl_channel *channel)
+{
+    gather_ready(host); /* so that it is in lists only */
+    if (link_is_linked(&channel->turn))
+        list_remove(&channel->turn);
+    if (link_is_linked(&channel->landings))
+        list_remove(&channel->landings);
+    list_remove(&channel->link);
+}

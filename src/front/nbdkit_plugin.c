@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nbdkit-hostftl-plugin - serves a device over NBD. See nbdkit-hostftl-plugin(1).
+ *
+ * OWNS      the one device that this server exports, and a pool of channels.
+ * PROMISES  flush, FUA, trim and zero as NBD has them, over any number of connections: there is one
+ *           engine, so a flush on one connection covers what was answered on all (C1). SIGTERM and
+ *           SIGINT leave a device that was closed cleanly.
+ * IGNORES   sockets, TLS, exports by name: that is nbdkit.
+ *
+ *      get_ready    the path is probed: most mistakes are seen while nbdkit still has a terminal
+ *      after_fork   the device is opened and recovered. Not earlier, for a thread does not survive
+ *                   nbdkit's going into the background
+ *      cleanup      all connections are gone: the device is closed
+ *
+ * nbdkit calls from many threads at once and each call may wait. Each takes a channel of depth one
+ * out of the pool and puts it back: there are as many as there were calls at one time. A call always
+ * waits for its answer, also when the client is gone: nothing is ever abandoned.
+ */
+#define _GNU_SOURCE
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include <hostftl/hostftl.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+#define TRANSFER_BYTES_MAX (32u << 20)
+#define EXTENTS_MAX 64u
+
+static char *drive;
+static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
+static struct hftl_device *device;
+static struct hftl_info info; /* as it was after the open */
+
+/* ---- configuration ----------------------------------------------------------------------------- */
+
+static int set_verify(const char *value)
+{
+    if (strcmp(value, "always") == 0)
+        verify = HFTL_VERIFY_ALWAYS;
+    else if (strcmp(value, "relocation") == 0)
+        verify = HFTL_VERIFY_RELOCATION;
+    else {
+        nbdkit_error("verify=%s: it is \"always\" or \"relocation\"", value);
+        return -1;
+    }
+    return 0;
+}
+
+static int plugin_config(const char *key, const char *value)
+{
+    if (strcmp(key, "verify") == 0)
+        return set_verify(value);
+    if (strcmp(key, "drive") != 0) {
+        nbdkit_error("unknown parameter '%s'", key);
+        return -1;
+    }
+    if (drive) {
+        nbdkit_error("drive= was given twice: one server exports one device");
+        return -1;
+    }
+    drive = nbdkit_absolute_path(value); /* nbdkit changes its directory */
+    return drive ? 0 : -1;
+}
+
+static int plugin_config_complete(void)
+{
+    if (drive)
+        return 0;
+    nbdkit_error("which device? Give drive=PATH");
+    return -1;
+}
+
+static void plugin_unload(void)
+{
+    free(drive);
+    drive = NULL;
+}
+
+static void plugin_dump(void)
+{
+    printf("hostftl_block_bytes=%u\n", HFTL_BLOCK_BYTES);
+    printf("hostftl_transfer_bytes_max=%u\n", TRANSFER_BYTES_MAX);
+    printf("hostftl_multi_conn=1\n");
+    printf("hostftl_verify=always,relocation\n");
+}
+
+/* ---- the device's life ------------------------------------------------------------------------- */
+
+static void pass_on(void *arg, enum hftl_log_level level, const char *message)
+{
+    (void)arg;
+    if (level <= HFTL_LOG_WARN)
+        nbdkit_error("%s", message);
+    else
+        nbdkit_debug("%s", message);
+}
+
+static int plugin_get_ready(void)
+{
+    struct hftl_info found = {.size = sizeof found};
+    char why[256];
+
+    if (hftl_probe(drive, &found, why, sizeof why) == HFTL_OK)
+        return 0;
+    nbdkit_error("%s", why);
+    return -1;
+}
+
+/*
+ * A file system on this device may write to it because memory is short. Were the server swapped out,
+ * or did it wait for memory that such a write is to free, both would wait for ever. Needs privileges.
+ * MCL_ONFAULT: what is used stays; the unused part of each thread's stack need not be there.
+ */
+static void keep_in_memory(void)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    /* With a limit, locking would succeed now and make an allocation fail later. */
+    if (geteuid() != 0 && limit.rlim_cur != RLIM_INFINITY)
+        nbdkit_error("warning: memory is not locked: the memlock limit is %llu bytes",
+                     (unsigned long long)limit.rlim_cur);
+    else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+        nbdkit_error("warning: memory is not locked: %s", strerror(errno));
+#ifdef PR_SET_IO_FLUSHER
+    if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
+        nbdkit_error("warning: PR_SET_IO_FLUSHER: %s; use the device from another machine, or "
+                     "without swap on it",
+                     strerror(errno));
+#endif
+}
+
+static int plugin_after_fork(void)
+{
+    struct hftl_open_options options;
+    char why[256];
+
+    keep_in_memory(); /* before the engine's thread is born: it inherits */
+    hftl_open_options_init(&options);
+    options.flags = HFTL_OPEN_THREAD;
+    options.verify = verify;
+    options.log = pass_on;
+    if (hftl_open(drive, &options, &device, why, sizeof why) != HFTL_OK) {
+        nbdkit_error("%s", why);
+        return -1;
+    }
+    info.size = sizeof info;
+    hftl_get_info(device, &info);
+    if (info.read_only)
+        nbdkit_error("warning: %s is read-only: %s", drive, info.reason);
+    return 0;
+}
+
+/* ---- channels ---------------------------------------------------------------------------------- */
+
+struct lane {
+    struct hftl_channel *channel;
+    struct lane *next;
+};
+
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lane *pool;
+
+static struct lane *take_lane(void)
+{
+    struct lane *lane;
+
+    pthread_mutex_lock(&pool_lock);
+    lane = pool;
+    if (lane)
+        pool = lane->next;
+    pthread_mutex_unlock(&pool_lock);
+    if (lane)
+        return lane;
+    lane = malloc(sizeof *lane);
+    if (!lane)
+        return NULL;
+    lane->channel = hftl_channel_open(device, 1);
+    if (lane->channel)
+        return lane;
+    free(lane);
+    return NULL;
+}
+
+static void put_lane(struct lane *lane)
+{
+    pthread_mutex_lock(&pool_lock);
+    lane->next = pool;
+    pool = lane;
+    pthread_mutex_unlock(&pool_lock);
+}
+
+static void plugin_cleanup(void)
+{
+    enum hftl_status status;
+
+    while (pool) {
+        struct lane *lane = pool;
+        pool = lane->next;
+        hftl_channel_close(lane->channel);
+        free(lane);
+    }
+    if (!device)
+        return;
+    status = hftl_close(device);
+    device = NULL;
+    if (status != HFTL_OK)
+        nbdkit_error("%s: not closed cleanly, the next open recovers: %s", drive,
+                     hftl_status_text(status));
+}
+
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+/* What a client can understand. nbdkit turns EROFS into the protocol's EPERM. */
+static int error_for_client(enum hftl_status status)
+{
+    int error = hftl_status_errno(status);
+
+    switch (error) {
+    case EINVAL:
+    case ENOMEM:
+    case ENOSPC:
+    case EROFS:
+    case ESHUTDOWN:
+        return error;
+    case EOPNOTSUPP:
+        return ENOTSUP;
+    case ENXIO: /* beyond the end */
+        return EINVAL;
+    default:
+        return EIO;
+    }
+}
+
+static int refuse(enum hftl_status status, const char *verb, uint64_t offset)
+{
+    nbdkit_error("%s at %llu: %s", verb, (unsigned long long)offset, hftl_status_text(status));
+    nbdkit_set_error(error_for_client(status));
+    return -1;
+}
+
+static void note_landing(struct hftl_request *request)
+{
+    bool *landed = request->arg;
+    *landed = true;
+}
+
+static enum hftl_status run(struct hftl_request *request)
+{
+    struct lane *lane = take_lane();
+    struct pollfd ready = {.events = POLLIN};
+    bool landed = false;
+    enum hftl_status status;
+
+    if (!lane)
+        return HFTL_MEMORY;
+    request->done = note_landing;
+    request->arg = &landed;
+    status = hftl_submit(lane->channel, request);
+    ready.fd = hftl_channel_fd(lane->channel);
+    while (status == HFTL_OK && !landed) {
+        if (hftl_reap(lane->channel, 0) == 0)
+            poll(&ready, 1, -1); /* interrupted: looks again */
+    }
+    put_lane(lane);
+    return status == HFTL_OK ? request->status : status;
+}
+
+/* nbdkit has checked the range. The block size is advertised; clients that cannot keep to it need
+ * nbdkit-blocksize-filter(1). */
+static bool is_aligned(const char *verb, uint32_t count, uint64_t offset)
+{
+    if (count % HFTL_BLOCK_BYTES == 0 && offset % HFTL_BLOCK_BYTES == 0)
+        return true;
+    nbdkit_error("%s of %u bytes at %llu is not in blocks of %u: use nbdkit --filter=blocksize",
+                 verb, count, (unsigned long long)offset, HFTL_BLOCK_BYTES);
+    nbdkit_set_error(EINVAL);
+    return false;
+}
+
+static int transfer(enum hftl_verb verb, const char *name, struct iovec iov, uint64_t offset,
+                    uint32_t flags)
+{
+    struct hftl_request request = {
+        .verb = verb,
+        .flags = flags & NBDKIT_FLAG_FUA ? HFTL_FUA : 0,
+        .lba = offset / HFTL_BLOCK_BYTES,
+        .blocks = iov.iov_len / HFTL_BLOCK_BYTES,
+    };
+    enum hftl_status status;
+
+    if (!is_aligned(name, (uint32_t)iov.iov_len, offset))
+        return -1;
+    if (iov.iov_len == 0)
+        return 0;
+    if (iov.iov_base) {
+        request.iov = &iov;
+        request.iov_count = 1;
+    }
+    status = run(&request);
+    return status == HFTL_OK ? 0 : refuse(status, name, offset);
+}
+
+static int plugin_pread(void *handle, void *data, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    (void)handle;
+    return transfer(HFTL_READ, "read", (struct iovec){data, count}, offset, flags);
+}
+
+static int plugin_pwrite(void *handle, const void *data, uint32_t count, uint64_t offset,
+                         uint32_t flags)
+{
+    struct iovec iov = {(void *)(uintptr_t)data, count}; /* only read from */
+    (void)handle;
+    return transfer(HFTL_WRITE, "write", iov, offset, flags);
+}
+
+static int plugin_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    (void)handle;
+    return transfer(HFTL_TRIM, "trim", (struct iovec){NULL, count}, offset, flags);
+}
+
+/* Always fast: nothing but the map changes. */
+static int plugin_zero(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    (void)handle;
+    return transfer(HFTL_WRITE_ZEROES, "zero", (struct iovec){NULL, count}, offset, flags);
+}
+
+static int plugin_flush(void *handle, uint32_t flags)
+{
+    struct hftl_request request = {.verb = HFTL_FLUSH};
+    enum hftl_status status;
+
+    (void)handle;
+    (void)flags;
+    status = run(&request);
+    return status == HFTL_OK ? 0 : refuse(status, "flush", 0);
+}
+
+/* May tell of less than was asked, never of nothing. The range is widened to whole blocks; nbdkit
+ * leaves out what lies before it. */
+static int plugin_extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+                          struct nbdkit_extents *extents)
+{
+    struct hftl_extent found[EXTENTS_MAX];
+    uint64_t first = offset / HFTL_BLOCK_BYTES;
+    uint64_t end = (offset + count + HFTL_BLOCK_BYTES - 1) / HFTL_BLOCK_BYTES;
+    struct hftl_request request = {
+        .verb = HFTL_EXTENTS,
+        .lba = first,
+        .blocks = end - first,
+        .extents = found,
+        .extent_count = flags & NBDKIT_FLAG_REQ_ONE ? 1 : EXTENTS_MAX,
+    };
+    enum hftl_status status = run(&request);
+
+    (void)handle;
+    if (status != HFTL_OK)
+        return refuse(status, "block status", offset);
+    for (uint32_t i = 0; i < request.extent_count; i++) {
+        uint32_t type = found[i].mapped ? 0 : NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO;
+        if (nbdkit_add_extent(extents, first * HFTL_BLOCK_BYTES,
+                              found[i].blocks * HFTL_BLOCK_BYTES, type) != 0)
+            return -1;
+        first += found[i].blocks;
+    }
+    return 0;
+}
+
+/* ---- what a client is told --------------------------------------------------------------------- */
+
+static void *plugin_open(int readonly)
+{
+    (void)readonly;
+    return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+static int64_t plugin_get_size(void *handle)
+{
+    (void)handle;
+    return (int64_t)(info.blocks * HFTL_BLOCK_BYTES);
+}
+
+static int plugin_can_write(void *handle)
+{
+    (void)handle;
+    return !info.read_only;
+}
+
+static int say_yes(void *handle)
+{
+    (void)handle;
+    return 1;
+}
+
+static int say_no(void *handle)
+{
+    (void)handle;
+    return 0;
+}
+
+static int plugin_can_fua(void *handle)
+{
+    (void)handle;
+    return NBDKIT_FUA_NATIVE;
+}
+
+static int plugin_can_cache(void *handle)
+{
+    (void)handle;
+    return NBDKIT_CACHE_NONE;
+}
+
+/* Preferred is one block: the write buffer makes write units of any blocks. */
+static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
+                             uint32_t *maximum)
+{
+    (void)handle;
+    *minimum = HFTL_BLOCK_BYTES;
+    *preferred = HFTL_BLOCK_BYTES;
+    *maximum = TRANSFER_BYTES_MAX;
+    return 0;
+}
+
+static struct nbdkit_plugin plugin = {
+    .name = "hostftl",
+    .longname = "hostftl: a block device on sequential-write drives",
+    .description = "Serves a device that hostftl(1) made: any block, any order, power-safe.",
+    .magic_config_key = "drive",
+    .config = plugin_config,
+    .config_complete = plugin_config_complete,
+    .config_help = "[drive=]PATH           (required) The drive, or emulated drive, that was formatted.\n"
+                   "verify=always          Check every block that is read against its checksum.\n"
+                   "verify=relocation      Where checksums stand apart from blocks: only when moving them.",
+    .dump_plugin = plugin_dump,
+    .unload = plugin_unload,
+    .get_ready = plugin_get_ready,
+    .after_fork = plugin_after_fork,
+    .cleanup = plugin_cleanup,
+    .open = plugin_open,
+    .get_size = plugin_get_size,
+    .block_size = plugin_block_size,
+    .can_write = plugin_can_write,
+    .can_flush = say_yes,
+    .can_fua = plugin_can_fua,
+    .can_trim = say_yes,
+    .can_zero = say_yes,
+    .can_fast_zero = say_yes,
+    .can_extents = say_yes,
+    .can_multi_conn = say_yes,
+    .can_cache = plugin_can_cache,
+    .is_rotational = say_no,
+    .pread = plugin_pread,
+    .pwrite = plugin_pwrite,
+    .flush = plugin_flush,
+    .trim = plugin_trim,
+    .zero = plugin_zero,
+    .extents = plugin_extents,
+    .errno_is_preserved = 1,
+};
+
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a path or a stranger's medium to the engine and the lifecycle: what the public calls check and
+ * say on the way. */
+#include "front/host.h"
+#include "front/sizes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the caller gets to read. `path` is named unless the sentence names it already. */
+static void tell(enum hftl_status status, const char *path, const struct why *why, char *text,
+                 size_t text_bytes)
+{
+    const char *sentence = why->text[0] ? why->text : hftl_status_text(status);
+
+    if (!text || text_bytes == 0)
+        return;
+    if (status == HFTL_OK)
+        text[0] = 0;
+    else if (path && !strstr(sentence, path))
+        snprintf(text, text_bytes, "%s: %s", path, sentence);
+    else
+        snprintf(text, text_bytes, "%s", sentence);
+}
+
+/* Users' blocks are 4096 bytes and the engine counts in the medium's: outside the simulator these
+ * are the same. */
+static enum hftl_status check_medium(const struct hftl_media *medium, struct why *why)
+{
+    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
+
+    if (nonsense)
+        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
+    if (medium->facts.block_bytes != HFTL_BLOCK_BYTES)
+        return why_say(why, HFTL_GEOMETRY,
+                       "the medium has blocks of %u bytes; only %u are supported",
+                       medium->facts.block_bytes, HFTL_BLOCK_BYTES);
+    return HFTL_OK;
+}
+
+static enum hftl_status open_path(const char *path, bool read_only, struct hftl_media **medium,
+                                  struct why *why)
+{
+    enum hftl_status status;
+
+    if (!path || !path[0])
+        return why_say(why, HFTL_INVALID, "no path");
+    status = hftl_media_open(path, read_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, medium, why->text,
+                             sizeof why->text);
+    if (status == HFTL_BUSY && !strstr(why->text, path)) /* the one that every operator meets */
+        return why_say(why, HFTL_BUSY, "%s: in use by another process", path);
+    if (status != HFTL_OK)
+        return status;
+    status = check_medium(*medium, why);
+    if (status != HFTL_OK)
+        (*medium)->ops->close(*medium);
+    return status;
+}
+
+enum hftl_status hftl_open(const char *path, const struct hftl_open_options *options,
+                           struct hftl_device **device, char *why, size_t why_bytes)
+{
+    struct hftl_open_options known;
+    struct hftl_media *medium;
+    struct why reason = {0};
+    enum hftl_status status;
+
+    if (device)
+        *device = NULL;
+    status = sizes_take_open(&known, options, &reason);
+    if (status == HFTL_OK && !device)
+        status = why_say(&reason, HFTL_INVALID, "no place for the device");
+    if (status == HFTL_OK)
+        status = open_path(path, known.flags & HFTL_OPEN_READ_ONLY, &medium, &reason);
+    if (status == HFTL_OK)
+        status = host_open(medium, &known, device, &reason);
+    tell(status, path, &reason, why, why_bytes);
+    return status;
+}
+
+enum hftl_status hftl_open_media(struct hftl_media *media, const struct hftl_open_options *options,
+                                 struct hftl_device **device, char *why, size_t why_bytes)
+{
+    struct hftl_open_options known;
+    struct why reason = {0};
+    enum hftl_status status;
+
+    if (device)
+        *device = NULL;
+    status = sizes_take_open(&known, options, &reason);
+    if (status == HFTL_OK && (!device || !media))
+        status = why_say(&reason, HFTL_INVALID, "no medium, or no place for the device");
+    if (status == HFTL_OK)
+        status = check_medium(media, &reason);
+    if (status == HFTL_OK)
+        status = host_open(media, &known, device, &reason);
+    else if (media)
+        media->ops->close(media);
+    tell(status, NULL, &reason, why, why_bytes);
+    return status;
+}
+
+/* The medium stays open. */
+static enum hftl_status format_medium(struct hftl_media *medium,
+                                      const struct hftl_format_options *known,
+                                      struct hftl_info *info, struct why *why)
+{
+    struct live live;
+    struct world world;
+    struct hftl_info result;
+    enum hftl_status status = check_medium(medium, why);
+
+    if (status != HFTL_OK)
+        return status;
+    live_init(&live, known->log, known->log_arg);
+    world = live_world(&live);
+    memset(&result, 0, sizeof result);
+    status = device_format(medium, &world, known, &result, why);
+    if (status == HFTL_OK)
+        sizes_give_info(info, &result);
+    return status;
+}
+
+enum hftl_status hftl_format(const char *path, const struct hftl_format_options *options,
+                             struct hftl_info *info, char *why, size_t why_bytes)
+{
+    struct hftl_format_options known;
+    struct hftl_media *medium = NULL;
+    struct why reason = {0};
+    enum hftl_status status = sizes_take_format(&known, options, &reason);
+
+    if (status == HFTL_OK)
+        status = open_path(path, known.dry_run, &medium, &reason);
+    if (status == HFTL_OK) {
+        status = format_medium(medium, &known, info, &reason);
+        medium->ops->close(medium);
+    }
+    tell(status, path, &reason, why, why_bytes);
+    return status;
+}
+
+enum hftl_status hftl_format_media(struct hftl_media *media,
+                                   const struct hftl_format_options *options,
+                                   struct hftl_info *info, char *why, size_t why_bytes)
+{
+    struct hftl_format_options known;
+    struct why reason = {0};
+    enum hftl_status status = sizes_take_format(&known, options, &reason);
+
+    if (status == HFTL_OK && !media)
+        status = why_say(&reason, HFTL_INVALID, "no medium");
+    if (status == HFTL_OK)
+        status = format_medium(media, &known, info, &reason);
+    tell(status, NULL, &reason, why, why_bytes);
+    return status;
+}
+
+enum hftl_status hftl_probe(const char *path, struct hftl_info *info, char *why, size_t why_bytes)
+{
+    struct hftl_media *medium = NULL;
+    struct why reason = {0};
+    struct hftl_info result;
+    struct live live;
+    struct world world;
+    enum hftl_status status = open_path(path, true, &medium, &reason);
+
+    if (status == HFTL_OK) {
+        live_init(&live, NULL, NULL);
+        world = live_world(&live);
+        memset(&result, 0, sizeof result);
+        status = device_probe(medium, &world, &result, &reason);
+        medium->ops->close(medium);
+    }
+    if (status == HFTL_OK)
+        sizes_give_info(info, &result);
+    tell(status, path, &reason, why, why_bytes);
+    return status;
+}

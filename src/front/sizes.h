@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sizes.h - structs that grow: a caller built against another version of hostftl.h has another size.
+ *
+ * Structs that come in (options) say their size first. A smaller one is an older one: what it lacks
+ * has its default. A larger one is a newer one: fine as long as what we do not know is zero, which
+ * means "as before"; a wish that we cannot read must not be ignored.
+ * Structs that go out (info, stats) say how much room there is; no more is written.
+ */
+#ifndef HOSTFTL_FRONT_SIZES_H
+#define HOSTFTL_FRONT_SIZES_H
+
+#include "core/world.h"
+
+#include <hostftl/hostftl.h>
+
+/* Both take NULL for all defaults. Not OK: INVALID or UNSUPPORTED, and why. */
+HFTL_MUST_USE enum hftl_status sizes_take_open(struct hftl_open_options *known,
+                                               const struct hftl_open_options *given,
+                                               struct why *why);
+HFTL_MUST_USE enum hftl_status sizes_take_format(struct hftl_format_options *known,
+                                                 const struct hftl_format_options *given,
+                                                 struct why *why);
+
+/* A size of 0 is taken for this version's. `given` may be NULL. */
+void sizes_give_info(struct hftl_info *given, const struct hftl_info *known);
+void sizes_give_stats(struct hftl_stats *given, const struct hftl_stats *known);
+
+#endif
