@@ -11,8 +11,8 @@
  * The two parts are joined by XOR, so a client's thread takes the data part before anybody knows
  * the seq or the place (crc32c of base/crc.h over the block, started at 0), a verifying read gets
  * it back with ident_data_crc, and a relocation makes the copy's identity without a second pass
- * over the data. The place salt makes an identity good only where, and in the life of the band in which,
- * it was written: what a drive kept from an earlier life does not verify.
+ * over the data. The place salt makes an identity good only where, and in the life of the band in
+ * which, it was written: what a drive kept from an earlier life does not verify.
  *
  * RULES
  *   I1  kind is one of the eight, and is not `map` (version 1).  ident_decode

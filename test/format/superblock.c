@@ -219,7 +219,20 @@ static void P4_count(void **state)
     assert_int_equal(forged(56, 4, BLOCK), HFTL_CORRUPT); /* the crc is another then */
     assert_int_equal(forged(56, 4, 3 * BLOCK), HFTL_TRUNCATED);
     assert_int_equal(forged(56, 4, 0xfffffe00), HFTL_TRUNCATED);
-    assert_int_equal(forged(84, 4, 9), HFTL_CORRUPT); /* chunks of 9: it ends behind the chunk */
+}
+
+static void P4_a_record_ends_within_its_chunk(void **state)
+{
+    struct format_context ctx = sample_context();
+    struct superblock superblock = sample_superblock();
+    size_t bytes = BLOCK;
+    uint8_t record[BLOCK];
+    (void)state;
+    superblock_encode(&ctx, &superblock, &no_verdicts, record, BLOCK); /* at block 8 */
+    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 84, 4, 9 }, record, BLOCK);
+    assert_int_equal(decode(record, &bytes), HFTL_OK);
+    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 84, 4, 8 }, record, BLOCK);
+    assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 }
 
 static void P4_verdicts(void **state)
@@ -259,6 +272,18 @@ static void P4_a_verdict_cut_by_the_end(void **state)
     bytes = RECORD;
     assert_int_equal(decode(record, &bytes), HFTL_OK);
     forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 26 }, record, RECORD);
+    assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
+
+    memset(record + BLOCK, 0, BLOCK); /* 19 x 24 + 2 x 20 + 16: the last lacks its column */
+    size_t at = BLOCK;
+    for (unsigned i = 0; i < 22; i++) {
+        record[at + 4] = i < 19 ? 2 : 1;
+        at += i < 19 ? 24 : 20;
+    }
+    assert_int_equal(at, RECORD + 4);
+    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 21 }, record, RECORD);
+    assert_int_equal(decode(record, &bytes), HFTL_CORRUPT); /* what is left of it is not zero */
+    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 22 }, record, RECORD);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 }
 
@@ -344,6 +369,7 @@ int main(void)
         cmocka_unit_test(P3_features_that_are_not_known),
         cmocka_unit_test(P3_state_bits),
         cmocka_unit_test(P4_count),
+        cmocka_unit_test(P4_a_record_ends_within_its_chunk),
         cmocka_unit_test(P4_verdicts),
         cmocka_unit_test(P4_a_verdict_cut_by_the_end),
         cmocka_unit_test(fields_in_their_bounds_and_reserved_zero),
