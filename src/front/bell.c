@@ -38,8 +38,8 @@ bool bell_ring(struct bell *bell)
 }
 
 /*
- * Reads first, changes the word then. The other way round a ring could come in between and its write
- * be read off here, though the listener goes on to sleep.
+ * Reads first, changes the word then. The other way round a ring could come in between and its
+ * write be read off here, though the listener goes on to sleep.
  */
 static void change(struct bell *bell, unsigned state)
 {

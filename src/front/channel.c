@@ -52,7 +52,7 @@ void channel_free(struct hftl_channel *channel)
     free(channel);
 }
 
-/* ---- the client's side ------------------------------------------------------------------------- */
+/* ---- the client's side ----------------------------------------------------------------------- */
 
 enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *request)
 {
@@ -72,8 +72,9 @@ enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *
 
     channel->in_flight++;
     request->internal[CHANNEL_INTERNAL_WORD] = (uintptr_t)channel; /* N4 */
-    must_show(ring_push(&channel->submitted, request), channel->in_flight, channel->depth); /* N1 */
-    if (!atomic_exchange(&channel->queued, true)) /* N2 */
+    bool pushed = ring_push(&channel->submitted, request);
+    must_show(pushed, channel->in_flight, channel->depth); /* N1 */
+    if (!atomic_exchange(&channel->queued, true))          /* N2 */
         host_ready(host, channel);
     return HFTL_OK;
 }
@@ -120,7 +121,7 @@ int hftl_channel_fd(const struct hftl_channel *channel)
     return channel ? channel->bell.fd : -1;
 }
 
-/* ---- the engine's side ------------------------------------------------------------------------- */
+/* ---- the engine's side ----------------------------------------------------------------------- */
 
 struct hftl_request *channel_take(struct hftl_channel *channel, bool *again)
 {

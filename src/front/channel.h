@@ -9,15 +9,16 @@
  *                         ^----------- bell ----------- channel_announce, once a round
  *
  * I own      both rings, the bell that makes hftl_channel_fd() readable, the count in flight.
- * I promise  submit and reap never block, allocate, or enter the kernel but to wake who sleeps; each
- *            accepted request is called back once, by reap.
+ * I promise  submit and reap never block, allocate, or enter the kernel but to wake who sleeps;
+ *            each accepted request is called back once, by reap.
  * I ignore   what requests mean.
  *
  * INVARIANTS
  *   N1  in_flight <= depth = capacity of each ring: a push never fails.
  *   N2  `queued` is true when the channel is on the ready stack, in the turn list, or on its way to
- *       the ready stack. While it is true the client need not queue the channel again; the engine sets it
- *       false when it found the submitted ring empty, and then looks into the ring once more.
+ *       the ready stack. While it is true the client need not queue the channel again; the engine
+ *       sets it false when it found the submitted ring empty, and then looks into the ring once
+ *       more.
  *   N3  The client's fields are touched by the client's thread only (and by close, when that is
  *       done), the engine's only under the host's lock (H1).
  *   N4  A request's last internal word is the front's: it leads back to the channel. The engine has
@@ -34,7 +35,7 @@
 
 #define CHANNEL_DEPTH_DEFAULT 256u
 #define CHANNEL_DEPTH_MAX 65536u
-#define CHANNEL_BATCH_MAX 16u /* requests that a channel hands over in one turn */
+#define CHANNEL_BATCH_MAX 16u     /* requests that a channel hands over in one turn */
 #define CHANNEL_INTERNAL_WORD 15u /* N4 */
 
 struct hftl_channel {

@@ -2,14 +2,14 @@
 /*
  * check.h - the edge: what a stranger's request must satisfy before the engine sees it.
  *
- * I promise   after OK: the verb is one; the flags are known; the range is inside the device and, but
- *             for FLUSH, not empty; the iovecs of a READ or WRITE are not NULL, each a positive
+ * I promise   after OK: the verb is one; the flags are known; the range is inside the device and,
+ *             but for FLUSH, not empty; the iovecs of a READ or WRITE are not NULL, each a positive
  *             multiple of 4096, together exactly `blocks`; EXTENTS has room; `done` is there.
  * I ignore    whether the device can do it (it may be read-only): the engine answers that.
  *
  * What is wrong with a request, in the order of looking:
- *   INVALID    verb, flags, done, no blocks, a FLUSH with a range, iovecs or extents missing or empty,
- *              more than CHECK_IOV_MAX iovecs, iovecs that do not add up
+ *   INVALID    verb, flags, done, no blocks, a FLUSH with a range, iovecs or extents missing or
+ *              empty, more than CHECK_IOV_MAX iovecs, iovecs that do not add up
  *   RANGE      lba + blocks beyond the end (computed so that nothing overflows)
  *   UNALIGNED  an iovec that is not a multiple of 4096 bytes long
  */

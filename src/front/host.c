@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the engine's life, on the thread that runs it --------------------------------------------- */
+/* ---- the engine's life, on the thread that runs it ------------------------------------------- */
 
 /* Under the lock. Not OK: the medium is closed. */
 static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
@@ -36,7 +36,7 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
     return HFTL_OK;
 }
 
-/* Under the lock; `closing` is set. What was accepted completes, then the device is marked clean. */
+/* Under the lock; `closing` is set. What was accepted completes, the device is marked clean. */
 static void stop_engine(struct hftl_device *host)
 {
     loop_take_all(host);
@@ -78,7 +78,7 @@ static int start_thread(struct hftl_device *host)
     return error;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static struct hftl_device *create_host(struct hftl_media *medium,
                                        const struct hftl_open_options *options)
@@ -156,7 +156,7 @@ enum hftl_status host_open(struct hftl_media *medium, const struct hftl_open_opt
     return HFTL_OK;
 }
 
-/* ---- visiting ---------------------------------------------------------------------------------- */
+/* ---- visiting -------------------------------------------------------------------------------- */
 
 static void enter(struct hftl_device *host)
 {
@@ -234,10 +234,10 @@ void hftl_channel_close(struct hftl_channel *channel)
     channel_free(channel);
 }
 
-/* ---- closing ----------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
-/* Calls back what has landed since the channel's thread reaped last. Callbacks that submit again get
- * CLOSING. */
+/* Calls back what has landed since the channel's thread reaped last. Callbacks that submit again
+ * get CLOSING. */
 static void settle_channels(struct hftl_device *host)
 {
     for (struct list_link *at = list_first(&host->channels), *next; at; at = next) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * host.h - runs one engine among threads: hands requests to it, completions back, and lets it sleep.
+ * host.h - runs one engine among threads: hands requests to it, completions back, and lets it
+ * sleep.
  *
- * I own      the medium, the engine, its thread when it has one, the lock, the doorbell, the list of
- *            channels. struct hftl_device of the public header is this.
- * I promise  the engine is called by one thread at a time, and the medium, with HFTL_OPEN_THREAD, by
- *            the engine's thread only, from the open to the close. Idle means asleep: no timer, no
- *            polling. No channel starves another: each hands over CHANNEL_BATCH_MAX requests a turn.
+ * I own      the medium, the engine, its thread when it has one, the lock, the doorbell, the list
+ *            of channels. struct hftl_device of the public header is this.
+ * I promise  the engine is called by one thread at a time, and the medium, with HFTL_OPEN_THREAD,
+ *            by the engine's thread only, from the open to the close. Idle means asleep: no timer,
+ *            no polling. No channel starves another: each hands over CHANNEL_BATCH_MAX requests a
+ *            turn.
  * I ignore   what requests mean; how the engine keeps its promises.
  *
  * THE ROUND, on the engine's thread or inside hftl_step, under the lock:
@@ -16,7 +18,8 @@
  *                                    announce          one bell a channel, after all of it
  *
  * The ready stack is what clients touch: a channel that had nothing queued pushes itself (one
- * compare-and-swap) and rings the doorbell. Requests behind the first cost the client its ring only.
+ * compare-and-swap) and rings the doorbell. Requests behind the first cost the client its ring
+ * only.
  *
  * SLEEPING (the doorbell is a bell.h; the engine listens)
  *
@@ -25,13 +28,13 @@
  *                 '----------- bell_awake <-----------'----- medium or doorbell ----------'
  *
  * VISITING. Whoever wants to look at the engine from outside (info, stats, a channel that opens or
- * closes) takes the lock. The engine gives it away between rounds when there are visitors, and sleeps
- * without it: statistics of an idle device wake nobody.
+ * closes) takes the lock. The engine gives it away between rounds when there are visitors, and
+ * sleeps without it: statistics of an idle device wake nobody.
  *
  * INVARIANTS
  *   H1  engine, turn, landings, channels and live are touched under `lock` only.
- *   H2  the engine sleeps with an empty turn list, and with an empty ready stack, or one whose pusher
- *       is about to ring.
+ *   H2  the engine sleeps with an empty turn list, and with an empty ready stack, or one whose
+ *       pusher is about to ring.
  *   H3  `engine` is NULL from the end of closing on.
  */
 #ifndef HOSTFTL_FRONT_HOST_H
@@ -63,7 +66,7 @@ struct hftl_device {
     enum hftl_status ended; /* what closing gave */
 
     pthread_mutex_t lock;
-    pthread_cond_t gate;   /* a visitor has left; the open has ended */
+    pthread_cond_t gate; /* a visitor has left; the open has ended */
     _Atomic uint32_t visitors;
     _Atomic bool closing;
     bool opened; /* under lock: the engine's thread knows how the open went */
@@ -78,8 +81,8 @@ struct hftl_device {
 };
 
 /*
- * Opens the engine on the medium and starts it. The medium is the host's from the call on, and closed
- * when it fails. `options` is complete (sizes.h).
+ * Opens the engine on the medium and starts it. The medium is the host's from the call on, and
+ * closed when it fails. `options` is complete (sizes.h).
  */
 HFTL_MUST_USE enum hftl_status host_open(struct hftl_media *medium,
                                          const struct hftl_open_options *options,
@@ -91,11 +94,11 @@ void host_ready(struct hftl_device *host, struct hftl_channel *channel);
 /* Rounds run so far. Any thread. */
 uint64_t host_rounds(const struct hftl_device *host);
 
-/* ---- between host.c (opening, closing, visiting) and loop.c (running) ---------------------------- */
+/* ---- between host.c (opening, closing, visiting) and loop.c (running) ------------------------ */
 
 /* device_options.complete */
 void loop_land(void *arg, struct hftl_request *request);
-/* Makes and frees `epoll` and the doorbell; INVALID when the medium's descriptor cannot be polled. */
+/* Makes and frees `epoll` and the doorbell; INVALID: the medium's descriptor cannot be polled. */
 HFTL_MUST_USE enum hftl_status loop_init(struct hftl_device *host, struct why *why);
 void loop_free(struct hftl_device *host);
 /* The engine's thread: rounds and sleep until `closing`. Under the lock, but not asleep. */

@@ -20,7 +20,8 @@ enum hftl_status loop_init(struct hftl_device *host, struct why *why)
                        strerror(errno));
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (host->epoll < 0)
-        return why_say(why, HFTL_MEMORY, "no descriptor for the engine's loop: %s", strerror(errno));
+        return why_say(why, HFTL_MEMORY, "no descriptor for the engine's loop: %s",
+                       strerror(errno));
     if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->doorbell.fd, &event) != 0)
         return why_say(why, HFTL_MEMORY, "the doorbell cannot be polled: %s", strerror(errno));
     if (medium_fd >= 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, medium_fd, &event) != 0)
@@ -41,7 +42,7 @@ void host_ready(struct hftl_device *host, struct hftl_channel *channel)
 {
     struct hftl_channel *top = atomic_load_explicit(&host->ready, memory_order_relaxed);
 
-    /* Another round only when another client was faster; the engine takes all, so there is no ABA. */
+    /* Again only when another client was faster. The engine takes all: there is no ABA. */
     do
         channel->ready_next = top;
     while (!atomic_compare_exchange_weak(&host->ready, &top, channel));
@@ -73,17 +74,17 @@ static void gather_ready(struct hftl_device *host)
     }
 }
 
-/* One turn of a channel. True: it may have more. */
-static bool take_turn(struct hftl_device *host, struct hftl_channel *channel, unsigned *budget)
+/* One turn of a channel, of at most `max` requests. True: it may have more. */
+static bool take_turn(struct hftl_device *host, struct hftl_channel *channel, unsigned max,
+                      unsigned *taken)
 {
     bool again = true;
 
-    for (unsigned i = 0; i < CHANNEL_BATCH_MAX && *budget > 0 && again; i++) {
+    for (*taken = 0; *taken < max && again; ++*taken) {
         struct hftl_request *request = channel_take(channel, &again);
         if (!request)
             break;
         device_submit(host->engine, request);
-        (*budget)--;
     }
     return again;
 }
@@ -91,7 +92,7 @@ static bool take_turn(struct hftl_device *host, struct hftl_channel *channel, un
 /* True: the budget ran out before the requests did. */
 static bool take_requests(struct hftl_device *host)
 {
-    unsigned budget = HOST_ROUND_MAX;
+    unsigned budget = HOST_ROUND_MAX, taken;
 
     gather_ready(host);
     while (budget > 0) {
@@ -99,8 +100,10 @@ static bool take_requests(struct hftl_device *host)
         if (!link)
             return false;
         struct hftl_channel *channel = list_of(link, struct hftl_channel, turn);
-        if (take_turn(host, channel, &budget))
+        unsigned max = budget < CHANNEL_BATCH_MAX ? budget : CHANNEL_BATCH_MAX;
+        if (take_turn(host, channel, max, &taken))
             list_push_back(&host->turn, link);
+        budget -= taken;
     }
     return !list_is_empty(&host->turn);
 }
@@ -140,8 +143,8 @@ static bool run_round(struct hftl_device *host)
     return more;
 }
 
-/* A visitor who has announced himself gets the lock before the next round; one wait, so that a crowd of
- * them cannot keep the engine out. */
+/* A visitor who has announced himself gets the lock before the next round; one wait, so that a
+ * crowd of them cannot keep the engine out. */
 static void admit_visitor(struct hftl_device *host)
 {
     if (atomic_load(&host->visitors) > 0)

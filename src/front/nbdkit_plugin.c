@@ -14,8 +14,8 @@
  *      cleanup      all connections are gone: the device is closed
  *
  * nbdkit calls from many threads at once and each call may wait. Each takes a channel of depth one
- * out of the pool and puts it back: there are as many as there were calls at one time. A call always
- * waits for its answer, also when the client is gone: nothing is ever abandoned.
+ * out of the pool and puts it back: there are as many as there were calls at one time. A call
+ * always waits for its answer, also when the client is gone: nothing is ever abandoned.
  */
 #define _GNU_SOURCE
 #define NBDKIT_API_VERSION 2
@@ -44,7 +44,7 @@ static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
 static struct hftl_device *device;
 static struct hftl_info info; /* as it was after the open */
 
-/* ---- configuration ----------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static int set_verify(const char *value)
 {
@@ -97,7 +97,7 @@ static void plugin_dump(void)
     printf("hostftl_verify=always,relocation\n");
 }
 
-/* ---- the device's life ------------------------------------------------------------------------- */
+/* ---- the device's life ----------------------------------------------------------------------- */
 
 static void pass_on(void *arg, enum hftl_log_level level, const char *message)
 {
@@ -120,9 +120,10 @@ static int plugin_get_ready(void)
 }
 
 /*
- * A file system on this device may write to it because memory is short. Were the server swapped out,
- * or did it wait for memory that such a write is to free, both would wait for ever. Needs privileges.
- * MCL_ONFAULT: what is used stays; the unused part of each thread's stack need not be there.
+ * A file system on this device may write to it because memory is short. Were the server swapped
+ * out, or did it wait for memory that such a write is to free, both would wait for ever. Needs
+ * privileges. MCL_ONFAULT: what is used stays; the unused part of each thread's stack need not be
+ * there.
  */
 static void keep_in_memory(void)
 {
@@ -164,7 +165,7 @@ static int plugin_after_fork(void)
     return 0;
 }
 
-/* ---- channels ---------------------------------------------------------------------------------- */
+/* ---- channels -------------------------------------------------------------------------------- */
 
 struct lane {
     struct hftl_channel *channel;
@@ -222,7 +223,7 @@ static void plugin_cleanup(void)
                      hftl_status_text(status));
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* What a client can understand. nbdkit turns EROFS into the protocol's EPERM. */
 static int error_for_client(enum hftl_status status)
@@ -374,15 +375,15 @@ static int plugin_extents(void *handle, uint32_t count, uint64_t offset, uint32_
         return refuse(status, "block status", offset);
     for (uint32_t i = 0; i < request.extent_count; i++) {
         uint32_t type = found[i].mapped ? 0 : NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO;
-        if (nbdkit_add_extent(extents, first * HFTL_BLOCK_BYTES,
-                              found[i].blocks * HFTL_BLOCK_BYTES, type) != 0)
+        if (nbdkit_add_extent(extents, first * HFTL_BLOCK_BYTES, found[i].blocks * HFTL_BLOCK_BYTES,
+                              type) != 0)
             return -1;
         first += found[i].blocks;
     }
     return 0;
 }
 
-/* ---- what a client is told --------------------------------------------------------------------- */
+/* ---- what a client is told ------------------------------------------------------------------- */
 
 static void *plugin_open(int readonly)
 {
@@ -444,9 +445,11 @@ static struct nbdkit_plugin plugin = {
     .magic_config_key = "drive",
     .config = plugin_config,
     .config_complete = plugin_config_complete,
-    .config_help = "[drive=]PATH           (required) The drive, or emulated drive, that was formatted.\n"
-                   "verify=always          Check every block that is read against its checksum.\n"
-                   "verify=relocation      Where checksums stand apart from blocks: only when moving them.",
+    .config_help =
+        "[drive=]PATH           (required) The drive, or emulated drive's file, that was "
+        "formatted.\n"
+        "verify=always          (default) Check each block that is read.\n"
+        "verify=relocation      Check only blocks that move, if checksums stand apart from blocks.",
     .dump_plugin = plugin_dump,
     .unload = plugin_unload,
     .get_ready = plugin_get_ready,

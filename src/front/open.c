@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* From a path or a stranger's medium to the engine and the lifecycle: what the public calls check and
- * say on the way. */
+/* From a path or a stranger's medium to the engine and the lifecycle: what the public calls check
+ * and say on the way. */
 #include "front/host.h"
 #include "front/sizes.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sizes.h - structs that grow: a caller built against another version of hostftl.h has another size.
+ * sizes.h - structs that grow: a caller built against another version of hostftl.h has another
+ * size.
  *
  * Structs that come in (options) say their size first. A smaller one is an older one: what it lacks
  * has its default. A larger one is a newer one: fine as long as what we do not know is zero, which

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* One request at a time: submit, then wait in the way that suits whoever runs the engine. */
+#define _GNU_SOURCE
 #include "front/channel.h"
 #include "front/host.h"
 
@@ -66,8 +66,7 @@ enum hftl_status hftl_write(struct hftl_channel *channel, uint64_t lba, uint64_t
 enum hftl_status hftl_trim(struct hftl_channel *channel, uint64_t lba, uint64_t blocks,
                            unsigned flags)
 {
-    struct hftl_request request = {
-        .verb = HFTL_TRIM, .flags = flags, .lba = lba, .blocks = blocks};
+    struct hftl_request request = {.verb = HFTL_TRIM, .flags = flags, .lba = lba, .blocks = blocks};
     return channel_run(channel, &request);
 }
 

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "front/bell.h"
 
-#include "kit.h"
+#include "test/front/kit.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* One channel: depth, exactly once, the descriptor, reaping in pieces. In both modes. */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 #define MANY 64u
 
@@ -198,8 +198,7 @@ static void a_crowded_channel_does_not_starve_another(void **state)
 static unsigned modes[] = {0, HFTL_OPEN_THREAD};
 
 #define IN_BOTH(name)                                                                              \
-    {#name " (caller's loop)", name, NULL, NULL, &modes[0]},                                       \
-    {#name " (thread)", name, NULL, NULL, &modes[1]}
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
 
 int main(void)
 {

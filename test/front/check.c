@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "front/check.h"
 
-#include "kit.h"
+#include "test/front/kit.h"
 
 #define BLOCKS 100u
 
@@ -16,12 +16,8 @@ static void never(struct hftl_request *request)
 static struct hftl_request make(enum hftl_verb verb, uint64_t lba, uint64_t blocks,
                                 const struct iovec *iov, int count)
 {
-    return (struct hftl_request){.verb = verb,
-                                 .lba = lba,
-                                 .blocks = blocks,
-                                 .iov = iov,
-                                 .iov_count = count,
-                                 .done = never};
+    return (struct hftl_request){
+        .verb = verb, .lba = lba, .blocks = blocks, .iov = iov, .iov_count = count, .done = never};
 }
 
 static void expect(enum hftl_status expected, struct hftl_request request)

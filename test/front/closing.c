@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* Closing with requests in flight: each is called back once, new ones are refused. */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 #define MANY 100u
 
@@ -82,8 +82,7 @@ static void an_idle_device_closes_at_any_moment(void **state)
 }
 
 #define IN_BOTH(name)                                                                              \
-    {#name " (caller's loop)", name, NULL, NULL, &modes[0]},                                       \
-    {#name " (thread)", name, NULL, NULL, &modes[1]}
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
 
 int main(void)
 {

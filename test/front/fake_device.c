@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /*
  * A RAM disk that behaves as device.h says, with manners (stand.h). Its medium has no chunks to
  * speak of; it is a mapped file or plain memory, and the timer that a slow drive would be.
  */
+#define _GNU_SOURCE
 #include "base/list.h"
 #include "base/must.h"
 #include "base/prng.h"
 #include "core/device.h"
-#include "stand.h"
+#include "test/front/stand.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ unsigned stand_closes(void)
     return closes;
 }
 
-/* ---- the medium -------------------------------------------------------------------------------- */
+/* ---- the medium ------------------------------------------------------------------------------ */
 
 struct fake_medium {
     struct hftl_media media;
@@ -66,7 +66,8 @@ static void close_medium(struct hftl_media *media)
     closes++;
 }
 
-static const struct hftl_media_ops fake_ops = {.name = "fake", .fd = timer_fd, .close = close_medium};
+static const struct hftl_media_ops fake_ops = {
+    .name = "fake", .fd = timer_fd, .close = close_medium};
 
 static struct hftl_media *make_medium(uint64_t blocks, int file)
 {
@@ -128,7 +129,7 @@ enum hftl_status hftl_media_open(const char *path, unsigned flags, struct hftl_m
     return HFTL_OK;
 }
 
-/* ---- the engine -------------------------------------------------------------------------------- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 
 /* The fake's part of a request: the first words of `internal`. The rest of them but the last is
  * scribbled over, as an engine may. */
@@ -154,7 +155,8 @@ static struct waiting *waiting_of(struct hftl_request *request)
 
 static struct hftl_request *request_of(struct waiting *waiting)
 {
-    return (struct hftl_request *)(void *)((char *)waiting - offsetof(struct hftl_request, internal));
+    return (struct hftl_request *)(void *)((char *)waiting -
+                                           offsetof(struct hftl_request, internal));
 }
 
 enum hftl_status device_format(struct hftl_media *medium, const struct world *world,
@@ -243,7 +245,8 @@ static enum hftl_status serve(struct device *device, struct hftl_request *reques
 
     switch (request->verb) {
     case HFTL_READ:
-        if (first < stand.bad_lba_first + stand.bad_lba_count && stand.bad_lba_first < first + blocks)
+        if (first < stand.bad_lba_first + stand.bad_lba_count &&
+            stand.bad_lba_first < first + blocks)
             return HFTL_IO;
         move_bytes(device, request);
         return HFTL_OK;
@@ -304,8 +307,8 @@ void device_submit(struct device *device, struct hftl_request *request)
 
 static void arm(struct device *device, uint64_t due)
 {
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(due / 1000000000u),
-                                         .tv_nsec = (long)(due % 1000000000u)}};
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)}};
     must(timerfd_settime(device->medium->timer, TFD_TIMER_ABSTIME, &at, NULL) == 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* Idle means asleep: an engine with nothing to do runs no round and burns no time. */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 #include "front/host.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/must.h"
 #include "base/prng.h"
-#include "stand.h"
+#include "test/front/stand.h"
 #include "test/unit.h"
 
 #include <hostftl/hostftl.h>

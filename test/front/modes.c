@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* The two ways to run: an event loop of the caller's, a thread of ours. Sync calls, info, stats. */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 static unsigned modes[] = {0, HFTL_OPEN_THREAD};
 
@@ -151,8 +151,7 @@ static void messages_reach_the_hook(void **state)
 }
 
 #define IN_BOTH(name)                                                                              \
-    {#name " (caller's loop)", name, NULL, NULL, &modes[0]},                                       \
-    {#name " (thread)", name, NULL, NULL, &modes[1]}
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
 
 int main(void)
 {

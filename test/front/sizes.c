@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /* Callers built against an older or a newer hostftl.h, and what opening refuses. */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 #include "front/sizes.h"
 

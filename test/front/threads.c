@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE
 /*
- * Four threads, each with a channel and blocks of its own, write, read and check as fast as they can,
- * while others look at the statistics, and open and close channels. Run it under TSan.
+ * Four threads, each with a channel and blocks of its own, write, read and check as fast as they
+ * can, while others look at the statistics, and open and close channels. Run it under TSan.
  */
-#include "kit.h"
+#define _GNU_SOURCE
+#include "test/front/kit.h"
 
 #include <pthread.h>
 
