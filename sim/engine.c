@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/engine.h"
+
+const struct engine engine_hostftl = {
+    .format = device_format,
+    .open = device_open,
+    .close = device_close,
+    .discard = device_discard,
+    .submit = device_submit,
+    .step = device_step,
+    .is_idle = device_is_idle,
+    .get_info = device_get_info,
+    .get_stats = device_get_stats,
+    .blocks = device_blocks,
+    .check = device_check,
+};

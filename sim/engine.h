@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine.h - core/device.h as a table, so that the simulator can be pointed at another engine.
+ *
+ * The tests of the simulator run it on a toy that tells planted lies; everybody else runs it on the
+ * engine that ships. Each member is the function of device.h of the same name.
+ */
+#ifndef HOSTFTL_SIM_ENGINE_H
+#define HOSTFTL_SIM_ENGINE_H
+
+#include "core/device.h"
+
+struct engine {
+    enum hftl_status (*format)(struct hftl_media *medium, const struct world *world,
+                               const struct hftl_format_options *options, struct hftl_info *info,
+                               struct why *why);
+    enum hftl_status (*open)(struct hftl_media *medium, const struct device_options *options,
+                             struct device **device, struct why *why);
+    enum hftl_status (*close)(struct device *device);
+    void (*discard)(struct device *device);
+    void (*submit)(struct device *device, struct hftl_request *request);
+    bool (*step)(struct device *device);
+    bool (*is_idle)(const struct device *device);
+    void (*get_info)(const struct device *device, struct hftl_info *info);
+    void (*get_stats)(const struct device *device, struct hftl_stats *stats);
+    uint64_t (*blocks)(const struct device *device);
+    enum hftl_status (*check)(const struct device *device, struct why *why);
+};
+
+/* The one that ships. */
+extern const struct engine engine_hostftl;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _POSIX_C_SOURCE 200809L
+
+#include "sim/failure.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void failure_say(struct failure *failure, const char *format, ...)
+{
+    if (failure->failed)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(failure->text, sizeof failure->text, format, args);
+    va_end(args);
+    failure->failed = true;
+}
+
+/* Traps inside traps: the innermost catches. */
+struct trap {
+    sigjmp_buf exit;
+    struct trap *outer;
+};
+static struct trap *innermost;
+
+static const int trapped[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+enum { TRAPPED = sizeof trapped / sizeof trapped[0] };
+
+/* abort() lets its handler leave by a jump; so do faults that the program itself caused. */
+static void leave(int number)
+{
+    if (innermost)
+        siglongjmp(innermost->exit, number);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+bool failure_trap(void (*act)(void *arg), void *arg)
+{
+    struct trap trap = {.outer = innermost};
+    struct sigaction catcher, before[TRAPPED];
+    memset(&catcher, 0, sizeof catcher);
+    catcher.sa_handler = leave;
+    catcher.sa_flags = SA_NODEFER;
+    for (int i = 0; i < TRAPPED; i++)
+        sigaction(trapped[i], &catcher, &before[i]);
+    volatile bool returned = false;
+    if (sigsetjmp(trap.exit, 1) == 0) {
+        innermost = &trap;
+        act(arg);
+        returned = true;
+    }
+    innermost = trap.outer;
+    for (int i = 0; i < TRAPPED; i++)
+        sigaction(trapped[i], &before[i], NULL);
+    return returned;
+}

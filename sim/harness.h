@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * harness.h - one device in the other world: a nand below it, an oracle beside it, requests in it.
+ *
+ * OWNS      the device, its world, and the requests in flight with their memory. Not the nand and
+ *           not the oracle: those outlive a crash.
+ * PROMISES  every answer was shown to the oracle; device_check() held after every `check_every`
+ *           steps and whenever a wait ended; a request that is not answered in STEPS_MAX steps is a
+ *           failure (C12); the device gave back all memory.
+ * IGNORES   which requests make sense to send: that is a story's.
+ *
+ *      harness_open --> harness_send, harness_step ... --> harness_close   everything durable
+ *                                                     '--> harness_crash   then cut the nand
+ *
+ * Memory of a write is overwritten as soon as the device answered, memory of a read before it is
+ * handed over.
+ */
+#ifndef HOSTFTL_SIM_HARNESS_H
+#define HOSTFTL_SIM_HARNESS_H
+
+#include "sim/engine.h"
+#include "sim/nand.h"
+#include "sim/oracle.h"
+#include "sim/world.h"
+
+#include <sys/uio.h>
+
+#define HARNESS_DEPTH_MAX 64u
+#define HARNESS_BLOCKS_MAX 32u /* of one request */
+
+struct harness_options {
+    const struct engine *engine;
+    struct nand *nand;
+    uint64_t seed;
+    uint32_t depth;       /* requests in flight; at most HARNESS_DEPTH_MAX */
+    uint32_t check_every; /* steps between two device_check; 0: only when a wait ends */
+    enum hftl_verify verify;
+    uint32_t op_permille; /* of format; 0: default */
+    uint32_t columns;     /* of format; 0: chosen */
+    bool faults;          /* errors are answers */
+    bool verbose;
+};
+
+struct harness;
+struct harness_slot {
+    struct harness *harness;
+    struct hftl_request request;
+    struct oracle_ticket ticket;
+    struct iovec iov[2];
+    uint8_t *memory;
+    bool used;
+};
+
+struct harness {
+    struct harness_options options;
+    struct oracle *oracle; /* NULL until the device's size is known */
+    struct device *device; /* NULL: not open */
+    struct sim_world world;
+    struct prng prng;
+    struct failure failure;
+    struct harness_slot slots[HARNESS_DEPTH_MAX];
+    uint8_t *memory;
+    uint32_t in_flight;
+    uint64_t steps, answers;
+    /* Called after each answer was judged: a promise was just made. */
+    void (*answered)(void *arg, const struct oracle_ticket *ticket);
+    void *answered_arg;
+};
+
+/* `oracle` may be NULL: nothing was ever formatted, and harness_open makes one. */
+void harness_init(struct harness *harness, const struct harness_options *options,
+                  struct oracle *oracle);
+/* Gives the memory back; the device must be closed or crashed. Not the oracle. */
+void harness_free(struct harness *harness);
+
+/* Makes a device if there was none, and opens it; checks it. False: see failure. */
+bool harness_open(struct harness *harness);
+
+uint64_t harness_blocks(const struct harness *harness);
+/* Steps until a slot is free, then hands a request over. `blocks` <= HARNESS_BLOCKS_MAX. */
+void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, uint64_t lba,
+                  uint64_t blocks);
+/* One device_step, and device_check when it is due. */
+void harness_step(struct harness *harness);
+/* Steps until everything was answered; then checks. */
+void harness_drain(struct harness *harness);
+/* Steps until the device says that it is idle. */
+void harness_settle(struct harness *harness);
+/* Reads and judges blocks [first, first + count); the whole device; checks. */
+void harness_verify_range(struct harness *harness, uint64_t first, uint64_t count);
+void harness_verify(struct harness *harness);
+
+/* Drains, closes, tells the oracle, looks for leaks. */
+void harness_close(struct harness *harness);
+/* The host dies here. The nand forgets nothing yet: nand_cut it. */
+void harness_crash(struct harness *harness);
+
+#endif

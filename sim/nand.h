@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nand.h - a strict medium in memory that can be forked at any moment and loses power on demand.
+ *
+ * OWNS      the blocks, OOB bytes, states and write pointers of all chunks, what of it is durable,
+ *           and the operations in flight. Open-Channel or zoned, as the facts say.
+ * PROMISES  media.h, M1 to M7, and nothing that media.h does not promise: what may be lost is lost
+ *           when the cut says so, what may land late lands late when the seed says so.
+ *           Any rule R1 to R7 broken stops the process (must): a rule is a defect of the caller.
+ *           The checks are a second opinion, on purpose not shared with src/media/rules.
+ * IGNORES   what the blocks mean.
+ *
+ * WHERE A BLOCK IS
+ *
+ *       chunk  0              durable            wp              reach        capacity
+ *              |--------------|------------------|---------------|------------|
+ *              survives a cut    landed, may        in flight       erased
+ *                                be lost
+ *
+ *   Data is taken when a write is submitted, so a fork needs nothing of the host that submitted it.
+ *   `durable` moves when a flush lands, to where wp was when that flush was submitted (M4).
+ *
+ * FORK
+ *   nand_fork() copies the table of chunks and shares their pages, which are copied when one side
+ *   writes: a fork of a hundred chunks costs microseconds. The fork has no host: operations in
+ *   flight stay what they are on a drive whose host died, possible.
+ *
+ * INVARIANTS (nand_check)
+ *   N1  durable <= wp <= reach <= capacity, all multiples of ws_min.
+ *   N2  FREE has wp = 0; OPEN and PAUSED have 0 < wp < capacity.
+ *   N3  a chunk with reach > 0 has a page.
+ *   N4  open and active chunks are within the limits.
+ */
+#ifndef HOSTFTL_SIM_NAND_H
+#define HOSTFTL_SIM_NAND_H
+
+#include <hostftl/media.h>
+
+struct nand;
+
+struct nand_options {
+    struct hftl_media_facts facts;
+    uint64_t seed; /* 0: operations land in order, at the next reap */
+    uint32_t
+        delay_max; /* reaps that an operation may be held back; 0 with a seed: only reordered */
+    uint32_t bad_every; /* 0: none; n: about one chunk in n is OFFLINE from the factory */
+};
+
+struct nand *nand_create(const struct nand_options *options);
+/* Operations in flight never land. */
+void nand_destroy(struct nand *nand);
+/* For the engine: close() destroys the nand. */
+struct hftl_media *nand_media(struct nand *nand);
+
+/* A medium of its own in the same state, without a host and without a watcher. The host it lost had
+ * operations in flight: cut it before anything else. */
+struct nand *nand_fork(const struct nand *nand);
+
+/* ---- watching -------------------------------------------------------------------------------- */
+
+/* After an operation became in flight; after it took effect, before the host is told. */
+enum nand_moment { NAND_SUBMITTED, NAND_LANDED };
+
+/*
+ * Called for every WRITE, RESET, FINISH and FLUSH, twice. `index` counts these calls from 0. The
+ * watcher may fork the nand and do nothing else to it.
+ */
+typedef void (*nand_watch_fn)(void *arg, uint64_t index, enum nand_moment moment,
+                              const struct hftl_media_op *op);
+void nand_watch(struct nand *nand, nand_watch_fn watch, void *arg);
+uint64_t nand_moments(const struct nand *nand);
+
+/* ---- losing power ---------------------------------------------------------------------------- */
+
+/*
+ * X(NAME, text). What a cut leaves of what was not durable; each says what of the volatile blocks
+ * of a chunk survives. A reset or finish in flight is done or not by chance unless the kind says
+ * more.
+ */
+#define NAND_CUT_LIST(X)                                                                           \
+    X(LOST, "nothing volatile survives, a reset in flight did nothing")                            \
+    X(KEPT, "everything survives, in flight too; a reset in flight is done")                       \
+    X(PREFIX, "each chunk keeps a prefix of its own")                                              \
+    X(TORN, "as PREFIX, and the write at its end is part garbage, part erased")                    \
+    X(ONE_LOSES, "one chunk loses all that is volatile, the others nothing")                       \
+    X(ONE_KEEPS, "one chunk keeps all that is volatile, the others nothing")                       \
+    X(HALF_ERASED, "as PREFIX; a reset in flight leaves old blocks, garbage, and no FREE chunk")   \
+    X(LIVES, "the host died, the drive did not: what landed is there, and still volatile")
+
+enum nand_cut {
+#define NAND_CUT_ENUM(name, text) NAND_CUT_##name,
+    NAND_CUT_LIST(NAND_CUT_ENUM)
+#undef NAND_CUT_ENUM
+        NAND_CUT_COUNT
+};
+const char *nand_cut_name(enum nand_cut cut);
+const char *nand_cut_text(enum nand_cut cut);
+
+/* False when this kind leaves what a kind before it in the list leaves anyway. */
+bool nand_cut_matters(const struct nand *nand, enum nand_cut cut);
+/*
+ * The host is gone and the power with it (but for LIVES). Operations in flight never land; their
+ * owners' structs are not touched again. Afterwards what is there is durable (but for LIVES).
+ */
+void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed);
+
+/* ---- looking --------------------------------------------------------------------------------- */
+
+/* As a report of the chunk would show it now. */
+struct hftl_chunk nand_chunk(const struct nand *nand, uint32_t chunk);
+uint32_t nand_durable(const struct nand *nand, uint32_t chunk);
+uint32_t nand_in_flight(const struct nand *nand);
+/* N1 to N4; must() when one does not hold. */
+void nand_check(const struct nand *nand);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * oracle.h - what a reader may see: the promises C1, C2, C4, C6, C9, C15 of the contract as a
+ * judge.
+ *
+ * OWNS      for each lba the versions that a read may still return, now or after a crash.
+ * PROMISES  to accept every history the contract allows and to refuse every other one it can tell
+ *           apart. Trims and write-zeroes are versions too, all with the contents "zeros".
+ * IGNORES   how a device works. It is told what was asked, what was answered and what was read.
+ *
+ * A VERSION'S LIFE
+ *
+ *      issue            answered OK             covered by a flush or FUA
+ *      ------> FLYING -----------------> DONE ---------------------------> FIRM
+ *                 |                        |                                 | a FIRM one began
+ *                 | crash, error           | crash                           | after it ended
+ *                 '-------> MAYBE <--------'          (any but FIRM) ------> GONE
+ *                             | read after a crash: the one seen turns FIRM, the others GONE (C6)
+ *
+ *   Versions have an interval, [begin, end]: asked, answered. x is older than y when x.end <
+ *   y.begin; otherwise the two overlapped and either may win. After a crash a block may hold any
+ *   version for which no FIRM version exists that is newer (C2, C4). FLYING and DONE become MAYBE
+ *   then: they may have happened or not, and firm nothing.
+ *
+ *   While the device runs a read may return x unless something newer than x was answered, or seen
+ *   instead of x, before the read began (`hidden`).
+ *
+ * CONTENTS
+ *   The first bytes of a block name lba, version and tag; the rest is chance seeded by them, so
+ *   that a mix of two blocks, a shift or a foreign block never passes for one version.
+ */
+#ifndef HOSTFTL_SIM_ORACLE_H
+#define HOSTFTL_SIM_ORACLE_H
+
+#include "sim/failure.h"
+
+#include <hostftl/hostftl.h>
+
+struct oracle;
+
+/* One request as the oracle knows it. */
+struct oracle_ticket {
+    enum hftl_verb verb;
+    unsigned flags;
+    uint64_t lba, blocks;
+    uint32_t begin;
+    uint32_t version; /* of the first block; the others follow */
+};
+
+/* All blocks are zeros, durably. The tag tells the blocks of one run from those of another. */
+struct oracle *oracle_create(uint64_t blocks, uint32_t block_bytes, uint32_t tag);
+void oracle_destroy(struct oracle *oracle);
+/* The same knowledge, from now on apart. */
+struct oracle *oracle_copy(const struct oracle *oracle);
+
+uint64_t oracle_blocks(const struct oracle *oracle);
+uint32_t oracle_block_bytes(const struct oracle *oracle);
+
+/* A request is about to be handed to the device. Fills the ticket. */
+void oracle_issue(struct oracle *oracle, struct oracle_ticket *ticket, enum hftl_verb verb,
+                  unsigned flags, uint64_t lba, uint64_t blocks);
+/* The contents that block `index` of a WRITE has to have. */
+void oracle_fill(const struct oracle *oracle, const struct oracle_ticket *ticket, uint64_t index,
+                 void *block);
+/*
+ * The device answered. `data` is what a READ returned. Faults were injected: an error is then an
+ * answer (C9); otherwise it is a violation.
+ */
+void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
+                   enum hftl_status status, const void *data, bool faults, struct failure *failure);
+
+/* Everything volatile is in doubt; what was in flight is over. */
+void oracle_crash(struct oracle *oracle);
+/* A clean close was answered OK: what was done is firm. Nothing may be in flight. */
+void oracle_close(struct oracle *oracle);
+
+/* How many versions of this lba a crash could show. */
+unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba);
+/* False: certainly zeros now, if read alone. */
+bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba);
+/* Reads judged so far, in blocks. */
+uint64_t oracle_judged(const struct oracle *oracle);
+
+#endif

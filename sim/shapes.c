@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/shapes.h"
+
+#include <string.h>
+
+#define ERASE HFTL_MEDIA_NEEDS_ERASE
+#define RESET_OPEN HFTL_MEDIA_CAN_RESET_OPEN
+#define FINISH HFTL_MEDIA_CAN_FINISH
+#define QUEUE HFTL_MEDIA_CAN_QUEUE
+
+/* groups, PUs a group, chunks a PU, blocks a chunk; ws_min, ws_opt, mw_cunits */
+#define OCSSD(can, oob, g, p, c, b, min, opt, mw)                                                  \
+    {                                                                                              \
+        .size = sizeof(struct hftl_media_facts), .kind = HFTL_KIND_OCSSD, .flags = ERASE | (can),  \
+        .block_bytes = 512, .oob_bytes = (oob), .groups = (g), .pus_per_group = (p),               \
+        .chunks_per_pu = (c), .chunk_blocks = (b), .ws_min = (min), .ws_opt = (opt),               \
+        .mw_cunits = (mw), .transfer_blocks_max = 4 * (opt), .volatile_cache = true                \
+    }
+#define ZONED(can, z, b, min, opt, open, active)                                                   \
+    {                                                                                              \
+        .size = sizeof(struct hftl_media_facts), .kind = HFTL_KIND_ZONED,                          \
+        .flags = ERASE | RESET_OPEN | (can), .block_bytes = 512, .groups = 1, .pus_per_group = 1,  \
+        .chunks_per_pu = (z), .chunk_blocks = (b), .ws_min = (min), .ws_opt = (opt),               \
+        .open_max = (open), .active_max = (active), .transfer_blocks_max = 64,                     \
+        .volatile_cache = true                                                                     \
+    }
+
+static const struct shape shapes[] = {
+    {.name = "oc",
+     .text = "Open-Channel, 2 x 2 PUs, OOB, readable 6 blocks behind the write pointer",
+     .facts = OCSSD(RESET_OPEN, 16, 2, 2, 22, 24, 2, 4, 6),
+     .delay_max = 3},
+    {.name = "oc-strict",
+     .text = "as oc, with a window of two write units, and only full chunks can be reset",
+     .facts = OCSSD(0, 32, 2, 2, 22, 32, 4, 8, 16),
+     .delay_max = 2},
+    {.name = "oc-1pu",
+     .text = "Open-Channel, a single PU",
+     .facts = OCSSD(RESET_OPEN, 16, 1, 1, 28, 72, 2, 6, 6),
+     .delay_max = 2},
+    {.name = "oc-3pu",
+     .text = "Open-Channel, three PUs, write units of seven blocks",
+     .facts = OCSSD(RESET_OPEN, 16, 1, 3, 22, 35, 7, 7, 7),
+     .delay_max = 4},
+    {.name = "oc-rest",
+     .text = "Open-Channel, chunks that are not a whole number of write units, queued writes",
+     .facts = OCSSD(RESET_OPEN | QUEUE, 24, 3, 1, 22, 33, 1, 6, 0),
+     .delay_max = 3},
+    {.name = "oc-bad",
+     .text = "Open-Channel, one chunk in seventeen bad from the factory",
+     .facts = OCSSD(RESET_OPEN, 16, 2, 2, 26, 24, 2, 4, 8),
+     .bad_every = 17,
+     .delay_max = 2},
+    {.name = "oc-bare",
+     .text = "Open-Channel without OOB: summaries and a window",
+     .facts = OCSSD(RESET_OPEN, 0, 1, 2, 24, 48, 2, 4, 6),
+     .delay_max = 2},
+    {.name = "zoned",
+     .text = "zoned, one column, blocks written singly",
+     .facts = ZONED(FINISH, 24, 90, 1, 4, 8, 14),
+     .columns = 1,
+     .delay_max = 2},
+    {.name = "zoned-2",
+     .text = "zoned, two columns, no finish, queued writes",
+     .facts = ZONED(QUEUE, 44, 46, 1, 8, 14, 14),
+     .columns = 2,
+     .delay_max = 3},
+    {.name = "zoned-tight",
+     .text = "zoned, the fewest open zones, the drive pauses what it likes",
+     .facts = ZONED(FINISH, 26, 77, 1, 7, 4, 8),
+     .columns = 1,
+     .verify = HFTL_VERIFY_RELOCATION,
+     .delay_max = 2},
+};
+
+unsigned shape_count(void)
+{
+    return sizeof shapes / sizeof shapes[0];
+}
+
+const struct shape *shape_at(unsigned index)
+{
+    return &shapes[index];
+}
+
+const struct shape *shape_find(const char *name)
+{
+    for (unsigned i = 0; i < shape_count(); i++)
+        if (strcmp(shapes[i].name, name) == 0)
+            return &shapes[i];
+    return NULL;
+}
+
+static uint32_t between(struct prng *prng, uint32_t low, uint32_t high)
+{
+    return low + (uint32_t)prng_below(prng, (uint64_t)high - low + 1);
+}
+
+static struct hftl_media_facts random_ocssd(struct prng *prng)
+{
+    uint32_t can = prng_chance(prng, 3, 4) ? RESET_OPEN : 0;
+    can |= prng_chance(prng, 1, 3) ? QUEUE : 0;
+    uint32_t groups = between(prng, 1, 2), units = between(prng, 1, 3);
+    uint32_t min = between(prng, 1, 6), opt = min * between(prng, 1, 4);
+    uint32_t mw = prng_chance(prng, 1, 4) ? 0 : between(prng, 1, 2 * opt);
+    uint32_t want = between(prng, 90, 160) / (groups * units);
+    if (want < 3 * (opt + mw))
+        want = 3 * (opt + mw);
+    uint32_t blocks = (want + min - 1) / min * min;
+    static const uint32_t oobs[] = {16, 16, 20, 64, 0};
+    uint32_t oob = oobs[prng_below(prng, 5)];
+    uint32_t chunks = between(prng, 22, 34);
+    return (struct hftl_media_facts)OCSSD(can, oob, groups, units, chunks, blocks, min, opt, mw);
+}
+
+static struct hftl_media_facts random_zoned(struct prng *prng, uint32_t columns)
+{
+    uint32_t can = prng_chance(prng, 1, 2) ? FINISH : 0;
+    can |= prng_chance(prng, 1, 2) ? QUEUE : 0;
+    uint32_t opt = between(prng, 1, 12);
+    uint32_t blocks = between(prng, 90, 150) / columns;
+    uint32_t zones = 2 + columns * between(prng, 22, 30);
+    uint32_t open = prng_chance(prng, 1, 4) ? 0 : 2 + 5 * columns + between(prng, 0, 6);
+    uint32_t active = open ? open + between(prng, 0, 4) : 0;
+    return (struct hftl_media_facts)ZONED(can, zones, blocks, 1, opt, open, active);
+}
+
+void shape_random(struct shape *shape, struct prng *prng)
+{
+    *shape = (struct shape){.name = "random", .text = "made from the seed"};
+    shape->columns = between(prng, 1, 2);
+    if (prng_chance(prng, 1, 2))
+        shape->facts = random_ocssd(prng);
+    else
+        shape->facts = random_zoned(prng, shape->columns);
+    if (shape->facts.kind == HFTL_KIND_OCSSD && prng_chance(prng, 1, 4))
+        shape->bad_every = between(prng, 13, 40);
+    shape->delay_max = between(prng, 0, 6);
+    shape->in_order = prng_chance(prng, 1, 6);
+    shape->verify = prng_chance(prng, 1, 3) ? HFTL_VERIFY_RELOCATION : HFTL_VERIFY_ALWAYS;
+    shape->op_permille = prng_chance(prng, 1, 2) ? 0 : between(prng, 100, 400);
+}
+
+struct nand *shape_make(const struct shape *shape, uint64_t seed)
+{
+    struct nand_options options = {.facts = shape->facts,
+                                   .seed = shape->in_order ? 0 : seed | 1,
+                                   .delay_max = shape->delay_max,
+                                   .bad_every = shape->bad_every};
+    return nand_create(&options);
+}
+
+struct harness_options shape_options(const struct shape *shape, const struct engine *engine,
+                                     struct nand *nand, uint64_t seed)
+{
+    return (struct harness_options){.engine = engine,
+                                    .nand = nand,
+                                    .seed = seed,
+                                    .depth = 8,
+                                    .check_every = 0,
+                                    .verify = shape->verify,
+                                    .op_permille = shape->op_permille,
+                                    .columns = shape->columns};
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * shapes.h - the drives that the simulator tries: small, and odd on purpose.
+ *
+ * Small, so that a recovery takes less than a millisecond; but a band holds at least 60 blocks and
+ * there are at least 14 of them, so that all of the engine's life happens: streams, cleaning,
+ * tails, superblock logs that run full. Nothing here is a power of two where a drive need not be.
+ */
+#ifndef HOSTFTL_SIM_SHAPES_H
+#define HOSTFTL_SIM_SHAPES_H
+
+#include "base/prng.h"
+#include "sim/harness.h"
+
+struct shape {
+    const char *name, *text;
+    struct hftl_media_facts facts;
+    uint32_t bad_every, delay_max; /* nand_options */
+    bool in_order;                 /* operations land in order, at the next reap */
+    uint32_t columns, op_permille; /* harness_options */
+    enum hftl_verify verify;
+};
+
+unsigned shape_count(void);
+const struct shape *shape_at(unsigned index);
+/* NULL: no such name. */
+const struct shape *shape_find(const char *name);
+/* A shape like none in the list, that a device fits on. */
+void shape_random(struct shape *shape, struct prng *prng);
+
+struct nand *shape_make(const struct shape *shape, uint64_t seed);
+/* Options of a harness on it; what is not given here is the shape's or a default. */
+struct harness_options shape_options(const struct shape *shape, const struct engine *engine,
+                                     struct nand *nand, uint64_t seed);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/world.h"
+
+#include "base/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Nanoseconds that pass between two looks at the clock. */
+#define TICK_NS 1000u
+#define CREATED_SECONDS UINT64_C(1700000000)
+
+static uint64_t look_at_time(void *arg)
+{
+    struct sim_world *sim = arg;
+    sim->now_ns += TICK_NS;
+    return sim->now_ns;
+}
+
+static uint64_t look_at_calendar(void *arg)
+{
+    (void)arg;
+    return CREATED_SECONDS;
+}
+
+static uint64_t draw(void *arg)
+{
+    struct sim_world *sim = arg;
+    return prng_next(&sim->prng);
+}
+
+static void *lend(void *arg, size_t bytes)
+{
+    struct sim_world *sim = arg;
+    if (++sim->allocations == sim->fail_allocation)
+        return NULL;
+    void *memory = calloc(1, bytes ? bytes : 1);
+    must(memory != NULL);
+    sim->blocks++;
+    sim->bytes += bytes;
+    if (sim->bytes > sim->bytes_peak)
+        sim->bytes_peak = sim->bytes;
+    return memory;
+}
+
+static void take_back(void *arg, void *memory, size_t bytes)
+{
+    struct sim_world *sim = arg;
+    if (memory == NULL)
+        return;
+    must_show(sim->blocks > 0 && sim->bytes >= bytes, sim->bytes, bytes);
+    sim->blocks--;
+    sim->bytes -= bytes;
+    memset(memory, 0xdb, bytes < 64 ? bytes : 64); /* a use after this shows */
+    free(memory);
+}
+
+static void wait_for_medium(void *arg, struct hftl_media *medium)
+{
+    (void)arg;
+    (void)medium;
+}
+
+static void write_log(void *arg, enum hftl_log_level level, const char *message)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    const struct sim_world *sim = arg;
+    if (sim->verbose)
+        fprintf(stderr, "    [%s] %s\n", names[level], message);
+}
+
+void sim_world_init(struct sim_world *sim, uint64_t seed)
+{
+    memset(sim, 0, sizeof *sim);
+    prng_seed(&sim->prng, seed);
+    sim->world = (struct world){.arg = sim,
+                                .now = look_at_time,
+                                .clock = look_at_calendar,
+                                .random = draw,
+                                .alloc = lend,
+                                .release = take_back,
+                                .wait = wait_for_medium,
+                                .log = write_log};
+}
