@@ -176,8 +176,13 @@ static void start_read(struct emu *emu, struct hftl_media_op *op, void *bytes, s
         return;
     }
     read->emu = emu;
-    read->job = (struct fileio_job){.verb = FILEIO_READ, .fd = emu->file.fd, .bytes = bytes,
-                                    .count = count, .at = at, .done = finish_read, .owner = op};
+    read->job = (struct fileio_job){.verb = FILEIO_READ,
+                                    .fd = emu->file.fd,
+                                    .bytes = bytes,
+                                    .count = count,
+                                    .at = at,
+                                    .done = finish_read,
+                                    .owner = op};
     op->scratch[0]++;
     fileio_submit(emu->io, &read->job);
 }
@@ -279,8 +284,7 @@ static void submit_reset(struct emu *emu, struct hftl_media_op *op)
     /* The record first: a chunk that is FREE may have old bytes, a FULL one may not have holes. A
      * file system that cannot make holes keeps the space, that is all. */
     (void)!fallocate(emu->file.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                     (off_t)emu_data_at(emu, op->chunk, 0),
-                     (off_t)emu->file.layout.chunk_stride);
+                     (off_t)emu_data_at(emu, op->chunk, 0), (off_t)emu->file.layout.chunk_stride);
 }
 
 static void submit_finish(struct emu *emu, struct hftl_media_op *op)

@@ -34,8 +34,7 @@ struct making {
 static enum hftl_status complain(const struct making *m, const char *deed)
 {
     int error = errno;
-    return say(m->to, status_of_errno(error), "%s: cannot %s: %s", m->path, deed,
-               strerror(error));
+    return say(m->to, status_of_errno(error), "%s: cannot %s: %s", m->path, deed, strerror(error));
 }
 
 /* Draws chunks until enough different ones have the mark. */
@@ -112,7 +111,7 @@ static enum hftl_status write_file(struct making *m)
     enum hftl_status status = write_table(m);
     if (status != HFTL_OK)
         return status;
-    if (fsync(m->fd) != 0)
+    if (!m->header.no_fsync && fsync(m->fd) != 0)
         return complain(m, "make it durable");
     return HFTL_OK;
 }

@@ -55,10 +55,11 @@ void emu_header_encode(const struct emu_header *header, uint8_t bytes[EMU_HEADER
                        (header->no_fsync ? OPTION_NO_FSYNC : 0) |
                        (header->reads_predefined ? OPTION_PREDEFINED : 0);
     const uint32_t words[] = {
-        (uint32_t)f->kind, f->flags,        options,         f->block_bytes,  f->oob_bytes,
-        f->groups,         f->pus_per_group, f->chunks_per_pu, header->zone_blocks,
-        f->chunk_blocks,   f->ws_min,       f->ws_opt,       f->mw_cunits,    f->open_max,
-        f->active_max,     f->atomic_blocks, f->transfer_blocks_max, f->reset_limit,
+        (uint32_t)f->kind,      f->flags,        options,          f->block_bytes,
+        f->oob_bytes,           f->groups,       f->pus_per_group, f->chunks_per_pu,
+        header->zone_blocks,    f->chunk_blocks, f->ws_min,        f->ws_opt,
+        f->mw_cunits,           f->open_max,     f->active_max,    f->atomic_blocks,
+        f->transfer_blocks_max, f->reset_limit,
     };
     memset(bytes, 0, EMU_HEADER_BYTES);
     memcpy(bytes, EMU_MAGIC, 8);
@@ -104,8 +105,8 @@ static void decode_facts(const uint8_t *bytes, struct emu_header *header)
     header->facts.volatile_cache = header->outlives_host || header->cache_bytes > 0;
 }
 
-enum hftl_status emu_header_decode(const uint8_t bytes[EMU_HEADER_BYTES],
-                                   struct emu_header *header, const char **what)
+enum hftl_status emu_header_decode(const uint8_t bytes[EMU_HEADER_BYTES], struct emu_header *header,
+                                   const char **what)
 {
     *what = "it does not begin with " EMU_MAGIC;
     if (memcmp(bytes, EMU_MAGIC, 7) != 0)
@@ -216,8 +217,8 @@ enum hftl_status emu_record_decode(const uint8_t bytes[EMU_RECORD_BYTES],
     while (state < HFTL_CHUNK_STATE_COUNT && state_codes[state] != bytes[0])
         state++;
     if (get_u32(bytes + RECORD_CRC) != sum(facts->id, bytes, RECORD_CRC) ||
-        get_u32(bytes + 20) != chunk || state == HFTL_CHUNK_STATE_COUNT ||
-        bytes[1] > 1 || !is_zero(bytes + 2, 2) || !is_zero(bytes + 24, 4))
+        get_u32(bytes + 20) != chunk || state == HFTL_CHUNK_STATE_COUNT || bytes[1] > 1 ||
+        !is_zero(bytes + 2, 2) || !is_zero(bytes + 24, 4))
         return HFTL_CORRUPT;
     record->chunk = (struct hftl_chunk){
         .state = (enum hftl_chunk_state)state,

@@ -54,19 +54,19 @@ struct emu_layout {
 };
 
 struct emu_counters {
-    uint64_t blocks_written;     /* by the host */
-    uint64_t blocks_read;        /* by the host */
+    uint64_t blocks_written; /* by the host */
+    uint64_t blocks_read;    /* by the host */
     uint64_t resets;
     uint64_t flushes;
-    uint64_t predefined_reads;   /* blocks read that were not readable; a defect of the host */
-    uint64_t early_blocks;       /* left the volatile cache before a flush asked */
+    uint64_t predefined_reads; /* blocks read that were not readable; a defect of the host */
+    uint64_t early_blocks;     /* left the volatile cache before a flush asked */
 };
 
 struct emu_session {
-    bool clean;           /* closed in order: nothing was in the cache */
-    uint32_t pid;         /* of the last process that had it for writing */
-    uint8_t boot_id[16];  /* of the host at that time; zeros: not known */
-    uint64_t opens;       /* for writing, since creation */
+    bool clean;          /* closed in order: nothing was in the cache */
+    uint32_t pid;        /* of the last process that had it for writing */
+    uint8_t boot_id[16]; /* of the host at that time; zeros: not known */
+    uint64_t opens;      /* for writing, since creation */
     struct emu_counters counters;
 };
 

@@ -52,8 +52,8 @@ enum hftl_status emu_inspect(const char *path, struct emu_inspection *inspection
         inspection->disk_bytes = (uint64_t)st.st_blocks * 512;
     inspection->chunks = calloc(file.layout.chunk_count, sizeof *inspection->chunks);
     if (!inspection->chunks)
-        status = say(&to, HFTL_MEMORY, "%s: no memory for %u chunks", path,
-                     file.layout.chunk_count);
+        status =
+            say(&to, HFTL_MEMORY, "%s: no memory for %u chunks", path, file.layout.chunk_count);
     for (uint32_t i = 0; status == HFTL_OK && i < file.layout.chunk_count; i++)
         status = emu_file_record(&file, i, &inspection->chunks[i]);
     emu_file_close(&file);

@@ -61,8 +61,8 @@ static void settle_states(struct emu *emu)
         for (uint32_t i = 0; i < emu->ledger.chunk_count; i++) {
             struct hftl_chunk *c = &emu->ledger.chunks[i];
             bool partial = c->state == HFTL_CHUNK_OPEN || c->state == HFTL_CHUNK_PAUSED;
-            bool cut = c->state == HFTL_CHUNK_FULL && c->wp < c->capacity &&
-                       !emu->chunks[i].finished;
+            bool cut =
+                c->state == HFTL_CHUNK_FULL && c->wp < c->capacity && !emu->chunks[i].finished;
             if (pass == 0 ? !partial : !cut)
                 continue;
             bool room = most == 0 || active < most;
@@ -84,8 +84,8 @@ static bool same_record(const struct emu *emu, uint32_t chunk, const struct emu_
            emu->chunks[chunk].finished == record->finished;
 }
 
-static enum hftl_status revive_chunks(struct emu *emu, const uint8_t boot_id[16],
-                                      const char *path, const struct say *to)
+static enum hftl_status revive_chunks(struct emu *emu, const uint8_t boot_id[16], const char *path,
+                                      const struct say *to)
 {
     bool died = host_died(&emu->file, boot_id);
     struct emu_record record;
@@ -168,8 +168,7 @@ static enum hftl_status power_up(struct emu *emu, const struct emu_open_options 
     emu->counters = emu->file.session.counters;
     emu->done_last = &emu->done_first;
     emu->read_inline = is_in_memory(emu->file.fd);
-    prng_seed(&emu->prng, options->seed ? options->seed
-                                        : header->seed + emu->file.session.opens);
+    prng_seed(&emu->prng, options->seed ? options->seed : header->seed + emu->file.session.opens);
     if (cache_bytes > 1ull << 40)
         return say(to, HFTL_INVALID, "%s: a volatile cache of more than 2^40 bytes", path);
     enum hftl_status status = allocate(emu, cache_bytes, options->no_uring);

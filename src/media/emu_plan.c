@@ -43,8 +43,10 @@ static void plan_ocssd(const struct emu_create_options *o, struct hftl_media_fac
     f->ws_min = choose(o->ws_min, o->ws_opt ? o->ws_opt : 4);
     f->ws_opt = choose(o->ws_opt, o->ws_min ? o->ws_min : 8);
     f->mw_cunits = choose(o->mw_cunits, 16);
-    uint64_t pu_blocks = o->bytes / f->block_bytes / max_u32(1, f->groups) /
-                         max_u32(1, f->pus_per_group);
+    f->open_max = choose(o->open_max, 0);
+    f->active_max = choose(o->active_max, 0);
+    uint64_t pu_blocks =
+        o->bytes / f->block_bytes / max_u32(1, f->groups) / max_u32(1, f->pus_per_group);
     uint64_t blocks = 1024; /* 64 or more chunks a PU where 4 MiB chunks allow it */
     if (o->chunks_per_pu != 0 && o->bytes != 0)
         blocks = max_u64(1, min_u64(pu_blocks / o->chunks_per_pu, 1u << 30));
@@ -72,8 +74,8 @@ static void plan_zoned(const struct emu_create_options *o, struct hftl_media_fac
     f->ws_opt = choose(o->ws_opt, o->ws_min ? o->ws_min : 4);
     f->mw_cunits = choose(o->mw_cunits, 0);
     f->open_max = choose(o->open_max, o->active_max && o->active_max < 14 ? o->active_max : 14);
-    f->active_max = choose(o->active_max, o->open_max > 14 && o->open_max != EMU_NONE ? o->open_max
-                                                                                      : 14);
+    f->active_max =
+        choose(o->active_max, o->open_max > 14 && o->open_max != EMU_NONE ? o->open_max : 14);
     if (o->open_max == EMU_NONE && o->active_max == 0)
         f->active_max = 0;
     uint64_t size = o->bytes / 128;
@@ -146,9 +148,10 @@ static enum hftl_status check_plan(const struct emu_create_options *o,
     const struct hftl_media_facts *f = &header->facts;
     uint64_t asked = o->bytes / max_u64(1, f->block_bytes);
     if (o->bytes != 0 && f->chunks_per_pu == 0)
-        return say(to, HFTL_GEOMETRY, "%llu bytes do not hold one chunk of %u blocks in each of "
-                   "%u x %u parallel units", (unsigned long long)o->bytes, f->chunk_blocks,
-                   f->groups, f->pus_per_group);
+        return say(to, HFTL_GEOMETRY,
+                   "%llu bytes do not hold one chunk of %u blocks in each of "
+                   "%u x %u parallel units",
+                   (unsigned long long)o->bytes, f->chunk_blocks, f->groups, f->pus_per_group);
     const char *nonsense = hftl_media_facts_nonsense(f);
     if (nonsense)
         return say(to, HFTL_GEOMETRY, "no such drive: %s", nonsense);

@@ -20,7 +20,7 @@ struct queue {
 struct fileio {
     int eventfd;
     bool uring;
-    unsigned in_flight; /* given and not done */
+    unsigned in_flight;   /* given and not done */
     struct queue waiting; /* uring: no room in the ring yet. threads: under `lock` */
 
     struct io_uring ring;

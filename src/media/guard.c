@@ -15,7 +15,7 @@ struct guard_chunk {
     uint32_t wp_high;        /* unsure: the write pointer is in known.wp .. wp_high */
     uint32_t pending;        /* blocks of appends that landed out of order */
     uint32_t reads, writes, resets, finishes; /* in flight */
-    uint64_t changed;        /* when an op that changes it was last submitted or landed */
+    uint64_t changed; /* when an op that changes it was last submitted or landed */
     bool unsure;
     bool counted; /* among the active ones */
 };
@@ -74,8 +74,8 @@ static void tell(const struct hftl_media_op *op, const char *what)
 /* An active slot is taken when the first write is submitted, not when it lands. */
 static void recount(struct guard *guard, struct guard_chunk *c)
 {
-    bool active = c->known.state == HFTL_CHUNK_OPEN ||
-                  (c->known.state == HFTL_CHUNK_FREE && c->writes > 0);
+    bool active =
+        c->known.state == HFTL_CHUNK_OPEN || (c->known.state == HFTL_CHUNK_FREE && c->writes > 0);
     if (active && !c->counted)
         guard->active_count++;
     if (!active && c->counted)
@@ -263,8 +263,7 @@ static void check_report(const struct guard *guard, uint32_t chunk, const struct
         return;
     }
     must_show(said->wp == c->known.wp, said->wp, c->known.wp); /* M3 */
-    enum hftl_chunk_state state =
-        said->state == HFTL_CHUNK_PAUSED ? HFTL_CHUNK_OPEN : said->state;
+    enum hftl_chunk_state state = said->state == HFTL_CHUNK_PAUSED ? HFTL_CHUNK_OPEN : said->state;
     must_show(state == c->known.state || is_gone(state), state, c->known.state);
 }
 
@@ -322,9 +321,9 @@ static void receive(struct hftl_media_op *op)
 {
     struct shadow *shadow = (struct shadow *)op;
     struct guard *guard = op->owner;
-    must(shadow->busy);                                              /* M1: once */
-    must(!guard->submitting);                                        /* M1: not from submit */
-    must(guard->reaping);                                            /* M1: from reap */
+    must(shadow->busy);       /* M1: once */
+    must(!guard->submitting); /* M1: not from submit */
+    must(guard->reaping);     /* M1: from reap */
     must_show((unsigned)op->status < HFTL_STATUS_COUNT, op->status, op->chunk);
     guard->now++;
     guard->landed++;
@@ -370,8 +369,7 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
 {
     struct guard *guard = (struct guard *)media;
     must(!guard->reaping && !guard->submitting);
-    bool ready = guard->counts.in_flight > 0 && max > 0 &&
-                 guard->inner->ops->fd(guard->inner) < 0;
+    bool ready = guard->counts.in_flight > 0 && max > 0 && guard->inner->ops->fd(guard->inner) < 0;
     guard->reaping = true;
     guard->landed = 0;
     unsigned landed = guard->inner->ops->reap(guard->inner, max);
@@ -426,8 +424,11 @@ static enum hftl_status read_chunks(struct guard *guard, uint32_t count, struct 
 {
     bool landed = false;
     struct hftl_media *inner = guard->inner;
-    struct hftl_media_op op = {.verb = HFTL_MEDIA_REPORT, .blocks = count, .out.report = said,
-                               .land = note_landing, .owner = &landed};
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_REPORT,
+                               .blocks = count,
+                               .out.report = said,
+                               .land = note_landing,
+                               .owner = &landed};
     struct hftl_media_op *ops[] = {&op};
     inner->ops->submit(inner, ops, 1);
     must(!landed); /* M1 */

@@ -14,8 +14,8 @@ enum hftl_status ledger_create(struct ledger *ledger, const struct hftl_media_fa
     ledger->chunks = calloc(ledger->chunk_count, sizeof *ledger->chunks);
     ledger->flights = calloc(ledger->chunk_count, sizeof *ledger->flights);
     if (facts->open_max != 0) {
-        uint32_t slots = facts->open_max < ledger->chunk_count ? facts->open_max
-                                                               : ledger->chunk_count;
+        uint32_t slots =
+            facts->open_max < ledger->chunk_count ? facts->open_max : ledger->chunk_count;
         ledger->opened = calloc(slots, sizeof *ledger->opened);
     }
     if (!ledger->chunks || !ledger->flights || (facts->open_max != 0 && !ledger->opened)) {

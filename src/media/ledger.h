@@ -25,7 +25,8 @@ struct ledger_flight {
     uint32_t writes;
     uint32_t resets; /* a refused one too, until it landed */
     uint32_t finishes;
-    bool broken; /* a queued write failed: those behind it fail with it, through no fault of theirs */
+    bool
+        broken; /* a queued write failed: those behind it fail with it, through no fault of theirs */
 };
 
 struct ledger {

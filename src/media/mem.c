@@ -133,8 +133,7 @@ static enum hftl_status write_blocks(struct mem_store *store, struct hftl_media_
         op->offset = at;
     memcpy(mem_block(store, op->chunk, at), op->data, (size_t)op->blocks * facts->block_bytes);
     if (facts->oob_bytes != 0 && op->oob)
-        memcpy(mem_block_oob(store, op->chunk, at), op->oob,
-               (size_t)op->blocks * facts->oob_bytes);
+        memcpy(mem_block_oob(store, op->chunk, at), op->oob, (size_t)op->blocks * facts->oob_bytes);
     else if (facts->oob_bytes != 0)
         memset(mem_block_oob(store, op->chunk, at), 0, (size_t)op->blocks * facts->oob_bytes);
     ledger_write(&store->ledger, op->chunk, op->blocks);

@@ -89,8 +89,7 @@ static enum hftl_status judge_limits(const struct hftl_media_facts *facts,
 }
 
 static enum hftl_status judge_write(const struct hftl_media_facts *facts,
-                                    const struct rules_place *place,
-                                    const struct hftl_media_op *op)
+                                    const struct rules_place *place, const struct hftl_media_op *op)
 {
     const struct hftl_chunk *c = place->chunk;
     if (c->state == HFTL_CHUNK_READ_ONLY)
@@ -107,8 +106,8 @@ static enum hftl_status judge_write(const struct hftl_media_facts *facts,
     return judge_limits(facts, place);
 }
 
-static enum hftl_status judge_read(const struct hftl_media_facts *facts,
-                                   const struct hftl_chunk *c, const struct hftl_media_op *op)
+static enum hftl_status judge_read(const struct hftl_media_facts *facts, const struct hftl_chunk *c,
+                                   const struct hftl_media_op *op)
 {
     if (op->offset >= c->capacity || op->blocks > c->capacity - op->offset)
         return HFTL_RULE_BOUNDS;

@@ -1,0 +1,692 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * conformance.c - every promise and every rule of media.h, on every medium, in every shape.
+ *
+ * A subject is a medium (mem, emu in its various manners, each of them also behind the guard) in a
+ * shape. Tests that break rules run with a guard that lets refusals pass; all others with one that
+ * does not.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/prng.h"
+#include "test/media/drive.h"
+#include "test/unit.h"
+
+struct manner {
+    const char *name;
+    bool mem, guarded, threads, cache_given, outlives, fsync;
+    uint64_t cache_bytes;
+};
+
+static const struct manner manners[] = {
+    {.name = "mem", .mem = true},
+    {.name = "guard-mem", .mem = true, .guarded = true},
+    {.name = "emu"},
+    {.name = "guard-emu", .guarded = true},
+    {.name = "emu-threads-fsync", .threads = true, .fsync = true},
+    {.name = "guard-emu-fsync", .guarded = true, .fsync = true},
+    {.name = "guard-emu-tiny-cache", .guarded = true, .cache_given = true, .cache_bytes = 600000},
+    {.name = "guard-emu-no-cache", .guarded = true, .cache_given = true},
+    {.name = "emu-no-cache-fsync", .cache_given = true, .fsync = true},
+    {.name = "guard-emu-outlives", .guarded = true, .outlives = true},
+};
+enum { MANNERS = sizeof manners / sizeof manners[0] };
+
+struct subject {
+    const struct manner *manner;
+    const struct shape *shape;
+    bool tolerate;
+    struct hftl_media *media;
+    struct mem_store *store;
+    char path[PATH_BYTES];
+};
+
+typedef void (*test_fn)(struct subject *subject);
+
+struct test_case {
+    const char *name;
+    test_fn run;
+    bool breaks_rules;
+};
+
+struct run {
+    struct subject subject;
+    const struct test_case *test;
+    char name[160];
+};
+
+/* ---- subjects ----------------------------------------------------------------------------- */
+
+static void open_subject(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    struct hftl_media *media = NULL;
+    if (s->manner->mem) {
+        assert_int_equal(mem_attach(s->store, &media), HFTL_OK);
+    } else {
+        struct emu_open_options options = {.size = sizeof options, .no_uring = s->manner->threads};
+        if (emu_open(s->path, &options, &media, why, sizeof why) != HFTL_OK)
+            fail_msg("%s", why);
+        assert_true(!s->manner->threads || !emu_uses_uring(media));
+    }
+    s->media = media;
+    if (!s->manner->guarded)
+        return;
+    struct guard_options options = {.size = sizeof options,
+                                    .tolerate_reads = s->tolerate,
+                                    .tolerate_refusals = s->tolerate};
+    assert_int_equal(guard_open(media, &options, &s->media), HFTL_OK);
+}
+
+static void make_subject(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    struct emu_create_options options = s->shape->options;
+    options.cache_given = s->manner->cache_given;
+    options.cache_bytes = s->manner->cache_bytes;
+    options.outlives_host = s->manner->outlives;
+    options.no_fsync = !s->manner->fsync;
+    options.overwrite = true;
+    options.reads = EMU_READS_REFUSED;
+    if (s->manner->mem) {
+        struct emu_header header;
+        assert_int_equal(emu_plan(&options, &header, why, sizeof why), HFTL_OK);
+        struct mem_options mem = {.size = sizeof mem, .facts = header.facts};
+        assert_int_equal(mem_store_create(&mem, &s->store, why, sizeof why), HFTL_OK);
+    } else {
+        make_path(s->path, s->shape->name);
+        if (emu_create(s->path, &options, why, sizeof why) != HFTL_OK)
+            fail_msg("%s", why);
+    }
+    open_subject(s);
+}
+
+static void close_subject(struct subject *s)
+{
+    s->media->ops->close(s->media);
+    s->media = NULL;
+}
+
+static void unmake_subject(struct subject *s)
+{
+    if (s->media)
+        close_subject(s);
+    mem_store_destroy(s->store);
+    s->store = NULL;
+    if (!s->manner->mem)
+        remove(s->path);
+}
+
+/* The n-th chunk of this subject that is FREE and of full capacity. */
+static uint32_t pick_chunk(struct subject *s, uint32_t n)
+{
+    for (uint32_t i = 0; i < hftl_media_chunks(&s->media->facts); i++) {
+        struct hftl_chunk c = do_report(s->media, i);
+        if (c.state == HFTL_CHUNK_FREE && c.capacity == s->media->facts.chunk_blocks && n-- == 0)
+            return i;
+    }
+    fail_msg("no such chunk");
+    return 0;
+}
+
+static void fill_chunk(struct subject *s, uint32_t chunk, uint32_t upto, uint32_t life)
+{
+    uint32_t step = s->media->facts.ws_min;
+    for (uint32_t at = do_report(s->media, chunk).wp; at < upto; at += step)
+        assert_int_equal(do_write(s->media, chunk, at, step, life), HFTL_OK);
+}
+
+static void assert_holds(struct subject *s, uint32_t chunk, uint32_t from, uint32_t blocks,
+                         uint32_t life)
+{
+    bool right = false;
+    if (blocks == 0)
+        return;
+    assert_int_equal(do_read(s->media, chunk, from, blocks, life, &right), HFTL_OK);
+    assert_true(right);
+}
+
+static uint32_t longest(const struct hftl_media_facts *f, uint32_t left)
+{
+    uint32_t most = min_u32(f->transfer_blocks_max, left);
+    return most - most % f->ws_min;
+}
+
+static bool has(const struct subject *s, enum hftl_media_flag flag)
+{
+    return (s->media->facts.flags & (uint32_t)flag) != 0;
+}
+
+/* ---- promises ------------------------------------------------------------------------------ */
+
+static void reads_back_as_far_as_readable(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 1);
+    uint32_t wp = 0;
+    while (wp < f->chunk_blocks) {
+        uint32_t blocks = min_u32(f->ws_opt, f->chunk_blocks - wp);
+        assert_int_equal(do_write(s->media, chunk, wp, blocks, 3), HFTL_OK);
+        wp += blocks;
+        struct hftl_chunk c = do_report(s->media, chunk);
+        assert_int_equal(c.wp, wp);
+        assert_int_equal(c.state, wp == c.capacity ? HFTL_CHUNK_FULL : HFTL_CHUNK_OPEN);
+        assert_holds(s, chunk, 0, count_readable(f, &c), 3);
+    }
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_FLUSH, 0), HFTL_OK);
+    for (uint32_t i = 0; i < wp; i++)
+        assert_holds(s, chunk, i, 1, 3);
+}
+
+static void writes_zeros_where_no_oob_is_given(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 0), n = 0;
+    fill_chunk(s, chunk, f->ws_min, 1); /* so that what is there is not zero by chance */
+    uint32_t blocks = f->chunk_blocks - f->ws_min;
+    uint8_t *data = calloc(blocks, f->block_bytes);
+    uint8_t *oob = malloc((size_t)f->chunk_blocks * f->oob_bytes + 1);
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE, .chunk = chunk, .data = data};
+    op.offset = f->ws_min;
+    for (; blocks > 0; blocks -= op.blocks, op.offset += op.blocks) {
+        op.blocks = longest(f, blocks);
+        assert_int_equal(do_op(s->media, &op), HFTL_OK);
+    }
+    memset(oob, 1, (size_t)f->chunk_blocks * f->oob_bytes + 1);
+    struct hftl_media_op read = {.verb = HFTL_MEDIA_READ, .chunk = chunk, .offset = f->ws_min,
+                                 .blocks = f->ws_min, .data = data, .oob = oob};
+    assert_int_equal(do_op(s->media, &read), HFTL_OK);
+    while (n < f->ws_min * f->oob_bytes)
+        assert_int_equal(oob[n++], 0);
+    free(data);
+    free(oob);
+}
+
+static void erases_and_counts_wear(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 2);
+    for (uint32_t life = 0; life < 4; life++) {
+        fill_chunk(s, chunk, f->chunk_blocks, life);
+        assert_int_equal(do_report(s->media, chunk).state, HFTL_CHUNK_FULL);
+        assert_holds(s, chunk, 0, min_u32(f->chunk_blocks, f->transfer_blocks_max), life);
+        assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_OK);
+        struct hftl_chunk c = do_report(s->media, chunk);
+        assert_int_equal(c.state, HFTL_CHUNK_FREE);
+        assert_int_equal(c.wp, 0);
+        assert_int_equal(c.wear, life + 1);
+    }
+}
+
+static void finishes_a_chunk_where_it_stands(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    if (!has(s, HFTL_MEDIA_CAN_FINISH))
+        skip();
+    uint32_t chunk = pick_chunk(s, 0), empty = pick_chunk(s, 1);
+    fill_chunk(s, chunk, 2 * f->ws_min, 1);
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, chunk), HFTL_OK);
+    struct hftl_chunk c = do_report(s->media, chunk);
+    assert_int_equal(c.state, HFTL_CHUNK_FULL);
+    assert_int_equal(c.wp, 2 * f->ws_min);
+    assert_holds(s, chunk, 0, c.wp, 1);
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_OK);
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, empty), HFTL_OK);
+    assert_int_equal(do_report(s->media, empty).state, HFTL_CHUNK_FULL);
+    close_subject(s);
+    open_subject(s);
+    assert_int_equal(do_report(s->media, empty).state, HFTL_CHUNK_FULL);
+}
+
+static void appends_and_says_where(struct subject *s)
+{
+    if (!has(s, HFTL_MEDIA_CAN_APPEND))
+        skip();
+    uint32_t chunk = pick_chunk(s, 0), blocks = s->media->facts.ws_min * 2;
+    for (uint32_t at = 0; at < 3 * blocks; at += blocks) {
+        uint32_t offset = at;
+        assert_int_equal(do_append(s->media, chunk, blocks, 5, &offset), HFTL_OK);
+        assert_int_equal(offset, at);
+    }
+    assert_holds(s, chunk, 0, 3 * blocks, 5);
+}
+
+/* Pausing (R3): a drive at its open limit makes room by itself, and nothing is lost. */
+static void pauses_another_at_the_open_limit(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    if (f->kind != HFTL_KIND_ZONED || f->open_max == 0 || f->open_max == f->active_max)
+        skip();
+    uint32_t states[HFTL_CHUNK_STATE_COUNT] = {0};
+    uint32_t chunks[64];
+    for (uint32_t i = 0; i < f->active_max; i++) {
+        chunks[i] = pick_chunk(s, 0);
+        fill_chunk(s, chunks[i], 2 * f->ws_min, i);
+    }
+    for (uint32_t i = 0; i < f->active_max; i++)
+        states[do_report(s->media, chunks[i]).state]++;
+    assert_int_equal(states[HFTL_CHUNK_OPEN], f->open_max);
+    assert_int_equal(states[HFTL_CHUNK_PAUSED], f->active_max - f->open_max);
+    for (uint32_t i = 0; i < f->active_max; i++) /* paused ones go on */
+        fill_chunk(s, chunks[i], f->chunk_blocks, i);
+    for (uint32_t i = 0; i < f->active_max; i++)
+        assert_holds(s, chunks[i], 0, f->chunk_blocks, i);
+}
+
+/* ---- how ops land (M1) ---------------------------------------------------------------------- */
+
+enum { BATCH = 12 };
+
+struct batch {
+    struct hftl_media_op ops[BATCH];
+    unsigned landed[BATCH];
+    unsigned count;
+    struct hftl_media *again; /* the first lands and is submitted once more from there */
+};
+
+static void count_landing(struct hftl_media_op *op)
+{
+    struct batch *batch = op->owner;
+    batch->landed[op - batch->ops]++;
+    batch->count++;
+    if (!batch->again || op != batch->ops)
+        return;
+    struct hftl_media *media = batch->again;
+    batch->again = NULL;
+    media->ops->submit(media, &op, 1);
+}
+
+static void lands_each_once_and_never_in_submit(struct subject *s)
+{
+    struct batch batch = {.again = s->media};
+    struct hftl_chunk reports[BATCH];
+    struct hftl_media_op *ops[BATCH];
+    struct pollfd ready = {.fd = s->media->ops->fd(s->media), .events = POLLIN};
+    for (unsigned i = 0; i < BATCH; i++) {
+        ops[i] = &batch.ops[i];
+        *ops[i] = (struct hftl_media_op){
+            .verb = i % 3 == 2 ? HFTL_MEDIA_FLUSH : HFTL_MEDIA_REPORT, .chunk = i % 4, .blocks = 1,
+            .out.report = &reports[i], .land = count_landing, .owner = &batch};
+    }
+    s->media->ops->submit(s->media, ops, BATCH);
+    assert_int_equal(batch.count, 0);
+    if (ready.fd >= 0)
+        assert_int_equal(poll(&ready, 1, 1000), 1);
+    assert_int_equal(s->media->ops->reap(s->media, 1), 1);
+    assert_int_equal(batch.count, 1);
+    if (ready.fd >= 0) /* level-triggered: there is more */
+        assert_int_equal(poll(&ready, 1, 1000), 1);
+    for (unsigned tries = 0; batch.count < BATCH + 1 && tries < 100; tries++)
+        wait_reap(s->media, 3);
+    assert_int_equal(batch.landed[0], 2);
+    for (unsigned i = 1; i < BATCH; i++)
+        assert_int_equal(batch.landed[i], 1);
+    assert_int_equal(s->media->ops->reap(s->media, BATCH), 0);
+    for (unsigned i = 0; i < 40; i++) /* in the end the descriptor is quiet */
+        assert_int_equal(s->media->ops->reap(s->media, BATCH), 0);
+    if (ready.fd >= 0)
+        assert_int_equal(poll(&ready, 1, 0), 0);
+}
+
+static void has_no_media_event(struct subject *s)
+{
+    struct hftl_media_event event;
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_EVENT, .out.event = &event};
+    assert_int_equal(do_op(s->media, &op), HFTL_AGAIN);
+}
+
+static void queues_writes_in_order(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    if (!has(s, HFTL_MEDIA_CAN_QUEUE))
+        skip();
+    uint32_t chunk = pick_chunk(s, 0);
+    struct batch batch = {.count = 0};
+    struct hftl_media_op *ops[BATCH];
+    uint8_t *data = malloc((size_t)BATCH * f->ws_min * f->block_bytes);
+    fill_blocks(f, chunk, 0, BATCH * f->ws_min, 4, data, NULL);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        ops[i] = &batch.ops[i];
+        *ops[i] = (struct hftl_media_op){
+            .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = i * f->ws_min, .blocks = f->ws_min,
+            .data = data + (size_t)i * f->ws_min * f->block_bytes, .land = count_landing,
+            .owner = &batch};
+    }
+    s->media->ops->submit(s->media, ops, BATCH);
+    for (unsigned tries = 0; batch.count < BATCH && tries < 100; tries++)
+        wait_reap(s->media, 2);
+    for (unsigned i = 0; i < BATCH; i++)
+        assert_int_equal(batch.ops[i].status, HFTL_OK);
+    if (f->oob_bytes == 0)
+        assert_holds(s, chunk, 0, BATCH * f->ws_min, 4);
+    free(data);
+}
+
+/* ---- a long walk with a model ---------------------------------------------------------------- */
+
+struct model_chunk {
+    struct hftl_chunk chunk;
+    uint32_t life;
+};
+
+struct walk {
+    struct subject *s;
+    struct prng prng;
+    struct model_chunk *chunks;
+    uint32_t count, active;
+};
+
+static void compare_all(struct walk *w)
+{
+    struct hftl_chunk *reports = calloc(w->count, sizeof *reports);
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_REPORT, .blocks = w->count, .out.report = reports};
+    assert_int_equal(do_op(w->s->media, &op), HFTL_OK);
+    w->active = 0;
+    for (uint32_t i = 0; i < w->count; i++) {
+        struct hftl_chunk *want = &w->chunks[i].chunk;
+        assert_int_equal(reports[i].wp, want->wp);
+        assert_int_equal(reports[i].wear, want->wear);
+        bool partial = want->wp > 0 && want->state == HFTL_CHUNK_OPEN;
+        w->active += partial;
+        if (reports[i].state == HFTL_CHUNK_PAUSED)
+            assert_true(partial);
+        else
+            assert_int_equal(reports[i].state, want->state);
+    }
+    free(reports);
+}
+
+static void walk_write(struct walk *w, uint32_t i)
+{
+    const struct hftl_media_facts *f = &w->s->media->facts;
+    struct hftl_chunk *c = &w->chunks[i].chunk;
+    if (c->state != HFTL_CHUNK_FREE && c->state != HFTL_CHUNK_OPEN)
+        return;
+    uint32_t most = f->active_max ? f->active_max : f->open_max;
+    if (c->state == HFTL_CHUNK_FREE && most != 0 && w->active >= most)
+        return;
+    uint32_t units = min_u32(longest(f, c->capacity - c->wp), 40) / f->ws_min;
+    uint32_t blocks = ((uint32_t)prng_below(&w->prng, max_u32(units, 1)) + 1) * f->ws_min;
+    assert_int_equal(do_write(w->s->media, i, c->wp, blocks, w->chunks[i].life), HFTL_OK);
+    w->active += c->state == HFTL_CHUNK_FREE;
+    c->wp += blocks;
+    c->state = c->wp == c->capacity ? HFTL_CHUNK_FULL : HFTL_CHUNK_OPEN;
+    w->active -= c->state == HFTL_CHUNK_FULL;
+}
+
+static void walk_read(struct walk *w, uint32_t i)
+{
+    const struct hftl_media_facts *f = &w->s->media->facts;
+    uint32_t readable = count_readable(f, &w->chunks[i].chunk);
+    if (readable == 0)
+        return;
+    uint32_t from = (uint32_t)prng_below(&w->prng, readable);
+    uint32_t most = min_u32(readable - from, f->transfer_blocks_max);
+    uint32_t blocks = 1 + (uint32_t)prng_below(&w->prng, most);
+    assert_holds(w->s, i, from, blocks, w->chunks[i].life);
+}
+
+static void walk_reset(struct walk *w, uint32_t i)
+{
+    struct hftl_chunk *c = &w->chunks[i].chunk;
+    bool legal = c->state == HFTL_CHUNK_FULL ||
+                 (c->state == HFTL_CHUNK_OPEN && has(w->s, HFTL_MEDIA_CAN_RESET_OPEN));
+    if (!legal)
+        return;
+    assert_int_equal(do_simple(w->s->media, HFTL_MEDIA_RESET, i), HFTL_OK);
+    w->active -= c->state == HFTL_CHUNK_OPEN;
+    c->state = HFTL_CHUNK_FREE;
+    c->wp = 0;
+    c->wear++;
+    w->chunks[i].life++;
+}
+
+static void walk_finish(struct walk *w, uint32_t i)
+{
+    struct hftl_chunk *c = &w->chunks[i].chunk;
+    if (c->state != HFTL_CHUNK_OPEN || !has(w->s, HFTL_MEDIA_CAN_FINISH))
+        return;
+    assert_int_equal(do_simple(w->s->media, HFTL_MEDIA_FINISH, i), HFTL_OK);
+    w->active--;
+    c->state = HFTL_CHUNK_FULL;
+}
+
+static void walk_reopen(struct walk *w)
+{
+    close_subject(w->s);
+    open_subject(w->s);
+    compare_all(w);
+}
+
+static void walk_step(struct walk *w)
+{
+    uint32_t i = (uint32_t)prng_below(&w->prng, min_u32(w->count, 9));
+    uint64_t dice = prng_below(&w->prng, 100);
+    if (dice < 55)
+        walk_write(w, i);
+    else if (dice < 85)
+        walk_read(w, i);
+    else if (dice < 91)
+        walk_reset(w, i);
+    else if (dice < 93)
+        walk_finish(w, i);
+    else if (dice < 98)
+        assert_int_equal(do_simple(w->s->media, HFTL_MEDIA_FLUSH, 0), HFTL_OK);
+    else if (dice < 99)
+        compare_all(w);
+    else
+        walk_reopen(w);
+}
+
+static void keeps_everything_on_a_long_walk(struct subject *s)
+{
+    struct walk w = {.s = s, .count = hftl_media_chunks(&s->media->facts)};
+    prng_seed(&w.prng, 20);
+    w.chunks = calloc(w.count, sizeof *w.chunks);
+    for (uint32_t i = 0; i < w.count; i++)
+        w.chunks[i].chunk = do_report(s->media, i);
+    for (int step = 0; step < (s->manner->fsync ? 250 : 800); step++)
+        walk_step(&w);
+    for (uint32_t i = 0; i < min_u32(w.count, 9); i++) {
+        uint32_t readable = count_readable(&s->media->facts, &w.chunks[i].chunk);
+        assert_holds(s, i, 0, min_u32(readable, s->media->facts.transfer_blocks_max),
+                     w.chunks[i].life);
+    }
+    free(w.chunks);
+}
+
+/* ---- rules (each refusal names its rule and changes nothing) ---------------------------------- */
+
+static void refuses_a_write_off_the_write_pointer(struct subject *s)
+{
+    uint32_t chunk = pick_chunk(s, 0), u = s->media->facts.ws_min;
+    assert_int_equal(do_write(s->media, chunk, u, u, 0), HFTL_RULE_ORDER);
+    assert_int_equal(do_write(s->media, chunk, 0, u, 0), HFTL_OK);
+    assert_int_equal(do_write(s->media, chunk, 0, u, 0), HFTL_RULE_ORDER);
+    assert_int_equal(do_write(s->media, chunk, 2 * u, u, 0), HFTL_RULE_ORDER);
+    assert_int_equal(do_report(s->media, chunk).wp, u);
+}
+
+static void refuses_sizes_and_bounds(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 0), count = hftl_media_chunks(f);
+    bool right;
+    if (f->ws_min > 1)
+        assert_int_equal(do_write(s->media, chunk, 0, f->ws_min - 1, 0), HFTL_RULE_ALIGN);
+    assert_int_equal(do_write(s->media, chunk, 0, 0, 0), HFTL_INVALID);
+    assert_int_equal(do_write(s->media, count, 0, f->ws_min, 0), HFTL_RULE_BOUNDS);
+    assert_int_equal(do_write(s->media, chunk, f->chunk_blocks, f->ws_min, 0), HFTL_RULE_BOUNDS);
+    assert_int_equal(do_write(s->media, chunk, UINT32_MAX - 1, f->ws_min, 0), HFTL_RULE_BOUNDS);
+    assert_int_equal(do_write(s->media, chunk, 0, f->transfer_blocks_max + f->ws_min, 0),
+                     HFTL_RULE_BOUNDS);
+    assert_int_equal(do_read(s->media, count, 0, 1, 0, &right), HFTL_RULE_BOUNDS);
+    assert_int_equal(do_read(s->media, chunk, f->chunk_blocks - 1, 2, 0, &right),
+                     HFTL_RULE_BOUNDS);
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, count), HFTL_RULE_BOUNDS);
+    struct hftl_chunk reports[2];
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_REPORT, .chunk = count - 1, .blocks = 2, .out.report = reports};
+    assert_int_equal(do_op(s->media, &op), HFTL_RULE_BOUNDS);
+    assert_int_equal(do_report(s->media, chunk).wp, 0);
+}
+
+static void refuses_reads_of_what_is_not_readable(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 0);
+    bool right;
+    assert_int_equal(do_read(s->media, chunk, 0, 1, 0, &right), HFTL_RULE_READ);
+    while (do_report(s->media, chunk).wp <= f->mw_cunits)
+        fill_chunk(s, chunk, do_report(s->media, chunk).wp + f->ws_min, 0);
+    struct hftl_chunk c = do_report(s->media, chunk);
+    uint32_t readable = count_readable(f, &c);
+    assert_int_equal(readable, c.wp - f->mw_cunits);
+    assert_int_equal(do_read(s->media, chunk, 0, readable, 0, &right), HFTL_OK);
+    assert_true(right);
+    assert_int_equal(do_read(s->media, chunk, 0, readable + 1, 0, &right), HFTL_RULE_READ);
+    assert_int_equal(do_read(s->media, chunk, readable, 1, 0, &right), HFTL_RULE_READ);
+}
+
+static void refuses_by_state(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 0);
+    assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_RULE_STATE);
+    fill_chunk(s, chunk, f->ws_min, 0);
+    if (!has(s, HFTL_MEDIA_CAN_RESET_OPEN))
+        assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_RULE_STATE);
+    if (!has(s, HFTL_MEDIA_CAN_FINISH))
+        assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, chunk), HFTL_UNSUPPORTED);
+    uint32_t offset = f->ws_min;
+    if (!has(s, HFTL_MEDIA_CAN_APPEND))
+        assert_int_equal(do_append(s->media, chunk, f->ws_min, 0, &offset), HFTL_UNSUPPORTED);
+    fill_chunk(s, chunk, f->chunk_blocks, 0);
+    assert_int_equal(do_write(s->media, chunk, f->chunk_blocks, f->ws_min, 0), HFTL_RULE_STATE);
+    if (has(s, HFTL_MEDIA_CAN_FINISH))
+        assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, chunk), HFTL_RULE_STATE);
+    assert_holds(s, chunk, 0, min_u32(f->chunk_blocks, f->transfer_blocks_max), 0);
+}
+
+static void refuses_one_open_chunk_too_many(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t most = f->kind == HFTL_KIND_ZONED ? f->active_max : f->open_max;
+    if (most == 0 || most >= hftl_media_chunks(f))
+        skip();
+    uint32_t first = pick_chunk(s, 0);
+    for (uint32_t i = 0; i < most; i++)
+        fill_chunk(s, pick_chunk(s, 0), f->ws_min, 0);
+    uint32_t next = pick_chunk(s, 0);
+    assert_int_equal(do_write(s->media, next, 0, f->ws_min, 0), HFTL_RULE_OPEN_LIMIT);
+    assert_int_equal(do_report(s->media, next).state, HFTL_CHUNK_FREE);
+    fill_chunk(s, first, f->chunk_blocks, 0);
+    assert_int_equal(do_write(s->media, next, 0, f->ws_min, 0), HFTL_OK);
+}
+
+static void refuses_two_in_flight(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    uint32_t chunk = pick_chunk(s, 0);
+    uint32_t half = f->chunk_blocks / f->ws_min / 2 * f->ws_min;
+    fill_chunk(s, chunk, half, 0);
+    uint8_t *data = calloc(f->ws_min, f->block_bytes);
+    struct batch batch = {.count = 0};
+    struct hftl_media_op write = {.verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = half,
+                                  .blocks = f->ws_min, .data = data, .land = count_landing,
+                                  .owner = &batch};
+    batch.ops[0] = write;
+    write.offset += f->ws_min;
+    batch.ops[1] = write;
+    write.verb = HFTL_MEDIA_RESET;
+    batch.ops[2] = write;
+    struct hftl_media_op *ops[] = {&batch.ops[0], &batch.ops[1], &batch.ops[2]};
+    s->media->ops->submit(s->media, ops, 3);
+    for (unsigned tries = 0; batch.count < 3 && tries < 100; tries++)
+        wait_reap(s->media, 8);
+    bool queue = has(s, HFTL_MEDIA_CAN_QUEUE);
+    assert_int_equal(batch.ops[0].status, HFTL_OK);
+    assert_int_equal(batch.ops[1].status, queue ? HFTL_OK : HFTL_RULE_FLIGHT);
+    assert_int_equal(batch.ops[2].status, HFTL_RULE_FLIGHT);
+    assert_int_equal(do_report(s->media, chunk).wp, half + f->ws_min * (queue ? 2 : 1));
+    free(data);
+}
+
+/* ---- the runs -------------------------------------------------------------------------------- */
+
+static const struct test_case tests[] = {
+#define KEEPS(name) {#name, name, false}
+#define BREAKS(name) {#name, name, true}
+    KEEPS(reads_back_as_far_as_readable),
+    KEEPS(writes_zeros_where_no_oob_is_given),
+    KEEPS(erases_and_counts_wear),
+    KEEPS(finishes_a_chunk_where_it_stands),
+    KEEPS(appends_and_says_where),
+    KEEPS(pauses_another_at_the_open_limit),
+    KEEPS(lands_each_once_and_never_in_submit),
+    KEEPS(has_no_media_event),
+    KEEPS(queues_writes_in_order),
+    KEEPS(keeps_everything_on_a_long_walk),
+    BREAKS(refuses_a_write_off_the_write_pointer),
+    BREAKS(refuses_sizes_and_bounds),
+    BREAKS(refuses_reads_of_what_is_not_readable),
+    BREAKS(refuses_by_state),
+    BREAKS(refuses_one_open_chunk_too_many),
+    BREAKS(refuses_two_in_flight),
+};
+enum { TESTS = sizeof tests / sizeof tests[0] };
+
+static int set_up(void **state)
+{
+    struct run *run = *state;
+    make_subject(&run->subject);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct run *run = *state;
+    unmake_subject(&run->subject);
+    return 0;
+}
+
+static void run_case(void **state)
+{
+    struct run *run = *state;
+    run->test->run(&run->subject);
+}
+
+/* An argument is a part of the names of the tests to run. */
+int main(int argc, char **argv)
+{
+    static struct run runs[TESTS];
+    static struct CMUnitTest list[TESTS];
+    char path[PATH_BYTES];
+    int failed = 0;
+    make_path(path, "x"); /* so that one process, this, removes the folder */
+    for (size_t m = 0; m < MANNERS; m++) {
+        for (const struct shape *shape = shapes; shape->name; shape++) {
+            size_t count = 0;
+            char group[100];
+            snprintf(group, sizeof group, "%s %s", manners[m].name, shape->name);
+            for (size_t t = 0; t < TESTS; t++) {
+                struct run *run = &runs[count];
+                *run = (struct run){.test = &tests[t], .subject = {.manner = &manners[m]}};
+                run->subject.shape = shape;
+                run->subject.tolerate = tests[t].breaks_rules;
+                snprintf(run->name, sizeof run->name, "%s: %s", group, tests[t].name);
+                if (argc > 1 && !strstr(run->name, argv[1]))
+                    continue;
+                list[count++] = (struct CMUnitTest){run->name, run_case, set_up, tear_down, run};
+            }
+            if (count > 0)
+                failed += _cmocka_run_group_tests(group, list, count, NULL, NULL);
+        }
+    }
+    return failed != 0;
+}
