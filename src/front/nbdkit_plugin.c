@@ -41,6 +41,7 @@
 
 static char *drive;
 static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
+static bool read_only;
 static struct hftl_device *device;
 static struct hftl_info info; /* as it was after the open */
 
@@ -63,6 +64,11 @@ static int plugin_config(const char *key, const char *value)
 {
     if (strcmp(key, "verify") == 0)
         return set_verify(value);
+    if (strcmp(key, "read-only") == 0) {
+        int yes = nbdkit_parse_bool(value);
+        read_only = yes == 1;
+        return yes < 0 ? -1 : 0;
+    }
     if (strcmp(key, "drive") != 0) {
         nbdkit_error("unknown parameter '%s'", key);
         return -1;
@@ -152,6 +158,8 @@ static int plugin_after_fork(void)
     keep_in_memory(); /* before the engine's thread is born: it inherits */
     hftl_open_options_init(&options);
     options.flags = HFTL_OPEN_THREAD;
+    if (read_only)
+        options.flags |= HFTL_OPEN_READ_ONLY;
     options.verify = verify;
     options.log = pass_on;
     if (hftl_open(drive, &options, &device, why, sizeof why) != HFTL_OK) {
@@ -160,7 +168,7 @@ static int plugin_after_fork(void)
     }
     info.size = sizeof info;
     hftl_get_info(device, &info);
-    if (info.read_only)
+    if (info.read_only && !read_only)
         nbdkit_error("warning: %s is read-only: %s", drive, info.reason);
     return 0;
 }
@@ -449,7 +457,11 @@ static struct nbdkit_plugin plugin = {
         "[drive=]PATH           (required) The drive, or emulated drive's file, that was "
         "formatted.\n"
         "verify=always          (default) Check each block that is read.\n"
-        "verify=relocation      Check only blocks that move, if checksums stand apart from blocks.",
+        "verify=relocation      Check only blocks that move, if checksums stand apart from "
+        "blocks.\n"
+        "read-only=true         Write nothing at all, not even recovery (nbdkit -r refuses "
+        "clients'\n"
+        "                       writes only). Needs a device that was closed cleanly.",
     .dump_plugin = plugin_dump,
     .unload = plugin_unload,
     .get_ready = plugin_get_ready,
