@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _POSIX_C_SOURCE 200809L
+
+#include "sim/mutants.h"
+
+#include "base/must.h"
+#include "base/mutant.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const names[] = {
+    "flush-before-erase-missing", "erase-while-overwrite-volatile", "seq-without-epoch",
+    "reseq-on-relocation",        "summary-forgotten-at-flush",     "tail-before-flush",
+    "trim-page-while-volatile",   "sealed-band-written-again",      "verdict-not-durable",
+    "flush-does-not-wait",        "superblock-both-at-once",        "trim-forgotten-at-flush",
+};
+
+unsigned mutants_count(void)
+{
+    return sizeof names / sizeof names[0];
+}
+
+const char *mutants_name(unsigned index)
+{
+    return names[index];
+}
+
+bool mutants_are_here(void)
+{
+#ifdef HFTL_MUTANTS
+    return true;
+#else
+    return false;
+#endif
+}
+
+static void plant(const char *name)
+{
+#ifdef HFTL_MUTANTS
+    mutant_set(name);
+#else
+    must(name == NULL);
+#endif
+}
+
+static _Noreturn void explore_in_child(const struct campaign_options *options, const char *name,
+                                       int out)
+{
+    struct campaign_options quiet = *options;
+    struct tally tally = {0};
+    quiet.quiet = true;
+    quiet.violations_max = 1;
+    if (!freopen("/dev/null", "w", stderr))
+        _exit(2);
+    plant(name);
+    campaign_run(&quiet, &tally);
+    ssize_t written = write(out, &tally, sizeof tally);
+    _exit(written == (ssize_t)sizeof tally ? 0 : 2);
+}
+
+void mutants_try(const struct campaign_options *options, const char *name,
+                 struct mutant_result *result)
+{
+    int ends[2];
+    double begin = campaign_clock();
+    *result = (struct mutant_result){.name = name ? name : "none"};
+    fflush(NULL);
+    must(pipe(ends) == 0);
+    pid_t child = fork();
+    must(child >= 0);
+    if (child == 0)
+        explore_in_child(options, name, ends[1]);
+    close(ends[1]);
+    size_t got = 0;
+    for (ssize_t n = 1; n > 0 && got<sizeof result->tally; got += n> 0 ? (size_t)n : 0)
+        n = read(ends[0], (char *)&result->tally + got, sizeof result->tally - got);
+    close(ends[0]);
+    int status = 0;
+    must(waitpid(child, &status, 0) == child);
+    if (got < sizeof result->tally) {
+        memset(&result->tally, 0, sizeof result->tally);
+        result->tally.violations = 1;
+        snprintf(result->tally.first, sizeof result->tally.first, "the process died");
+    }
+    result->caught = result->tally.violations > 0;
+    result->seconds = campaign_clock() - begin;
+}
