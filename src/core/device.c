@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/device.h"
+
+#include "base/must.h"
+#include "base/mutant.h"
+#include "core/engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Errands stepped in one turn, so that a long chain of them does not keep requests waiting. */
+#define TURN_ERRANDS_MAX 64u
+
+enum hftl_status why_say(struct why *why, enum hftl_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (why != NULL)
+        vsnprintf(why->text, sizeof(why->text), format, args);
+    va_end(args);
+    return status;
+}
+
+static void log_line(const struct world *world, enum hftl_log_level level, const char *format,
+                     va_list args)
+{
+    char text[256];
+    if (world->log == NULL)
+        return;
+    vsnprintf(text, sizeof(text), format, args);
+    world->log(world->arg, level, text);
+}
+
+void world_log(const struct world *world, enum hftl_log_level level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(world, level, format, args);
+    va_end(args);
+}
+
+void device_log(struct device *device, enum hftl_log_level level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(&device->world, level, format, args);
+    va_end(args);
+}
+
+/* The counter is 32 bits of the seq; at half of it the next epoch is asked for (O6). */
+static void reserve_epoch(struct device *device)
+{
+    struct super *super = &device->super;
+    if (device->epoch_durable > device->epoch || super->busy || device->epoch >= FORMAT_EPOCH_MAX)
+        return;
+    super->record.epoch = device->epoch + 1;
+    super_write(device);
+}
+
+bool device_next_seq(struct device *device, uint64_t *seq)
+{
+    if (device->counter >= UINT32_MAX / 2)
+        reserve_epoch(device);
+    if (device->counter >= UINT32_MAX) {
+        if (device->epoch_durable == device->epoch) {
+            if (device->epoch >= FORMAT_EPOCH_MAX)
+                device_degrade(device, HFTL_READ_ONLY, "sequence numbers are used up");
+            return false;
+        }
+        device->epoch++;
+        device->counter = 0;
+        device->generation_count = 0;
+        device->flush.count = 0;
+    }
+    device->counter++;
+    *seq = (uint64_t)device->epoch << 32 | device->counter;
+    return true;
+}
+
+void device_push(struct device *device)
+{
+    if (device->outbox_count == 0)
+        return;
+    unsigned count = device->outbox_count;
+    device->outbox_count = 0;
+    device->medium->ops->submit(device->medium, device->outbox, count);
+}
+
+void device_send(struct device *device, struct hftl_media_op *op)
+{
+    device->media_in_flight++;
+    device->outbox[device->outbox_count++] = op;
+    if (device->outbox_count == OUTBOX_MAX)
+        device_push(device);
+}
+
+void device_degrade(struct device *device, enum hftl_status status, const char *format, ...)
+{
+    char what[80];
+    va_list args;
+    if (device->read_only)
+        return;
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    device->read_only = true;
+    snprintf(device->reason, sizeof(device->reason), "%s: %s", what, hftl_status_text(status));
+    device_log(device, HFTL_LOG_ERROR, "read-only from now on: %s", device->reason);
+    request_fail_writes(device, status);
+    flush_fail_all(device, status);
+    errand_wake_all(&device->band_waiters);
+}
+
+bool device_turn(struct device *device)
+{
+    unsigned landed = device->medium->ops->reap(device->medium, OUTBOX_MAX);
+    unsigned stepped = 0;
+    struct list_link *link;
+    while (stepped < TURN_ERRANDS_MAX && (link = list_pop_front(&device->ready)) != NULL) {
+        struct errand *errand = list_of(link, struct errand, link);
+        errand->step(device, errand);
+        stepped++;
+    }
+    device_push(device);
+    return landed > 0 || stepped > 0;
+}
+
+static bool deliver(struct device *device)
+{
+    struct list_link *link;
+    bool any = false;
+    while ((link = list_pop_front(&device->completed)) != NULL) {
+        struct request *request = list_of(link, struct request, link);
+        device->requests_in_flight--;
+        any = true;
+        device->complete(device->complete_arg, request_public(request));
+    }
+    return any;
+}
+
+bool device_step(struct device *device)
+{
+    bool busy = device_turn(device);
+    if (!list_is_empty(&device->reads))
+        read_pump(device);
+    if (!list_is_empty(&device->writes))
+        request_pump(device);
+    device_push(device);
+    bool delivered = deliver(device);
+    return busy || delivered || device->writes_more || !list_is_empty(&device->ready);
+}
+
+bool device_is_idle(const struct device *device)
+{
+    return device->requests_in_flight == 0 && device->media_in_flight == 0 &&
+           list_is_empty(&device->ready);
+}
+
+void device_submit(struct device *device, struct hftl_request *request)
+{
+    request_submit(device, request);
+}
+
+void device_get_stats(const struct device *device, struct hftl_stats *stats)
+{
+    *stats = device->stats;
+    stats->size = sizeof(*stats);
+}
+
+static uint64_t count_data_blocks(const struct device *device)
+{
+    uint64_t blocks = 0;
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (device->bands[i].state != BAND_RETIRED)
+            blocks += geometry_data_blocks(&device->geometry, device->bands[i].width);
+    return blocks;
+}
+
+void device_get_info(const struct device *device, struct hftl_info *info)
+{
+    const struct layout *layout = &device->layout;
+    layout_to_info(layout, &device->medium->facts, info);
+    memcpy(info->id, device->format.id, sizeof(info->id));
+    info->blocks_data = count_data_blocks(device);
+    info->op_effective_permille =
+        (uint32_t)((info->blocks_data - info->blocks) * 1000u / info->blocks);
+    info->bands_free = device->bands_free;
+    info->bands_sealed = device->bands_sealed;
+    info->verify = device->verify;
+    info->clean = device->was_clean;
+    info->read_only = device->read_only;
+    info->epoch = device->epoch;
+    info->blocks_mapped = device->map.mapped;
+    info->memory_bytes = device->memory_bytes;
+    memcpy(info->reason, device->reason, sizeof(info->reason));
+}
+
+void layout_to_info(const struct layout *layout, const struct hftl_media_facts *facts,
+                    struct hftl_info *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->size = sizeof(*info);
+    snprintf(info->name, sizeof(info->name), "%s", layout->name);
+    info->kind = layout->media_kind;
+    info->block_bytes = layout->block_bytes;
+    info->blocks = layout->exported_blocks;
+    info->blocks_media = (uint64_t)hftl_media_chunks(facts) * facts->chunk_blocks;
+    info->op_permille = layout->op_permille;
+    info->columns = layout->columns;
+    info->bands = layout->bands;
+    info->band_blocks = layout->band_stride;
+    info->bands_reserve = BANDS_RESERVE;
+    info->identity_in_oob = layout->ident_place == IDENT_IN_OOB;
+    info->created = layout->created;
+    info->facts = *facts;
+}
+
+const struct hftl_media_facts *device_facts(const struct device *device)
+{
+    return &device->medium->facts;
+}
+
+uint64_t device_blocks(const struct device *device)
+{
+    return device->geometry.blocks;
+}

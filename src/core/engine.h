@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine.h - the device's whole state in one place, for the core's own files and for lifecycle.
+ *
+ * Each member belongs to the file of its name, which alone writes it; the counters and clocks below
+ * are written where their comment says.
+ *
+ *                      requests
+ *                 write |    | read
+ *                       v    v
+ *   flush ----------> stream[USER]    map  <---- relocation --> stream[RELOCATION]
+ *      |                |   units      |               ^             |
+ *      |                v              v               |             v
+ *      '---------->   bands  FREE OPEN FULL CLOSED ... victim      erase
+ *                       |
+ *                     medium
+ */
+#ifndef HOSTFTL_CORE_ENGINE_H
+#define HOSTFTL_CORE_ENGINE_H
+
+#include "core/band.h"
+#include "core/device.h"
+#include "core/erase.h"
+#include "core/errand.h"
+#include "core/flush.h"
+#include "core/geometry.h"
+#include "core/map.h"
+#include "core/relocation.h"
+#include "core/request.h"
+#include "core/stream.h"
+#include "core/super.h"
+
+#define STREAMS FORMAT_STREAMS_USED
+
+/* Free bands users may not take: one for relocation to start in, one for it to go on in while what it
+ * emptied is made durable, one for the engine's own appends (trim pages). */
+#define BANDS_RESERVE 3u
+/* More sealed bands than this and users wait until relocation has emptied some. */
+#define SEALED_MAX 8u
+/* Ops handed to the medium, and landings taken from it, in one go. */
+#define OUTBOX_MAX 64u
+
+struct limits {
+    uint32_t start;    /* relocation runs while free bands <= this */
+    uint32_t critical; /* the victim that frees most is taken while free bands <= this */
+};
+
+struct device {
+    struct world world;
+    void (*complete)(void *arg, struct hftl_request *request);
+    void *complete_arg;
+    struct hftl_media *medium;
+    struct format_context format;
+    struct layout layout;
+    struct geometry geometry;
+    enum hftl_verify verify;
+
+    struct band *bands;
+    uint32_t bands_free, bands_sealed, bands_emptied; /* band_enter */
+    struct limits limits;
+    struct map map;
+    struct stream streams[STREAMS];
+    struct flush flush;
+    struct relocation relocation;
+    struct erase erase;
+    struct super super;
+
+    struct list writes, reads; /* requests waiting for slots, for read parts */
+    struct list completed;
+    struct list parts_free;
+    struct read_part *parts;
+    uint32_t requests_in_flight;
+
+    /* seq: epoch above counter; the next epoch is reserved on the medium before it is needed. */
+    uint32_t epoch, epoch_durable;
+    uint64_t counter;
+    uint32_t generation_count; /* bands opened in this epoch; a generation is epoch above it */
+
+    /* Clocks (O8). user_clock rises with each block written or trimmed by a user and each trim page;
+     * relocation_clock with each block relocated. Durable: as of the last flush that covered them. */
+    uint64_t user_clock, user_durable;
+    uint64_t relocation_clock, relocation_durable;
+    struct witness witness;
+
+    struct list ready;        /* errands */
+    struct list band_waiters; /* errands: woken when a band becomes free or a reader leaves */
+    struct hftl_media_op *outbox[OUTBOX_MAX];
+    uint32_t outbox_count;
+    uint32_t media_in_flight;
+
+    bool read_only;
+    bool opened_read_only; /* by the one who opened it: nothing is written, not even at close */
+    bool closing;          /* no new victim, no new erase */
+    bool was_clean;
+    bool writes_more; /* the write queue stopped for its budget */
+    char reason[128]; /* why read_only */
+    struct hftl_stats stats;
+    uint64_t memory_bytes;
+    struct allocation *allocations; /* lifecycle: everything to release */
+};
+
+/* The next seq. False: this life's numbers are used up and the next epoch is not durable yet. */
+HFTL_MUST_USE bool device_next_seq(struct device *device, uint64_t *seq);
+/* To the medium, with the next batch. */
+void device_send(struct device *device, struct hftl_media_op *op);
+/* Hands over what device_send gathered. */
+void device_push(struct device *device);
+/* Media and errands only, no completions: lifecycle runs errands with it. */
+bool device_turn(struct device *device);
+/* Turns the device read-only for good: waiting and later writes fail, what is readable stays so. */
+void device_degrade(struct device *device, enum hftl_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What a failed operation means to a person: "write of chunk 7 at 128: no space left". */
+void device_log(struct device *device, enum hftl_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The facts of an info that the layout knows. */
+void layout_to_info(const struct layout *layout, const struct hftl_media_facts *facts,
+                    struct hftl_info *info);
+
+static inline struct stream *stream_of_band(struct device *device, const struct band *band)
+{
+    for (unsigned i = 0; i < STREAMS; i++)
+        if (device->streams[i].band == band)
+            return &device->streams[i];
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/erase.h"
+
+#include "base/bytes.h"
+#include "base/must.h"
+#include "base/mutant.h"
+#include "core/engine.h"
+
+enum deed { PICK, REPORT, RESET, SYNC };
+
+/* Emptied bands that wait for durability before a flush is asked for on their behalf alone: a flush
+ * pads, and padding for every band would eat what cleaning gains on small bands. */
+#define EMPTIED_PATIENCE 4u
+
+static bool may_erase(const struct device *device, const struct band *band)
+{
+    if (band->state != BAND_EMPTIED || band->readers > 0)
+        return false;
+    if (mutant("flush-before-erase-missing"))
+        return true;
+    if (mutant("erase-while-overwrite-volatile"))
+        return band->relocation_mark <= device->relocation_durable;
+    return band_is_durably_empty(device, band);
+}
+
+static struct band *pick_band(struct device *device)
+{
+    if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
+        return NULL;
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (may_erase(device, &device->bands[i]))
+            return &device->bands[i];
+    return NULL;
+}
+
+/* Relocation cannot go on, or has nothing to do, until something is erased. */
+static bool relocation_is_stuck(const struct device *device)
+{
+    const struct stream *stream = &device->streams[STREAM_RELOCATION];
+    return relocation_is_idle(device) || (device->bands_free <= 1 && stream->band == NULL);
+}
+
+static void ask_for_durability(struct device *device)
+{
+    if (device->bands_emptied == 0 || device->bands_free > device->limits.start ||
+        (device->closing && relocation_is_idle(device)))
+        return;
+    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
+        flush_ask(device, true);
+}
+
+static void send_reports(struct device *device)
+{
+    struct erase *erase = &device->erase;
+    erase->errand.at = REPORT;
+    for (uint32_t i = 0; i < erase->band->width; i++) {
+        erase->ops[i].op = (struct hftl_media_op){ .verb = HFTL_MEDIA_REPORT,
+                                                   .chunk = erase->band->chunks[i],
+                                                   .blocks = 1,
+                                                   .out.report = &erase->reports[i] };
+        errand_send(&erase->errand, &erase->ops[i]);
+    }
+}
+
+/* O9: whatever is not FREE. */
+static void send_resets(struct device *device)
+{
+    struct erase *erase = &device->erase;
+    must_show(erase->band->state == BAND_ERASING && erase->band->generation == erase->generation,
+              erase->band->index, erase->generation); /* X1 */
+    erase->errand.at = RESET;
+    for (uint32_t i = 0; i < erase->band->width; i++) {
+        if (erase->reports[i].state == HFTL_CHUNK_FREE)
+            continue;
+        erase->ops[i].op =
+            (struct hftl_media_op){ .verb = HFTL_MEDIA_RESET, .chunk = erase->band->chunks[i] };
+        erase->band->wear = max_u32(erase->band->wear, erase->reports[i].wear + 1);
+        device->stats.media_resets++;
+        errand_send(&erase->errand, &erase->ops[i]);
+    }
+}
+
+static void sync_medium(struct device *device)
+{
+    struct erase *erase = &device->erase;
+    erase->errand.at = SYNC;
+    erase->ops[0].op = (struct hftl_media_op){ .verb = HFTL_MEDIA_FLUSH };
+    device->stats.media_flushes++;
+    errand_send(&erase->errand, &erase->ops[0]);
+}
+
+static void finish(struct device *device, enum hftl_status status)
+{
+    struct erase *erase = &device->erase;
+    struct band *band = erase->band;
+    erase->band = NULL;
+    erase->errand.at = PICK;
+    band->idents = NULL;
+    if (status == HFTL_OK) {
+        device->stats.bands_erased++;
+        band_enter(device, band, BAND_FREE);
+    } else {
+        device_log(device, HFTL_LOG_ERROR, "band %u is retired: its erase failed: %s", band->index,
+                   hftl_status_text(status));
+        band_enter(device, band, BAND_RETIRED);
+    }
+}
+
+/* False: waiting, or nothing to do. */
+static bool go_on(struct device *device)
+{
+    struct erase *erase = &device->erase;
+    enum hftl_status status = errand_take_status(&erase->errand);
+    switch ((enum deed)erase->errand.at) {
+    case PICK:
+        erase->band = pick_band(device);
+        if (erase->band == NULL) {
+            ask_for_durability(device);
+            return false;
+        }
+        erase->generation = erase->band->generation;
+        band_enter(device, erase->band, BAND_ERASING);
+        send_reports(device);
+        return false;
+    case REPORT:
+        if (status == HFTL_OK)
+            send_resets(device);
+        else
+            finish(device, status);
+        return erase->errand.in_flight == 0;
+    case RESET:
+        if (status == HFTL_OK)
+            sync_medium(device);
+        else
+            finish(device, status);
+        return erase->errand.in_flight == 0;
+    case SYNC:
+        finish(device, status);
+        return true;
+    }
+    return false;
+}
+
+static void step(struct device *device, struct errand *errand)
+{
+    (void)errand;
+    if (device->read_only)
+        return;
+    while (go_on(device))
+        continue;
+}
+
+void erase_init(struct device *device)
+{
+    errand_init(&device->erase.errand, device, "erase", step);
+}
+
+void erase_consider(struct device *device)
+{
+    if (device->erase.errand.at == PICK)
+        errand_wake(&device->erase.errand);
+}

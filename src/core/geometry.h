@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * geometry.h - where a position of a band is on the medium, and how much of a band holds data.
+ *
+ * Pure arithmetic on the layout (FORMAT.md, section 1). Three numbers, never mixed:
+ *   position   a block in its band, in writing order
+ *   place      {column, offset in the chunk}
+ *   pba        band * stride + position: what the map stores
+ * A unit is a run of positions on one chunk: ws_opt blocks, fewer in a short last stripe. Units are
+ * numbered in writing order; unit u and u + w are neighbours on one chunk.
+ */
+#ifndef HOSTFTL_CORE_GEOMETRY_H
+#define HOSTFTL_CORE_GEOMETRY_H
+
+#include "format/layout.h"
+
+struct geometry {
+    uint32_t block_bytes, oob_bytes;
+    uint32_t ws_min, ws_opt, mw_cunits, chunk_blocks, columns;
+    uint32_t bands, stride;
+    uint32_t summary_max; /* identities in a summary; 0 with OOB */
+    uint32_t tail_max;    /* identities in a tail block */
+    uint32_t trim_lbas;   /* lbas in a trim page */
+    uint32_t ranges;      /* trim ranges */
+    uint64_t blocks;      /* exported */
+    bool oob;             /* identities in OOB */
+};
+
+struct place {
+    uint32_t column, offset;
+};
+
+void geometry_init(struct geometry *geometry, const struct layout *layout);
+
+/* `width`: columns this band really has; position below width * chunk_blocks. */
+struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t position);
+/* The inverse. */
+uint32_t geometry_position(const struct geometry *g, uint32_t width, struct place place);
+uint32_t geometry_unit(const struct geometry *g, uint32_t width, uint32_t position);
+uint32_t geometry_unit_first(const struct geometry *g, uint32_t width, uint32_t unit);
+uint32_t geometry_unit_blocks(const struct geometry *g, uint32_t width, uint32_t unit);
+uint32_t geometry_units(const struct geometry *g, uint32_t width);
+/* First position of the tail. */
+uint32_t geometry_tail(const struct geometry *g, uint32_t width);
+/* Data blocks a band of this width holds when nobody flushes: without heads, tail and summaries. */
+uint32_t geometry_data_blocks(const struct geometry *g, uint32_t width);
+
+/* How far each of a band's `width` chunks is written when the band is written up to `position`. */
+void geometry_write_pointers(const struct geometry *g, uint32_t width, uint32_t position,
+                             uint32_t *wp);
+/* The medium's chunk that stands for a band's column, present or not. */
+uint32_t layout_band_chunk(const struct layout *layout, uint32_t band, uint32_t column);
+
+static inline hftl_pba geometry_pba(const struct geometry *g, uint32_t band, uint32_t position)
+{
+    return (hftl_pba){ (uint64_t)band * g->stride + position };
+}
+
+static inline uint32_t geometry_range(const struct geometry *g, hftl_lba lba)
+{
+    return (uint32_t)(lba.n / g->trim_lbas);
+}
+
+#endif

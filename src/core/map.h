@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * map.h - L2P: which physical block holds each lba, and each range's trim page.
+ *
+ * I own        4 bytes an lba (the pba), 4 more where the medium has no OOB and reads are verified
+ *              (the crc of the data), and for each trim range its page's pba.
+ * I promise    one entry changes in one place, and the counts of both bands with it (B1).
+ * I ignore     whether a pba is in the buffer or on the medium: a block has its final pba from the
+ *              moment it is accepted.
+ *
+ * INVARIANTS
+ *   A1  an entry is MAP_NONE or the pba of a slot filled with that lba's newest accepted version.
+ *   A2  no two entries hold one pba.
+ */
+#ifndef HOSTFTL_CORE_MAP_H
+#define HOSTFTL_CORE_MAP_H
+
+#include "core/world.h"
+
+#include <hostftl/types.h>
+
+struct device;
+
+#define MAP_NONE UINT32_C(0xffffffff)
+
+struct map {
+    uint32_t *pba;      /* one an lba */
+    uint32_t *crc;      /* of the data, one an lba; NULL: not kept */
+    uint32_t *page_pba; /* one a trim range */
+    uint64_t *written;  /* one a range: device.user_clock at its last write (O2) */
+    uint64_t *dirty;    /* bitmap of ranges trimmed since their page was made */
+    uint64_t *held;     /* bitmap of ranges whose page is being made: writes wait */
+    uint32_t dirty_count;
+    uint64_t mapped;
+};
+
+/* Who changes the entry: it decides what must be durable before the old block's band is erased. */
+enum map_by { MAP_BY_USER, MAP_BY_RELOCATION };
+
+static inline bool map_is_none(hftl_pba pba)
+{
+    return pba.n == MAP_NONE;
+}
+
+hftl_pba map_get(const struct device *device, hftl_lba lba);
+/* Takes the entry from its old band to the new one. data_crc is kept where crcs are. */
+void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by);
+/* False: it was not mapped. Marks the range dirty in any case where it was. */
+bool map_clear(struct device *device, hftl_lba lba);
+hftl_pba map_page(const struct device *device, uint32_t range);
+void map_set_page(struct device *device, uint32_t range, hftl_pba pba, enum map_by by);
+/* True when the position still is what a map entry points to. */
+bool map_holds(const struct device *device, uint64_t lba_or_range, bool is_page, hftl_pba pba);
+void map_mark_dirty(struct device *device, uint32_t range);
+
+#endif

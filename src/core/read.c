@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * read.c - users' reads: each block is zeros, a copy from the write buffer, or read from the medium,
+ * neighbours in one operation, straight into the user's memory, and verified there.
+ */
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "base/must.h"
+#include "core/engine.h"
+#include "format/stamp.h"
+
+#include <string.h>
+
+/* ---- verifying ---- */
+
+static enum hftl_status verify_oob(const struct read_part *part, uint32_t index)
+{
+    const struct device *device = part->device;
+    const struct geometry *g = &device->geometry;
+    const uint8_t *data = (const uint8_t *)part->op.data + (size_t)index * g->block_bytes;
+    struct ident ident;
+    if (ident_decode(part->oob + (size_t)index * g->oob_bytes, &ident) != HFTL_OK ||
+        ident.lba != part->lba.n + index)
+        return HFTL_MISMATCH;
+    if (ident.kind == IDENT_LOST)
+        return HFTL_LOST;
+    uint64_t salt = band_salt(device, part->band, part->position + index);
+    bool good = ident.kind == IDENT_DATA && ident_verifies(&ident, crc32c(0, data, g->block_bytes),
+                                                           salt);
+    return good ? HFTL_OK : HFTL_MISMATCH;
+}
+
+/* Where nothing but the block itself is there to say so. The salted crc keeps users from faking it. */
+static bool looks_lost(const struct device *device, const uint8_t *data)
+{
+    struct stamp stamp;
+    struct stamp_expected expected = { .kind = STAMP_LOST };
+    return stamp_decode(&device->format, &expected, data, device->geometry.block_bytes, &stamp) ==
+           HFTL_OK;
+}
+
+static enum hftl_status verify_crc(const struct read_part *part, uint32_t index)
+{
+    const struct device *device = part->device;
+    uint32_t block_bytes = device->geometry.block_bytes;
+    const uint8_t *data = (const uint8_t *)part->op.data + (size_t)index * block_bytes;
+    bool good = device->map.crc == NULL || part->crc[index] == crc32c(0, data, block_bytes);
+    if (good && device->map.crc != NULL)
+        return HFTL_OK;
+    if (looks_lost(device, data))
+        return HFTL_LOST;
+    return good ? HFTL_OK : HFTL_MISMATCH;
+}
+
+static enum hftl_status verify(const struct read_part *part)
+{
+    enum hftl_status status = part->op.status;
+    for (uint32_t i = 0; i < part->op.blocks && status == HFTL_OK; i++)
+        status = part->device->geometry.oob ? verify_oob(part, i) : verify_crc(part, i);
+    return status;
+}
+
+/* ---- one read of the medium ---- */
+
+static void maybe_end(struct device *device, struct request *request)
+{
+    if (request->walked && request->parts == 0)
+        request_end(device, request, HFTL_OK);
+}
+
+static void count_failure(struct device *device, const struct read_part *part,
+                          enum hftl_status status)
+{
+    if (status == HFTL_MISMATCH)
+        device->stats.mismatches++;
+    else if (status != HFTL_LOST)
+        device->stats.read_errors++;
+    device_log(device, HFTL_LOG_ERROR, "reading lba %llu (%u blocks) from chunk %u at block %u: %s",
+               (unsigned long long)part->lba.n, part->op.blocks, part->op.chunk, part->op.offset,
+               hftl_status_text(status));
+}
+
+static void land_part(struct hftl_media_op *op)
+{
+    struct read_part *part = list_of(op, struct read_part, op);
+    struct device *device = part->device;
+    struct request *request = part->request;
+    device->media_in_flight--;
+    enum hftl_status status = verify(part);
+    if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
+        part->retried = true; /* once: a transient error is not the user's business */
+        device->stats.media_reads++;
+        device_send(device, op);
+        return;
+    }
+    if (status != HFTL_OK) {
+        count_failure(device, part, status);
+        if (request->status == HFTL_OK)
+            request->status = (uint32_t)status;
+    }
+    band_read_end(device, part->band);
+    list_push_back(&device->parts_free, &part->link);
+    request->parts--;
+    maybe_end(device, request);
+}
+
+static const struct unit *find_buffered(const struct device *device, const struct band *band,
+                                        uint32_t position)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct unit *unit = stream_find(&device->streams[i], band, position);
+        if (unit != NULL)
+            return unit;
+    }
+    return NULL;
+}
+
+/* How many blocks from here lie side by side on the medium and in the user's memory. */
+static uint32_t count_run(struct device *device, struct request *request, hftl_lba lba)
+{
+    const struct geometry *g = &device->geometry;
+    const struct hftl_request *public = request_public(request);
+    uint32_t position;
+    struct band *band = band_of(device, map_get(device, lba), &position);
+    uint32_t unit = geometry_unit(g, band->width, position);
+    uint32_t unit_end = geometry_unit_first(g, band->width, unit) +
+                        geometry_unit_blocks(g, band->width, unit);
+    uint64_t most = min_u64(public->blocks - request->progress,
+                            request_contiguous(request, public) / g->block_bytes);
+    most = min_u64(most, min_u32(READ_RUN_MAX, device->medium->facts.transfer_blocks_max));
+    /* A unit's neighbour on its chunk is the same chunk's next stripe: with one column they touch. */
+    if (band->width > 1)
+        most = min_u64(most, unit_end - position);
+    else
+        most = min_u64(most, g->chunk_blocks - position);
+    uint64_t pba = map_get(device, lba).n;
+    uint32_t run = 1;
+    while (run < most && map_get(device, (hftl_lba){ lba.n + run }).n == pba + run &&
+           find_buffered(device, band, position + run) == NULL)
+        run++;
+    return run;
+}
+
+static void send_part(struct device *device, struct request *request, hftl_lba lba,
+                      struct band *band, uint32_t position)
+{
+    struct hftl_request *public = request_public(request);
+    const struct geometry *g = &device->geometry;
+    struct read_part *part =
+        list_of(list_pop_front(&device->parts_free), struct read_part, link);
+    uint32_t run = count_run(device, request, lba);
+    part->request = request;
+    part->band = band;
+    part->position = position;
+    part->lba = lba;
+    part->retried = false;
+    for (uint32_t i = 0; device->map.crc != NULL && i < run; i++)
+        part->crc[i] = device->map.crc[lba.n + i];
+    part->op = (struct hftl_media_op){ .verb = HFTL_MEDIA_READ,
+                                       .blocks = run,
+                                       .data = request_memory(request, public),
+                                       .oob = g->oob ? part->oob : NULL,
+                                       .land = land_part,
+                                       .owner = part };
+    band_locate(device, band, position, &part->op);
+    band_read_begin(band);
+    request->parts++;
+    request_advance(request, public, run, g->block_bytes);
+    device->stats.media_reads++;
+    device->stats.blocks_read_user += run;
+    device_send(device, &part->op);
+}
+
+/* ---- walking a request ---- */
+
+/* A copy from the write buffer, when the block is there. */
+static bool copy_buffered(struct device *device, struct request *request, struct band *band,
+                          uint32_t position)
+{
+    uint32_t block_bytes = device->geometry.block_bytes;
+    const struct unit *unit = find_buffered(device, band, position);
+    if (unit == NULL)
+        return false;
+    struct ident ident;
+    enum hftl_status known = ident_decode(
+        unit->stream->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident);
+    must(known == HFTL_OK);
+    if (ident.kind == IDENT_LOST && request->status == HFTL_OK)
+        request->status = HFTL_LOST;
+    struct hftl_request *public = request_public(request);
+    memcpy(request_memory(request, public),
+           unit->data + (size_t)(position - unit->first) * block_bytes, block_bytes);
+    request_advance(request, public, 1, block_bytes);
+    device->stats.blocks_read_buffer++;
+    return true;
+}
+
+/* False: no read part is free. */
+static bool read_block(struct device *device, struct request *request)
+{
+    struct hftl_request *public = request_public(request);
+    hftl_lba lba = { public->lba + request->progress };
+    hftl_pba pba = map_get(device, lba);
+    uint32_t position;
+    if (map_is_none(pba)) {
+        memset(request_memory(request, public), 0, device->geometry.block_bytes);
+        request_advance(request, public, 1, device->geometry.block_bytes);
+        return true;
+    }
+    struct band *band = band_of(device, pba, &position);
+    if (copy_buffered(device, request, band, position))
+        return true;
+    if (list_is_empty(&device->parts_free))
+        return false;
+    send_part(device, request, lba, band, position);
+    return true;
+}
+
+void read_pump(struct device *device)
+{
+    struct list_link *link;
+    while ((link = list_first(&device->reads)) != NULL) {
+        struct request *request = list_of(link, struct request, link);
+        while (request->progress < request_public(request)->blocks)
+            if (!read_block(device, request))
+                return;
+        list_remove(link);
+        request->walked = true;
+        maybe_end(device, request);
+    }
+}

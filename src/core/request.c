@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "core/request.h"
+
+#include "base/bitmap.h"
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "base/must.h"
+#include "core/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+/* Blocks trimmed in one go before others get their turn. */
+#define TRIM_BUDGET 65536u
+/* Blocks written in one go. */
+#define WRITE_BUDGET 4096u
+
+_Static_assert(sizeof(struct request) <= sizeof(((struct hftl_request *)0)->internal),
+               "the engine's part of a request does not fit");
+
+struct hftl_request *request_public(struct request *request)
+{
+    return (struct hftl_request *)(void *)((char *)request -
+                                           offsetof(struct hftl_request, internal));
+}
+
+static struct request *core_of(struct hftl_request *public)
+{
+    return (struct request *)(void *)public->internal;
+}
+
+void request_end(struct device *device, struct request *request, enum hftl_status status)
+{
+    struct hftl_request *public = request_public(request);
+    public->status = request->status != HFTL_OK ? (enum hftl_status)request->status : status;
+    if (public->status != HFTL_OK)
+        device->stats.failed[public->verb]++;
+    device->stats.status[public->status]++;
+    list_push_back(&device->completed, &request->link);
+}
+
+/* ---- iovecs: where block `progress` of the request is ---- */
+
+uint8_t *request_memory(const struct request *request, const struct hftl_request *public)
+{
+    return (uint8_t *)public->iov[request->iov_index].iov_base + request->iov_at;
+}
+
+/* Bytes from there on without a gap. */
+uint64_t request_contiguous(const struct request *request, const struct hftl_request *public)
+{
+    return public->iov[request->iov_index].iov_len - request->iov_at;
+}
+
+static void skip_empty(struct request *request, const struct hftl_request *public)
+{
+    while (request->iov_index < public->iov_count &&
+           request->iov_at == public->iov[request->iov_index].iov_len) {
+        request->iov_index++;
+        request->iov_at = 0;
+    }
+}
+
+void request_advance(struct request *request, const struct hftl_request *public, uint64_t blocks,
+                     uint32_t block_bytes)
+{
+    request->progress += blocks;
+    request->iov_at += blocks * block_bytes;
+    skip_empty(request, public);
+}
+
+/* ---- writes and trims ---- */
+
+static bool range_is_held(const struct device *device, hftl_lba lba)
+{
+    return bitmap_get(device->map.held, geometry_range(&device->geometry, lba));
+}
+
+static bool write_block(struct device *device, struct request *request, hftl_lba lba)
+{
+    struct hftl_request *public = request_public(request);
+    struct stream *stream = &device->streams[STREAM_USER];
+    uint32_t block_bytes = device->geometry.block_bytes;
+    struct slot slot;
+    uint64_t seq;
+    if (range_is_held(device, lba) || !stream_take(stream, FOR_USER, &slot) ||
+        !device_next_seq(device, &seq))
+        return false;
+    memcpy(slot.data, request_memory(request, public), block_bytes);
+    uint32_t crc = crc32c(0, slot.data, block_bytes);
+    struct ident ident = { .seq = seq, .lba = lba.n, .kind = IDENT_DATA };
+    device->user_clock++;
+    stream->appended = device->user_clock;
+    stream_commit(stream, ident, crc);
+    map_set(device, lba, slot.pba, crc, MAP_BY_USER);
+    device->stats.user_blocks_written++;
+    request_advance(request, public, 1, block_bytes);
+    return true;
+}
+
+/* A trim uses no slot, but the trim pages that follow do: it waits when writes would. */
+static bool trim_block(struct device *device, struct request *request, hftl_lba lba)
+{
+    const struct stream *stream = &device->streams[STREAM_USER];
+    if (range_is_held(device, lba) ||
+        (stream->band == NULL && device->bands_free <= BANDS_RESERVE))
+        return false;
+    device->user_clock++;
+    if (map_clear(device, lba))
+        device->stats.user_blocks_trimmed++;
+    request->progress++;
+    return true;
+}
+
+/* True: all of it is accepted. */
+static bool accept(struct device *device, struct request *request, uint32_t *budget)
+{
+    const struct hftl_request *public = request_public(request);
+    while (request->progress < public->blocks) {
+        hftl_lba lba = { public->lba + request->progress };
+        if (*budget == 0) {
+            device->writes_more = true;
+            return false;
+        }
+        bool done = public->verb == HFTL_WRITE ? write_block(device, request, lba)
+                                               : trim_block(device, request, lba);
+        if (!done) {
+            device->stats.stalls += request->parts == 0;
+            request->parts = 1; /* counted once */
+            return false;
+        }
+        (*budget)--;
+    }
+    return true;
+}
+
+bool request_pump(struct device *device)
+{
+    struct list_link *link;
+    uint32_t budget = WRITE_BUDGET;
+    device->writes_more = false;
+    while (!device->read_only && (link = list_first(&device->writes)) != NULL) {
+        struct request *request = list_of(link, struct request, link);
+        struct hftl_request *public = request_public(request);
+        if (public->verb != HFTL_WRITE && budget == WRITE_BUDGET)
+            budget = TRIM_BUDGET;
+        if (!accept(device, request, &budget))
+            break;
+        list_remove(link);
+        request->parts = 0;
+        if ((public->flags & HFTL_FUA) != 0)
+            flush_join(device, request);
+        else
+            request_end(device, request, HFTL_OK);
+    }
+    return device->writes_more;
+}
+
+void request_fail_writes(struct device *device, enum hftl_status status)
+{
+    struct list_link *link;
+    while ((link = list_pop_front(&device->writes)) != NULL)
+        request_end(device, list_of(link, struct request, link), status);
+}
+
+/* ---- extents ---- */
+
+static void answer_extents(struct device *device, struct request *request)
+{
+    struct hftl_request *public = request_public(request);
+    uint32_t room = public->extent_count, used = 0;
+    for (uint64_t i = 0; i < public->blocks; i++) {
+        bool mapped = !map_is_none(map_get(device, (hftl_lba){ public->lba + i }));
+        if (used > 0 && public->extents[used - 1].mapped == mapped) {
+            public->extents[used - 1].blocks++;
+            continue;
+        }
+        if (used == room)
+            break;
+        public->extents[used++] = (struct hftl_extent){ .blocks = 1, .mapped = mapped };
+    }
+    public->extent_count = used;
+    request_end(device, request, HFTL_OK);
+}
+
+/* ---- coming in ---- */
+
+static enum hftl_status check(const struct device *device, const struct hftl_request *public)
+{
+    if ((unsigned)public->verb >= HFTL_VERB_COUNT)
+        return HFTL_INVALID;
+    if (public->verb == HFTL_FLUSH)
+        return HFTL_OK;
+    if (public->blocks == 0)
+        return HFTL_INVALID;
+    if (public->lba >= device->geometry.blocks ||
+        public->blocks > device->geometry.blocks - public->lba)
+        return HFTL_RANGE;
+    bool writes = public->verb == HFTL_WRITE || public->verb == HFTL_TRIM ||
+                  public->verb == HFTL_WRITE_ZEROES;
+    return writes && device->read_only ? HFTL_READ_ONLY : HFTL_OK;
+}
+
+static void start(struct device *device, struct request *request)
+{
+    const struct hftl_request *public = request_public(request);
+    switch (public->verb) {
+    case HFTL_READ:
+        device->stats.user_blocks_read += public->blocks;
+        list_push_back(&device->reads, &request->link);
+        read_pump(device);
+        break;
+    case HFTL_FLUSH:
+        if (device->flush.failed != HFTL_OK)
+            request_end(device, request, HFTL_FLUSH_FAILED); /* F2 */
+        else if (device->read_only)
+            request_end(device, request, HFTL_OK); /* nothing was accepted that is not durable */
+        else
+            flush_join(device, request);
+        break;
+    case HFTL_EXTENTS:
+        answer_extents(device, request);
+        break;
+    default:
+        list_push_back(&device->writes, &request->link);
+        device->writes_more = true;
+        break;
+    }
+}
+
+void request_submit(struct device *device, struct hftl_request *public)
+{
+    struct request *request = core_of(public);
+    memset(request, 0, sizeof(*request));
+    link_init(&request->link);
+    device->requests_in_flight++;
+    enum hftl_status status = check(device, public);
+    if (status != HFTL_INVALID)
+        device->stats.requests[public->verb]++;
+    if (status != HFTL_OK) {
+        public->verb = status == HFTL_INVALID && (unsigned)public->verb >= HFTL_VERB_COUNT
+                           ? HFTL_READ
+                           : public->verb;
+        request_end(device, request, status);
+        return;
+    }
+    if (public->verb == HFTL_READ || public->verb == HFTL_WRITE)
+        skip_empty(request, public);
+    start(device, request);
+}

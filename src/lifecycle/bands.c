@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bands.c - what each band is, before any of it is believed:
+ *
+ *   all chunks FREE                                    -> FREE
+ *   no head, no tail that can be recognised            -> to be erased
+ *   named by a verdict of the newest record            -> sealed (O12)
+ *   named by a clean close, write pointers agree       -> resumed
+ *   all chunks FULL, every tail block good             -> closed
+ *   anything else                                      -> sealed
+ */
+#include "base/bytes.h"
+#include "base/must.h"
+#include "format/head.h"
+#include "format/stamp.h"
+#include "format/tail.h"
+#include "lifecycle/opening.h"
+
+#include <string.h>
+
+static bool is_superblock(const struct opening *o, uint32_t chunk)
+{
+    return chunk == o->device->layout.superblock_chunk[0] ||
+           chunk == o->device->layout.superblock_chunk[1];
+}
+
+static bool is_usable(const struct opening *o, uint32_t chunk)
+{
+    const struct hftl_chunk *c = &o->chunks[chunk];
+    return !is_superblock(o, chunk) && c->state != HFTL_CHUNK_OFFLINE &&
+           c->state != HFTL_CHUNK_READ_ONLY && c->capacity == o->device->geometry.chunk_blocks;
+}
+
+static bool is_partly_written(const struct hftl_chunk *c)
+{
+    return c->state == HFTL_CHUNK_OPEN || c->state == HFTL_CHUNK_PAUSED;
+}
+
+/* ---- chunks ---- */
+
+static enum hftl_status pad_chunk(struct opening *o, uint32_t chunk, uint32_t blocks)
+{
+    struct hftl_chunk *c = &o->chunks[chunk];
+    uint32_t now = min_u32(blocks, c->capacity - c->wp);
+    enum hftl_status status = blocking_pad(&o->b, chunk, c->wp, now);
+    if (status != HFTL_OK)
+        return why_say(o->why, status, "padding chunk %u at block %u: %s", chunk, c->wp,
+                       hftl_status_text(status));
+    c->wp += now;
+    if (c->wp == c->capacity)
+        c->state = HFTL_CHUNK_FULL;
+    return HFTL_OK;
+}
+
+/* So that what was flushed can be read (9.4.4). */
+enum hftl_status bands_pad_open_chunks(struct opening *o)
+{
+    const struct geometry *g = &o->device->geometry;
+    uint32_t blocks = round_up_u32(g->mw_cunits, g->ws_min);
+    enum hftl_status status = HFTL_OK;
+    if (blocks == 0)
+        return HFTL_OK;
+    for (uint32_t band = 0; band < g->bands && status == HFTL_OK; band++)
+        for (uint32_t column = 0; column < g->columns && status == HFTL_OK; column++) {
+            uint32_t chunk = layout_band_chunk(&o->device->layout, band, column);
+            if (!is_superblock(o, chunk) && is_partly_written(&o->chunks[chunk]))
+                status = pad_chunk(o, chunk, blocks);
+        }
+    return status;
+}
+
+static enum hftl_status release_chunk(struct opening *o, uint32_t chunk)
+{
+    const struct hftl_media_facts *facts = &o->b.medium->facts;
+    struct hftl_chunk *c = &o->chunks[chunk];
+    if (!is_partly_written(c))
+        return HFTL_OK;
+    if ((facts->flags & HFTL_MEDIA_CAN_FINISH) != 0) {
+        enum hftl_status status = blocking_chunk(&o->b, HFTL_MEDIA_FINISH, chunk);
+        if (status != HFTL_OK)
+            return why_say(o->why, status, "finishing chunk %u: %s", chunk,
+                           hftl_status_text(status));
+        c->state = HFTL_CHUNK_FULL;
+        return HFTL_OK;
+    }
+    if ((facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) != 0 && facts->open_max == 0 &&
+        facts->active_max == 0)
+        return HFTL_OK;
+    return pad_chunk(o, chunk, c->capacity);
+}
+
+/* Sealed bands hold no open chunk: the drive's slots are for those being written. */
+enum hftl_status bands_release_chunks(struct opening *o)
+{
+    struct device *device = o->device;
+    enum hftl_status status = HFTL_OK;
+    for (uint32_t i = 0; i < device->geometry.bands && status == HFTL_OK; i++) {
+        const struct band *band = &device->bands[i];
+        if (band->state != BAND_SEALED && band->state != BAND_EMPTIED)
+            continue;
+        for (uint32_t c = 0; c < band->width && status == HFTL_OK; c++)
+            status = release_chunk(o, band->chunks[c]);
+    }
+    return status;
+}
+
+/* ---- witnesses ---- */
+
+void opening_note_witness(struct opening *o, const struct witness *witness)
+{
+    for (unsigned i = 0; i < FORMAT_STREAMS; i++) {
+        const struct band_mark *mark = &witness->slots[i];
+        uint32_t at = 0;
+        if (mark->band == FORMAT_BAND_NONE || !layout_holds_mark(&o->device->layout, mark))
+            continue;
+        while (at < o->mark_count && (o->marks[at].band != mark->band ||
+                                      o->marks[at].generation != mark->generation))
+            at++;
+        if (at == o->mark_count && o->mark_count == o->mark_room)
+            continue; /* room for two lives of every band: older ones do not matter */
+        if (at == o->mark_count)
+            o->marks[o->mark_count++] = *mark;
+        o->marks[at].position = max_u32(o->marks[at].position, mark->position);
+    }
+    if (witness->flush > o->witness.flush)
+        o->witness = *witness;
+}
+
+uint32_t opening_witnessed(const struct opening *o, const struct band *band)
+{
+    for (uint32_t i = 0; i < o->mark_count; i++)
+        if (o->marks[i].band == band->index && o->marks[i].generation == band->generation)
+            return o->marks[i].position;
+    return 0;
+}
+
+/* ---- what a band is ---- */
+
+static void take_columns(struct opening *o, struct band *band, const struct head *head)
+{
+    band->width = 0;
+    for (uint32_t column = 0; column < o->device->geometry.columns; column++) {
+        uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
+        if (head != NULL ? !head_has_column(head, column) : !is_usable(o, chunk))
+            continue;
+        band->columns[band->width] = (uint16_t)column;
+        band->chunks[band->width++] = chunk;
+    }
+    for (uint32_t i = 0; i < band->width; i++)
+        band->wear = max_u32(band->wear, o->chunks[band->chunks[i]].wear);
+}
+
+static bool has_readable(const struct opening *o, uint32_t chunk, uint32_t offset)
+{
+    return hftl_media_readable(&o->b.medium->facts, &o->chunks[chunk], offset);
+}
+
+static enum hftl_status read_block(struct opening *o, uint32_t chunk, uint32_t offset)
+{
+    return blocking_read(&o->b, (struct hftl_media_op){ .chunk = chunk,
+                                                         .offset = offset,
+                                                         .blocks = 1,
+                                                         .data = o->block });
+}
+
+static uint32_t rank_of(const struct head *head, uint32_t column)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < column; i++)
+        rank += head_has_column(head, i);
+    return rank;
+}
+
+/* H1-H3 of the head in one chunk. */
+static bool read_head(struct opening *o, const struct band *band, uint32_t column,
+                      struct head *head)
+{
+    uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
+    if (is_superblock(o, chunk) || !has_readable(o, chunk, 0) ||
+        read_block(o, chunk, 0) != HFTL_OK)
+        return false;
+    /* Which position it has depends on the columns it names, so that is compared afterwards. */
+    struct format_place where = { .place = band->index, .position = get_u32(o->block + 44) };
+    if (head_decode(&o->device->format, &where, o->block, head) != HFTL_OK)
+        return false;
+    return head->column == column && layout_equal(&head->layout, &o->device->layout) &&
+           head->position == rank_of(head, column) * o->device->geometry.ws_opt;
+}
+
+static bool find_head(struct opening *o, struct band *band)
+{
+    struct head head;
+    for (uint32_t column = 0; column < o->device->geometry.columns; column++) {
+        if (!read_head(o, band, column, &head))
+            continue;
+        take_columns(o, band, &head);
+        band->generation = head.generation;
+        o->sightings[band->index].stream = head.stream;
+        o->epoch_seen = max_u32(o->epoch_seen, head.epoch);
+        opening_note_witness(o, &head.witness);
+        return true;
+    }
+    return false;
+}
+
+/* Without any head the tail may still name the generation. */
+static bool find_by_tail(struct opening *o, struct band *band)
+{
+    struct hftl_media_op op;
+    struct stamp stamp;
+    take_columns(o, band, NULL);
+    uint32_t tail = band->width == 0 ? 0 : geometry_tail(&o->device->geometry, band->width);
+    if (tail == 0)
+        return false;
+    band_locate(o->device, band, tail, &op);
+    if (!has_readable(o, op.chunk, op.offset) || read_block(o, op.chunk, op.offset) != HFTL_OK)
+        return false;
+    struct stamp_expected expected = { .kind = STAMP_TAIL,
+                                       .place = band->index,
+                                       .position = tail };
+    if (stamp_decode(&o->device->format, &expected, o->block, o->device->geometry.block_bytes,
+                     &stamp) != HFTL_OK)
+        return false;
+    band->generation = stamp.number;
+    o->sightings[band->index].stream = STREAM_USER;
+    device_log(o->device, HFTL_LOG_WARN, "band %u has no readable head; its tail names it",
+               band->index);
+    return true;
+}
+
+static bool is_all(const struct opening *o, const struct band *band, enum hftl_chunk_state state)
+{
+    for (uint32_t i = 0; i < band->width; i++)
+        if (o->chunks[band->chunks[i]].state != state)
+            return false;
+    return true;
+}
+
+static bool has_good_tail(struct opening *o, const struct band *band)
+{
+    const struct geometry *g = &o->device->geometry;
+    struct tail_place place = { .band = band->index,
+                                .generation = band->generation,
+                                .band_blocks = band->width * g->chunk_blocks,
+                                .ws_min = g->ws_min };
+    uint32_t first = tail_first(&place, g->block_bytes);
+    struct hftl_media_op op;
+    struct tail tail;
+    for (place.index = 0; tail_idents(&place, g->block_bytes) > 0; place.index++) {
+        band_locate(o->device, band, first + place.index, &op);
+        if (read_block(o, op.chunk, op.offset) != HFTL_OK ||
+            tail_decode(&o->device->format, &place, o->block, &tail) != HFTL_OK)
+            return false;
+        if (first + place.index + 1 == band->width * g->chunk_blocks)
+            break;
+    }
+    return true;
+}
+
+static const struct verdict *verdict_of(const struct opening *o, const struct band *band)
+{
+    for (uint32_t i = 0; i < o->earlier_count; i++)
+        if (o->earlier[i].band == band->index && o->earlier[i].generation == band->generation)
+            return &o->earlier[i];
+    return NULL;
+}
+
+static const struct band_mark *clean_mark_of(const struct opening *o, const struct band *band)
+{
+    for (unsigned i = 0; o->clean && i < STREAMS; i++) {
+        const struct band_mark *mark = &o->found.record.open[i];
+        if (mark->band == band->index && mark->generation == band->generation)
+            return mark;
+    }
+    return NULL;
+}
+
+static void add_scan(struct opening *o, struct band *band, const uint32_t *earlier, bool resumed)
+{
+    struct scan *scan = &o->scans[o->scan_count++];
+    scan->band = band;
+    scan->earlier = earlier;
+    scan->resumed = resumed;
+    o->sightings[band->index].scan = o->scan_count;
+}
+
+static void classify(struct opening *o, struct band *band)
+{
+    struct device *device = o->device;
+    take_columns(o, band, NULL);
+    if (band->width > 0 && geometry_data_blocks(&device->geometry, band->width) > 0 &&
+        is_all(o, band, HFTL_CHUNK_FREE)) {
+        band_load(device, band, BAND_FREE);
+        return;
+    }
+    if (!find_head(o, band) && !find_by_tail(o, band)) {
+        take_columns(o, band, NULL);
+        bool none = band->width == 0 || geometry_data_blocks(&device->geometry, band->width) == 0;
+        band_load(device, band, none ? BAND_RETIRED : BAND_EMPTIED);
+        return;
+    }
+    const struct verdict *verdict = verdict_of(o, band);
+    bool resumed = clean_mark_of(o, band) != NULL;
+    o->sightings[band->index].head = true;
+    o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(band->generation >> 32));
+    if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && has_good_tail(o, band))
+        return; /* closed: loaded when its valid blocks are counted */
+    bool same = verdict != NULL && verdict->columns == band->width;
+    add_scan(o, band, same ? verdict->accepted : NULL, resumed);
+}
+
+enum hftl_status bands_classify(struct opening *o)
+{
+    opening_note_witness(o, &o->found.record.witness);
+    for (uint32_t i = 0; i < o->device->geometry.bands; i++)
+        classify(o, &o->device->bands[i]);
+    return HFTL_OK;
+}
+
+/* Every chunk of a band left open is written exactly as far as the record says. */
+bool bands_clean_marks_hold(const struct opening *o)
+{
+    const struct device *device = o->device;
+    const struct geometry *g = &device->geometry;
+    uint32_t wp[FORMAT_COLUMNS_MAX];
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct band_mark *mark = &o->found.record.open[i];
+        if (mark->band == FORMAT_BAND_NONE)
+            continue;
+        struct band probe = device->bands[mark->band];
+        take_columns((struct opening *)(uintptr_t)o, &probe, NULL);
+        geometry_write_pointers(g, probe.width, mark->position, wp);
+        for (uint32_t c = 0; c < probe.width; c++)
+            if (o->chunks[probe.chunks[c]].wp != wp[c])
+                return false;
+    }
+    return true;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * blocking.h - media operations for procedures that happen once, and wait (world.wait).
+ * Lifecycle's own; nothing of the core waits.
+ */
+#ifndef HOSTFTL_LIFECYCLE_BLOCKING_H
+#define HOSTFTL_LIFECYCLE_BLOCKING_H
+
+#include "core/world.h"
+
+struct blocking {
+    struct hftl_media *medium;
+    const struct world *world;
+};
+
+/* Runs all of them; each has its status. The first failure, in order. */
+enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *ops, unsigned count);
+enum hftl_status blocking_flush(const struct blocking *b);
+/* Any number of blocks, in pieces the medium takes. oob may be NULL. */
+enum hftl_status blocking_read(const struct blocking *b, struct hftl_media_op op);
+/* Writes zeros from `offset`, the chunk's write pointer, on; `blocks` a multiple of ws_min. */
+enum hftl_status blocking_pad(const struct blocking *b, uint32_t chunk, uint32_t offset,
+                              uint32_t blocks);
+/* The states of `count` chunks from `first` on. */
+enum hftl_status blocking_report(const struct blocking *b, uint32_t first, uint32_t count,
+                                 struct hftl_chunk *chunks);
+enum hftl_status blocking_chunk(const struct blocking *b, enum hftl_media_verb verb,
+                                uint32_t chunk);
+
+#endif

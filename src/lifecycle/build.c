@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "lifecycle/build.h"
+
+#include "base/bitmap.h"
+#include "base/bytes.h"
+
+#include <string.h>
+
+void *build_alloc(struct device *device, size_t bytes)
+{
+    size_t whole = sizeof(struct allocation) + bytes;
+    struct allocation *allocation = device->world.alloc(device->world.arg, whole);
+    if (allocation == NULL)
+        return NULL;
+    allocation->bytes = whole;
+    allocation->next = device->allocations;
+    device->allocations = allocation;
+    device->memory_bytes += whole;
+    return allocation->memory;
+}
+
+void build_free(struct device *device, void *memory)
+{
+    struct allocation **at = &device->allocations;
+    if (memory == NULL)
+        return;
+    while ((*at)->memory != memory)
+        at = &(*at)->next;
+    struct allocation *found = *at;
+    *at = found->next;
+    device->memory_bytes -= found->bytes;
+    device->world.release(device->world.arg, found, found->bytes);
+}
+
+void device_discard(struct device *device)
+{
+    struct world world = device->world;
+    while (device->allocations != NULL) {
+        struct allocation *allocation = device->allocations;
+        device->allocations = allocation->next;
+        world.release(world.arg, allocation, allocation->bytes);
+    }
+    world.release(world.arg, device, sizeof(*device));
+}
+
+struct device *build_bare(struct hftl_media *medium, const struct world *world)
+{
+    struct device *device = world->alloc(world->arg, sizeof(*device));
+    if (device == NULL)
+        return NULL;
+    device->world = *world;
+    device->medium = medium;
+    device->memory_bytes = sizeof(*device);
+    device->witness = witness_none();
+    list_init(&device->writes);
+    list_init(&device->reads);
+    list_init(&device->completed);
+    list_init(&device->parts_free);
+    list_init(&device->ready);
+    list_init(&device->band_waiters);
+    flush_init(device);
+    super_init(device);
+    return device;
+}
+
+size_t build_super_room(const struct geometry *g)
+{
+    return (size_t)(g->chunk_blocks / 2 / g->ws_min * g->ws_min) * g->block_bytes;
+}
+
+enum hftl_status build_super(struct device *device, const struct layout *layout,
+                             const uint8_t id[16])
+{
+    device->layout = *layout;
+    geometry_init(&device->geometry, layout);
+    memcpy(device->format.id, id, sizeof(device->format.id));
+    device->format.salt = layout->salt;
+    device->format.block_bytes = layout->block_bytes;
+    struct super *super = &device->super;
+    super->copies[0].chunk = layout->superblock_chunk[0];
+    super->copies[1].chunk = layout->superblock_chunk[1];
+    super->record.witness = witness_none();
+    for (unsigned i = 0; i < FORMAT_STREAMS; i++)
+        super->record.open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+    super->bytes_room = build_super_room(&device->geometry);
+    super->bytes = build_alloc(device, super->bytes_room);
+    return super->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
+}
+
+static bool build_map(struct device *device, enum hftl_verify verify)
+{
+    struct map *map = &device->map;
+    const struct geometry *g = &device->geometry;
+    size_t words = bitmap_words(g->ranges) * sizeof(uint64_t);
+    map->pba = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
+    map->page_pba = build_alloc(device, (size_t)g->ranges * sizeof(uint32_t));
+    map->written = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
+    map->dirty = build_alloc(device, words);
+    map->held = build_alloc(device, words);
+    device->flush.snapshot = build_alloc(device, words);
+    bool keep = !g->oob && verify == HFTL_VERIFY_ALWAYS;
+    if (keep)
+        map->crc = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
+    if (map->pba == NULL || map->page_pba == NULL || map->written == NULL || map->dirty == NULL ||
+        map->held == NULL || device->flush.snapshot == NULL || (keep && map->crc == NULL))
+        return false;
+    memset(map->pba, 0xff, (size_t)g->blocks * sizeof(uint32_t));
+    memset(map->page_pba, 0xff, (size_t)g->ranges * sizeof(uint32_t));
+    return true;
+}
+
+static bool build_bands(struct device *device)
+{
+    const struct geometry *g = &device->geometry;
+    device->bands = build_alloc(device, g->bands * sizeof(struct band));
+    uint32_t *chunks = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint32_t));
+    uint16_t *columns = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint16_t));
+    device->relocation.set_aside =
+        build_alloc(device, bitmap_words(g->bands) * sizeof(uint64_t));
+    if (device->bands == NULL || chunks == NULL || columns == NULL ||
+        device->relocation.set_aside == NULL)
+        return false;
+    for (uint32_t i = 0; i < g->bands; i++) {
+        device->bands[i].index = i;
+        device->bands[i].chunks = chunks + (size_t)i * g->columns;
+        device->bands[i].columns = columns + (size_t)i * g->columns;
+    }
+    return true;
+}
+
+static bool build_stream(struct device *device, enum band_stream kind, uint32_t units)
+{
+    struct stream *stream = &device->streams[kind];
+    const struct geometry *g = &device->geometry;
+    size_t unit_data = (size_t)g->ws_opt * g->block_bytes;
+    size_t unit_oob = (size_t)g->ws_opt * g->oob_bytes;
+    uint32_t units_of_band = geometry_units(g, g->columns);
+    stream->unit_count = units;
+    stream->unit_memory = build_alloc(device, units * sizeof(struct unit));
+    uint8_t *data = build_alloc(device, units * unit_data);
+    uint8_t *oob = unit_oob == 0 ? NULL : build_alloc(device, units * unit_oob);
+    stream->units = build_alloc(device, (size_t)units_of_band * sizeof(struct unit *));
+    stream->column_wp = build_alloc(device, g->columns * sizeof(uint32_t));
+    stream->column_busy = build_alloc(device, g->columns * sizeof(struct unit *));
+    stream->column_oldest = build_alloc(device, g->columns * sizeof(uint32_t));
+    stream->idents = build_alloc(device, (size_t)g->stride * FORMAT_IDENT_BYTES);
+    if (stream->unit_memory == NULL || data == NULL || (unit_oob != 0 && oob == NULL) ||
+        stream->units == NULL || stream->column_wp == NULL || stream->column_busy == NULL ||
+        stream->column_oldest == NULL || stream->idents == NULL)
+        return false;
+    for (uint32_t i = 0; i < units; i++) {
+        stream->unit_memory[i].data = data + i * unit_data;
+        stream->unit_memory[i].oob = oob == NULL ? NULL : oob + i * unit_oob;
+    }
+    stream_init(stream, device, kind);
+    return true;
+}
+
+static bool build_errands(struct device *device)
+{
+    const struct geometry *g = &device->geometry;
+    struct relocation *r = &device->relocation;
+    r->tail_block = build_alloc(device, g->block_bytes);
+    r->data = build_alloc(device, (size_t)RELOCATION_BATCH * g->block_bytes);
+    r->oob = g->oob_bytes == 0
+                 ? NULL
+                 : build_alloc(device, (size_t)RELOCATION_BATCH * g->oob_bytes);
+    device->erase.ops = build_alloc(device, g->columns * sizeof(struct errand_op));
+    device->erase.reports = build_alloc(device, g->columns * sizeof(struct hftl_chunk));
+    device->parts = build_alloc(device, READS_MAX * sizeof(struct read_part));
+    uint8_t *oob = g->oob ? build_alloc(device, (size_t)READS_MAX * READ_RUN_MAX * g->oob_bytes)
+                          : NULL;
+    if (r->tail_block == NULL || r->data == NULL || (g->oob_bytes != 0 && r->oob == NULL) ||
+        device->erase.ops == NULL || device->erase.reports == NULL || device->parts == NULL ||
+        (g->oob && oob == NULL))
+        return false;
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        struct read_part *part = &device->parts[i];
+        part->device = device;
+        part->oob = oob == NULL ? NULL : oob + (size_t)i * READ_RUN_MAX * g->oob_bytes;
+        link_init(&part->link);
+        list_push_back(&device->parts_free, &part->link);
+    }
+    relocation_init(device);
+    erase_init(device);
+    return true;
+}
+
+enum hftl_status build_rest(struct device *device, const struct device_options *options)
+{
+    const struct geometry *g = &device->geometry;
+    uint64_t buffer = options->write_buffer_bytes == 0 ? 4u << 20 : options->write_buffer_bytes;
+    uint64_t extra = buffer / ((uint64_t)g->ws_opt * g->block_bytes);
+    uint32_t least = stream_units_least(g);
+    uint32_t most = geometry_units(g, g->columns);
+    uint32_t user = (uint32_t)min_u64(least + extra, max_u32(most, least));
+    device->complete = options->complete;
+    device->complete_arg = options->complete_arg;
+    device->verify = options->verify;
+    device->read_only = options->read_only;
+    device->opened_read_only = options->read_only;
+    if (!build_bands(device) || !build_map(device, options->verify) ||
+        !build_stream(device, STREAM_USER, user) ||
+        !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device))
+        return HFTL_MEMORY;
+    device->limits.critical = BANDS_RESERVE;
+    device->limits.start = BANDS_RESERVE + 3;
+    return HFTL_OK;
+}

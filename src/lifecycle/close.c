@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * close.c - a clean close: what is in flight completes, everything is flushed, open bands are padded
+ * until every block can be read, and a record says where they are (9.6).
+ */
+#include "base/bytes.h"
+#include "lifecycle/await.h"
+#include "lifecycle/build.h"
+
+static bool requests_are_done(struct device *device)
+{
+    return device->requests_in_flight == 0;
+}
+
+/* No errand has work under way. */
+static bool is_quiet(struct device *device)
+{
+    return device->media_in_flight == 0 && list_is_empty(&device->ready) && !device->super.busy &&
+           relocation_is_idle(device) && device->erase.band == NULL && flush_is_idle(device) &&
+           stream_is_settled(&device->streams[STREAM_USER]) &&
+           stream_is_settled(&device->streams[STREAM_RELOCATION]);
+}
+
+/* Pads needed after the last block that matters until it can be read on every chunk. */
+static uint32_t pads_needed(const struct device *device, const struct stream *stream)
+{
+    const struct geometry *g = &device->geometry;
+    if (g->mw_cunits == 0 || stream->band == NULL)
+        return 0;
+    return stream->band->width * (round_up_u32(g->mw_cunits, g->ws_opt) + g->ws_opt);
+}
+
+/* Stops early when the band's end comes first: a closed band can be read whole. */
+static void pad_stream(struct device *device, struct stream *stream)
+{
+    const struct band *band = stream->band;
+    uint32_t left = pads_needed(device, stream);
+    while (left > 0 && stream->band == band && band->state == BAND_OPEN && !device->read_only) {
+        if (stream_pad(stream))
+            left--;
+        else if (!device_step(device) && device->media_in_flight > 0)
+            device->world.wait(device->world.arg, device->medium);
+    }
+}
+
+static enum hftl_status write_clean_record(struct device *device)
+{
+    struct superblock *record = &device->super.record;
+    record->state = SUPERBLOCK_CLEAN;
+    record->epoch = device->epoch_durable;
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct stream *stream = &device->streams[i];
+        record->open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+        if (stream->band != NULL)
+            record->open[i] = (struct band_mark){ stream->band->index, stream->position,
+                                                  stream->band->generation };
+    }
+    return super_write_now(device);
+}
+
+static enum hftl_status close_clean(struct device *device)
+{
+    device_await(device, requests_are_done);
+    device->closing = true;
+    device_await(device, is_quiet);
+    for (unsigned i = 0; i < STREAMS; i++)
+        pad_stream(device, &device->streams[i]);
+    flush_ask(device, true);
+    device_await(device, is_quiet);
+    return device->read_only ? HFTL_READ_ONLY : write_clean_record(device);
+}
+
+enum hftl_status device_close(struct device *device)
+{
+    enum hftl_status status = HFTL_OK;
+    if (!device->opened_read_only)
+        status = close_clean(device);
+    else
+        device_await(device, requests_are_done);
+    device_discard(device);
+    return status;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * format.c - makes a device on a medium: chooses the layout, erases everything, writes the first
+ * superblock records. A cut before the records are there leaves a drive without a device.
+ */
+#include "base/bytes.h"
+#include "lifecycle/await.h"
+#include "lifecycle/build.h"
+#include "lifecycle/superfind.h"
+
+#include <string.h>
+
+#define OP_PERMILLE_DEFAULT 200u
+#define OP_PERMILLE_MAX 9000u
+#define BANDS_LEAST 8u
+#define COLUMNS_CHOSEN_MAX 4u
+#define BANDS_GOOD 32u
+
+struct formatting {
+    struct blocking b;
+    const struct hftl_format_options *options;
+    struct why *why;
+    struct hftl_chunk *chunks;
+    uint32_t chunk_count;
+    struct layout layout;
+    uint64_t data_blocks;
+};
+
+static const struct hftl_media_facts *facts_of(const struct formatting *f)
+{
+    return &f->b.medium->facts;
+}
+
+static bool is_good(const struct formatting *f, uint32_t chunk)
+{
+    const struct hftl_chunk *c = &f->chunks[chunk];
+    return c->state != HFTL_CHUNK_OFFLINE && c->state != HFTL_CHUNK_READ_ONLY &&
+           c->capacity == facts_of(f)->chunk_blocks;
+}
+
+/* The first good chunk of a PU, from its n-th on; chunk_count: none among the searched. */
+static uint32_t good_chunk(const struct formatting *f, uint32_t pu, uint32_t from)
+{
+    uint32_t per_pu = facts_of(f)->chunks_per_pu;
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < per_pu && good < FORMAT_SUPERBLOCK_SEARCH_CHUNKS; i++) {
+        uint32_t chunk = pu * per_pu + i;
+        if (!is_good(f, chunk))
+            continue;
+        if (good++ >= from)
+            return chunk;
+    }
+    return f->chunk_count;
+}
+
+static enum hftl_status place_superblocks(struct formatting *f)
+{
+    bool alone = hftl_media_pus(facts_of(f)) == 1;
+    f->layout.superblock_chunk[0] = good_chunk(f, 0, 0);
+    f->layout.superblock_chunk[1] = good_chunk(f, alone ? 0 : 1, alone ? 1 : 0);
+    if (f->layout.superblock_chunk[0] == f->chunk_count ||
+        f->layout.superblock_chunk[1] == f->chunk_count)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "no good chunk for a superblock among the first %u of a parallel unit",
+                       FORMAT_SUPERBLOCK_SEARCH_CHUNKS);
+    return HFTL_OK;
+}
+
+/* Open chunks needed: two superblocks and a band of each stream. */
+static uint32_t chunks_open(uint32_t columns)
+{
+    return 2 + FORMAT_STREAMS_USED * columns;
+}
+
+static uint32_t open_limit(const struct hftl_media_facts *facts)
+{
+    uint32_t open = facts->open_max == 0 ? UINT32_MAX : facts->open_max;
+    uint32_t active = facts->active_max == 0 ? UINT32_MAX : facts->active_max;
+    return min_u32(open, active);
+}
+
+static uint32_t zones_for_bands(const struct formatting *f)
+{
+    return f->chunk_count - f->layout.superblock_chunk[1] - 1;
+}
+
+static uint32_t choose_columns(const struct formatting *f)
+{
+    uint32_t columns = COLUMNS_CHOSEN_MAX;
+    while (columns > 1 && (zones_for_bands(f) / columns < BANDS_GOOD ||
+                           chunks_open(columns) > open_limit(facts_of(f))))
+        columns--;
+    return columns;
+}
+
+static enum hftl_status choose_bands(struct formatting *f)
+{
+    struct layout *layout = &f->layout;
+    const struct hftl_media_facts *facts = facts_of(f);
+    bool oc = facts->kind == HFTL_KIND_OCSSD;
+    layout->columns = oc                          ? hftl_media_pus(facts)
+                      : f->options->columns != 0 ? f->options->columns
+                                                 : choose_columns(f);
+    layout->bands = oc ? facts->chunks_per_pu : zones_for_bands(f) / layout->columns;
+    if (layout->columns > FORMAT_COLUMNS_MAX)
+        return why_say(f->why, HFTL_GEOMETRY, "%u columns: at most %u", layout->columns,
+                       FORMAT_COLUMNS_MAX);
+    if (chunks_open(layout->columns) > open_limit(facts))
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "%u columns need %u open chunks (2 for superblocks, 2 streams of %u); the "
+                       "drive allows %u",
+                       layout->columns, chunks_open(layout->columns), layout->columns,
+                       open_limit(facts));
+    if (layout->ident_place == IDENT_IN_SUMMARY && layout->ws_opt == 1 &&
+        layout->columns + 1 >= layout->summary_idents)
+        return why_say(f->why, HFTL_GEOMETRY, "%u columns of write units of one block: at most %u",
+                       layout->columns, layout->summary_idents - 2);
+    return HFTL_OK;
+}
+
+/* Good chunks of a band: its width if it were opened now. */
+static uint32_t width_of(const struct formatting *f, uint32_t band)
+{
+    uint32_t width = 0;
+    for (uint32_t column = 0; column < f->layout.columns; column++)
+        width += is_good(f, layout_band_chunk(&f->layout, band, column)) &&
+                 layout_band_chunk(&f->layout, band, column) != f->layout.superblock_chunk[0] &&
+                 layout_band_chunk(&f->layout, band, column) != f->layout.superblock_chunk[1];
+    return width;
+}
+
+/*
+ * What can be promised. Of the bands four are never counted on: the reserve (BANDS_RESERVE) and the
+ * relocation stream's open band; of the rest a tenth stays free, so that every victim frees something.
+ * Where that leaves more, the over-provisioning asked for decides.
+ */
+static enum hftl_status choose_capacity(struct formatting *f)
+{
+    struct geometry g;
+    uint64_t data = 0, largest = 0, bands = 0;
+    uint32_t op = f->options->op_permille == 0 ? OP_PERMILLE_DEFAULT : f->options->op_permille;
+    f->layout.exported_blocks = 1;
+    geometry_init(&g, &f->layout);
+    for (uint32_t band = 0; band < f->layout.bands; band++) {
+        uint32_t width = width_of(f, band);
+        uint64_t blocks = width == 0 ? 0 : geometry_data_blocks(&g, width);
+        data += blocks;
+        bands += blocks > 0;
+        largest = max_u64(largest, blocks);
+    }
+    f->data_blocks = data;
+    f->layout.op_permille = op;
+    uint64_t fixed = (BANDS_RESERVE + 1) * largest;
+    if (bands < BANDS_LEAST || data <= fixed)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "%llu bands of at most %llu data blocks: at least %u bands are needed "
+                       "(smaller zones or fewer columns give more)",
+                       (unsigned long long)bands, (unsigned long long)largest, BANDS_LEAST);
+    uint64_t exported = min_u64(data * 1000u / (1000u + op), (data - fixed) * 9u / 10u);
+    uint64_t pages = exported / g.trim_lbas + 1;
+    if (exported <= pages + 1)
+        return why_say(f->why, HFTL_GEOMETRY, "nothing is left to export of %llu data blocks",
+                       (unsigned long long)data);
+    f->layout.exported_blocks = exported - pages;
+    return HFTL_OK;
+}
+
+static enum hftl_status check_limits(struct formatting *f)
+{
+    uint64_t physical = (uint64_t)f->layout.bands * f->layout.band_stride;
+    char text[200];
+    if (physical > FORMAT_PHYSICAL_MAX)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",
+                       (unsigned long long)physical, (unsigned long long)FORMAT_PHYSICAL_MAX);
+    if (layout_check(&f->layout, facts_of(f), text, sizeof(text)) != HFTL_OK)
+        return why_say(f->why, HFTL_GEOMETRY, "%s", text);
+    return HFTL_OK;
+}
+
+static enum hftl_status choose_layout(struct formatting *f)
+{
+    const struct world *world = f->b.world;
+    struct layout *layout = &f->layout;
+    const char *nonsense = hftl_media_facts_nonsense(facts_of(f));
+    if (nonsense != NULL)
+        return why_say(f->why, HFTL_GEOMETRY, "%s", nonsense);
+    layout_take_facts(layout, facts_of(f));
+    layout->pu_count = hftl_media_pus(facts_of(f));
+    layout->salt = world->random(world->arg);
+    layout->created = world->clock(world->arg);
+    memcpy(layout->name, f->options->name, sizeof(f->options->name) - 1);
+    if (layout->name[0] == '\0')
+        memcpy(layout->name, "default", sizeof("default"));
+    if (f->options->op_permille > OP_PERMILLE_MAX)
+        return why_say(f->why, HFTL_INVALID, "over-provisioning of %u.%u %%: at most %u %%",
+                       f->options->op_permille / 10, f->options->op_permille % 10,
+                       OP_PERMILLE_MAX / 10);
+    enum hftl_status status = place_superblocks(f);
+    if (status == HFTL_OK)
+        status = choose_bands(f);
+    if (status != HFTL_OK)
+        return status;
+    layout_set_regions(layout);
+    status = choose_capacity(f);
+    return status == HFTL_OK ? check_limits(f) : status;
+}
+
+/* ---- writing ---- */
+
+static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
+{
+    const struct hftl_media_facts *facts = facts_of(f);
+    struct hftl_chunk *c = &f->chunks[chunk];
+    enum hftl_status status = HFTL_OK;
+    if (!is_good(f, chunk) || c->state == HFTL_CHUNK_FREE)
+        return HFTL_OK;
+    if (c->state != HFTL_CHUNK_FULL && (facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) == 0)
+        status = (facts->flags & HFTL_MEDIA_CAN_FINISH) != 0
+                     ? blocking_chunk(&f->b, HFTL_MEDIA_FINISH, chunk)
+                     : blocking_pad(&f->b, chunk, c->wp, facts->chunk_blocks - c->wp);
+    if (status == HFTL_OK)
+        status = blocking_chunk(&f->b, HFTL_MEDIA_RESET, chunk);
+    if (status != HFTL_OK)
+        return why_say(f->why, status, "erasing chunk %u: %s", chunk, hftl_status_text(status));
+    return HFTL_OK;
+}
+
+/* The superblocks first: from there on there is no device, rather than half of one. */
+static enum hftl_status erase_all(struct formatting *f)
+{
+    enum hftl_status status = erase_chunk(f, f->layout.superblock_chunk[0]);
+    if (status == HFTL_OK)
+        status = erase_chunk(f, f->layout.superblock_chunk[1]);
+    f->chunks[f->layout.superblock_chunk[0]].state = HFTL_CHUNK_FREE;
+    f->chunks[f->layout.superblock_chunk[1]].state = HFTL_CHUNK_FREE;
+    for (uint32_t chunk = 0; chunk < f->chunk_count && status == HFTL_OK; chunk++) {
+        status = erase_chunk(f, chunk);
+        if (f->options->progress != NULL)
+            f->options->progress(f->options->progress_arg, chunk + 1, f->chunk_count);
+    }
+    return status == HFTL_OK ? blocking_flush(&f->b) : status;
+}
+
+static void choose_id(const struct formatting *f, uint8_t id[16])
+{
+    static const uint8_t none[16];
+    if (memcmp(f->options->id, none, sizeof(none)) != 0) {
+        memcpy(id, f->options->id, 16);
+        return;
+    }
+    for (unsigned i = 0; i < 16; i += 8)
+        put_u64(id + i, f->b.world->random(f->b.world->arg));
+    id[6] = (uint8_t)((id[6] & 0x0fu) | 0x40u); /* a random uuid, version 4 */
+    id[8] = (uint8_t)((id[8] & 0x3fu) | 0x80u);
+}
+
+static enum hftl_status write_first(struct formatting *f, struct hftl_info *info)
+{
+    uint8_t id[16];
+    choose_id(f, id);
+    memcpy(info->id, id, sizeof(id));
+    if (f->options->dry_run)
+        return HFTL_OK;
+    enum hftl_status status = erase_all(f);
+    if (status != HFTL_OK)
+        return status;
+    struct device *device = build_bare(f->b.medium, f->b.world);
+    if (device == NULL)
+        return why_say(f->why, HFTL_MEMORY, "no memory");
+    status = build_super(device, &f->layout, id);
+    if (status == HFTL_OK) {
+        device->super.record.state = SUPERBLOCK_CLEAN;
+        status = super_write_now(device);
+    }
+    if (status != HFTL_OK)
+        why_say(f->why, status, "writing the superblock: %s", hftl_status_text(status));
+    device_discard(device);
+    return status;
+}
+
+static enum hftl_status refuse_existing(struct formatting *f)
+{
+    struct found found;
+    struct why ignored;
+    enum hftl_status status = superfind(&f->b, &found, &ignored);
+    if (status == HFTL_FOREIGN || f->options->force) {
+        superfind_free(&f->b, &found);
+        return HFTL_OK;
+    }
+    if (status == HFTL_OK) {
+        why_say(f->why, HFTL_EXISTS, "there is a hostftl device \"%s\" already; --force replaces it",
+                found.record.layout.name);
+        superfind_free(&f->b, &found);
+        return HFTL_EXISTS;
+    }
+    return why_say(f->why, HFTL_EXISTS,
+                   "what is there looks like a hostftl device (%s); --force replaces it",
+                   hftl_status_text(status));
+}
+
+static enum hftl_status run(struct formatting *f, struct hftl_info *info)
+{
+    enum hftl_status status = blocking_report(&f->b, 0, f->chunk_count, f->chunks);
+    if (status != HFTL_OK)
+        return why_say(f->why, status, "reporting chunks: %s", hftl_status_text(status));
+    status = choose_layout(f);
+    if (status == HFTL_OK)
+        status = refuse_existing(f);
+    if (status != HFTL_OK)
+        return status;
+    layout_to_info(&f->layout, facts_of(f), info);
+    info->blocks_data = f->data_blocks;
+    info->op_effective_permille =
+        (uint32_t)((info->blocks_data - info->blocks) * 1000u / info->blocks);
+    info->bands_free = f->layout.bands;
+    info->clean = true;
+    return write_first(f, info);
+}
+
+enum hftl_status device_format(struct hftl_media *medium, const struct world *world,
+                               const struct hftl_format_options *options, struct hftl_info *info,
+                               struct why *why)
+{
+    struct formatting f = { .b = { medium, world },
+                            .options = options,
+                            .why = why,
+                            .chunk_count = hftl_media_chunks(&medium->facts) };
+    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
+    if (nonsense != NULL)
+        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
+    size_t bytes = f.chunk_count * sizeof(struct hftl_chunk);
+    f.chunks = world->alloc(world->arg, bytes);
+    if (f.chunks == NULL)
+        return why_say(why, HFTL_MEMORY, "no memory for %u chunks", f.chunk_count);
+    struct hftl_info scratch;
+    enum hftl_status status = run(&f, info == NULL ? &scratch : info);
+    world->release(world->arg, f.chunks, bytes);
+    return status;
+}

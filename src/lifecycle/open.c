@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * open.c - opening a device, after a clean close or after anything else. Every step may be cut and the
+ * whole begun again: until the new record is durable nothing but pads is written, and what is decided
+ * is decided by what is on the medium.
+ */
+#include "base/bytes.h"
+#include "base/must.h"
+#include "base/mutant.h"
+#include "lifecycle/await.h"
+#include "lifecycle/opening.h"
+#include "lifecycle/steps.h"
+
+#include <string.h>
+
+#define SCRATCH_BLOCKS 64u
+
+/* 9.4.1: the host may have died while the drive lived; what is believed now must stay. */
+static enum hftl_status flush_medium(void *arg)
+{
+    struct opening *o = arg;
+    enum hftl_status status = blocking_flush(&o->b);
+    if (status != HFTL_OK)
+        return why_say(o->why, status, "flushing the medium: %s", hftl_status_text(status));
+    return HFTL_OK;
+}
+
+static enum hftl_status find_superblock(void *arg)
+{
+    struct opening *o = arg;
+    return superfind(&o->b, &o->found, o->why);
+}
+
+static enum hftl_status check_features(void *arg)
+{
+    struct opening *o = arg;
+    bool clean = (o->found.record.state & SUPERBLOCK_CLEAN) != 0;
+    if (o->options->read_only && !clean)
+        return why_say(o->why, HFTL_READ_ONLY,
+                       "the device was not closed cleanly: open it for writing once to recover it");
+    if (o->found.record.epoch >= FORMAT_EPOCH_MAX)
+        return why_say(o->why, HFTL_UNSUPPORTED, "opened %u times: no epochs are left",
+                       FORMAT_EPOCH_MAX);
+    o->clean = clean;
+    return HFTL_OK;
+}
+
+static enum hftl_status take_verdicts(struct opening *o)
+{
+    struct device *device = o->device;
+    struct verdict_walk walk = verdict_walk_start(&o->found.record, o->found.bytes);
+    uint32_t accepted[FORMAT_COLUMNS_MAX];
+    uint32_t columns = device->geometry.columns;
+    struct verdict verdict;
+    o->earlier = build_alloc(device, (o->found.record.verdict_count + 1) * sizeof(struct verdict));
+    o->earlier_accepted = build_alloc(
+        device, ((size_t)o->found.record.verdict_count + 1) * columns * sizeof(uint32_t));
+    if (o->earlier == NULL || o->earlier_accepted == NULL)
+        return why_say(o->why, HFTL_MEMORY, "no memory for verdicts");
+    while (verdict_next(&walk, &verdict, accepted)) {
+        uint32_t *mine = o->earlier_accepted + (size_t)o->earlier_count * columns;
+        memcpy(mine, accepted, verdict.columns * sizeof(uint32_t));
+        verdict.accepted = mine;
+        o->earlier[o->earlier_count++] = verdict;
+    }
+    return HFTL_OK;
+}
+
+static enum hftl_status build(void *arg)
+{
+    struct opening *o = arg;
+    struct device *device = build_bare(o->b.medium, o->b.world);
+    if (device == NULL)
+        return why_say(o->why, HFTL_MEMORY, "no memory for a device");
+    o->device = device;
+    enum hftl_status status =
+        build_super(device, &o->found.record.layout, o->found.record.id);
+    if (status == HFTL_OK)
+        status = build_rest(device, o->options);
+    const struct geometry *g = &device->geometry;
+    uint32_t chunks = hftl_media_chunks(&o->b.medium->facts);
+    o->scratch_blocks = max_u32(SCRATCH_BLOCKS, g->ws_opt);
+    o->mark_room = 2 * g->bands + 2 * FORMAT_STREAMS;
+    o->chunks = build_alloc(device, chunks * sizeof(struct hftl_chunk));
+    o->sightings = build_alloc(device, g->bands * sizeof(struct sighting));
+    o->scans = build_alloc(device, g->bands * sizeof(struct scan));
+    o->marks = build_alloc(device, o->mark_room * sizeof(struct band_mark));
+    o->block = build_alloc(device, (size_t)o->scratch_blocks * g->block_bytes);
+    o->oob = build_alloc(device, (size_t)o->scratch_blocks * g->oob_bytes + 1);
+    if (status != HFTL_OK || o->chunks == NULL || o->sightings == NULL || o->scans == NULL ||
+        o->marks == NULL || o->block == NULL || o->oob == NULL)
+        return why_say(o->why, HFTL_MEMORY, "no memory: the map of %llu blocks needs %llu bytes",
+                       (unsigned long long)g->blocks, (unsigned long long)g->blocks * 4);
+    device->super.copies[0] = o->found.copies[0];
+    device->super.copies[1] = o->found.copies[1];
+    return take_verdicts(o);
+}
+
+static enum hftl_status report_chunks(void *arg)
+{
+    struct opening *o = arg;
+    enum hftl_status status =
+        blocking_report(&o->b, 0, hftl_media_chunks(&o->b.medium->facts), o->chunks);
+    if (status != HFTL_OK)
+        return why_say(o->why, status, "reporting chunks: %s", hftl_status_text(status));
+    o->clean = o->clean && bands_clean_marks_hold(o);
+    return HFTL_OK;
+}
+
+static enum hftl_status pad_open_chunks(void *arg)
+{
+    struct opening *o = arg;
+    if (o->clean)
+        return HFTL_OK;
+    if (o->options->read_only)
+        return why_say(o->why, HFTL_READ_ONLY, "the medium is not as the clean close left it: open "
+                                               "it for writing once to recover it");
+    return bands_pad_open_chunks(o);
+}
+
+static enum hftl_status classify_bands(void *arg)
+{
+    return bands_classify(arg);
+}
+
+static enum hftl_status read_sealed_bands(void *arg)
+{
+    struct opening *o = arg;
+    enum hftl_status status = HFTL_OK;
+    for (uint32_t i = 0; i < o->scan_count && status == HFTL_OK; i++)
+        status = scan_start(o, &o->scans[i]);
+    for (uint32_t i = 0; i < o->scan_count && status == HFTL_OK; i++)
+        status = scan_read(o, &o->scans[i]);
+    for (uint32_t i = 0; i < o->scan_count && status == HFTL_OK; i++)
+        scan_judge(o, &o->scans[i]);
+    return status;
+}
+
+/* C14, as far as one drive can tell: an open chunk of the witnessed life that is shorter than what
+ * was flushed. An erased or half-erased band proves nothing. */
+static void look_for_rollback(struct opening *o, const struct scan *scan)
+{
+    uint32_t wp[FORMAT_COLUMNS_MAX];
+    const struct band *band = scan->band;
+    uint32_t witnessed = opening_witnessed(o, band);
+    if (witnessed == 0 || scan->earlier != NULL)
+        return;
+    geometry_write_pointers(&o->device->geometry, band->width, witnessed, wp);
+    for (uint32_t c = 0; c < band->width; c++) {
+        const struct hftl_chunk *chunk = &o->chunks[band->chunks[c]];
+        bool open = chunk->state == HFTL_CHUNK_OPEN || chunk->state == HFTL_CHUNK_PAUSED;
+        if (open && chunk->wp < wp[c])
+            device_degrade(o->device, HFTL_ROLLBACK, "chunk %u ends at %u, flushed to %u",
+                           band->chunks[c], chunk->wp, wp[c]);
+    }
+}
+
+static enum hftl_status build_map(void *arg)
+{
+    struct opening *o = arg;
+    for (uint32_t i = 0; i < o->scan_count; i++)
+        look_for_rollback(o, &o->scans[i]);
+    return merge_map(o);
+}
+
+static void resume_stream(struct opening *o, struct scan *scan)
+{
+    struct device *device = o->device;
+    struct band *band = scan->band;
+    const struct sighting *seen = &o->sightings[band->index];
+    struct stream *stream = &device->streams[seen->stream];
+    uint32_t position = 0;
+    for (unsigned i = 0; i < STREAMS; i++)
+        if (o->found.record.open[i].band == band->index)
+            position = o->found.record.open[i].position;
+    band_load(device, band, BAND_OPEN);
+    stream_resume(stream, band, position);
+    memcpy(stream->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
+    stream->seq_highest = (uint64_t)o->found.record.epoch << 32 | UINT32_MAX;
+    build_free(device, scan->idents);
+}
+
+static void load_band(struct opening *o, struct band *band)
+{
+    struct device *device = o->device;
+    const struct sighting *seen = &o->sightings[band->index];
+    struct scan *scan = seen->scan == 0 ? NULL : &o->scans[seen->scan - 1];
+    if (!seen->head)
+        return;
+    if (scan != NULL && scan->resumed) {
+        resume_stream(o, scan);
+        return;
+    }
+    if (band->valid == 0) {
+        band_load(device, band, BAND_EMPTIED);
+        return;
+    }
+    if (scan != NULL)
+        band->idents = scan->idents;
+    band_load(device, band, scan != NULL ? BAND_SEALED : BAND_CLOSED);
+}
+
+static enum hftl_status load_bands(void *arg)
+{
+    struct opening *o = arg;
+    for (uint32_t i = 0; i < o->device->geometry.bands; i++)
+        load_band(o, &o->device->bands[i]);
+    for (uint32_t i = 0; i < o->scan_count; i++)
+        scan_end(o, &o->scans[i]);
+    return HFTL_OK;
+}
+
+/* O12, O14: every sealed band, also one from which nothing is believed. */
+static enum hftl_status write_verdicts(struct opening *o)
+{
+    struct device *device = o->device;
+    struct super *super = &device->super;
+    super->verdicts = build_alloc(device, (o->scan_count + 1) * sizeof(struct verdict));
+    if (super->verdicts == NULL)
+        return why_say(o->why, HFTL_MEMORY, "no memory for verdicts");
+    for (uint32_t i = 0; i < o->scan_count; i++) {
+        const struct scan *scan = &o->scans[i];
+        if (!scan->resumed && !mutant("verdict-not-durable"))
+            super->verdicts[super->verdict_count++] =
+                (struct verdict){ .band = scan->band->index,
+                                  .columns = scan->band->width,
+                                  .generation = scan->band->generation,
+                                  .accepted = scan->accepted };
+    }
+    struct verdict_list list = { .verdicts = super->verdicts, .count = super->verdict_count };
+    uint64_t bytes = superblock_bytes(device->geometry.block_bytes, &list);
+    uint64_t run = (uint64_t)super_run_blocks(&device->geometry, bytes);
+    if (run * device->geometry.block_bytes <= super->bytes_room)
+        return HFTL_OK;
+    super->verdict_count = 0;
+    device_degrade(device, HFTL_SPACE, "%u verdicts do not fit in the superblock", list.count);
+    return HFTL_OK;
+}
+
+/* O6 and O12 in one record: the new epoch and the verdicts, before anything is served or written. */
+static enum hftl_status write_record(void *arg)
+{
+    struct opening *o = arg;
+    struct device *device = o->device;
+    uint32_t epoch = max_u32(o->found.record.epoch, o->epoch_seen);
+    device->was_clean = o->clean;
+    device->epoch = mutant("seq-without-epoch") ? 1 : epoch + 1;
+    device->super.record = o->found.record;
+    device->super.record.epoch = device->epoch;
+    device->super.record.state = 0;
+    for (unsigned i = 0; i < FORMAT_STREAMS; i++)
+        device->super.record.open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+    device->epoch_durable = device->epoch;
+    for (unsigned i = 0; i < STREAMS; i++)
+        device->streams[i].flushed = 0;
+    enum hftl_status status = write_verdicts(o);
+    if (status != HFTL_OK || o->options->read_only)
+        return status;
+    if (superblock_read_only(&o->found.record))
+        device_degrade(device, HFTL_READ_ONLY, "the superblock says so");
+    status = super_write_now(device);
+    if (status != HFTL_OK)
+        return why_say(o->why, status, "writing the superblock: %s", hftl_status_text(status));
+    return HFTL_OK;
+}
+
+static enum hftl_status release_chunks(void *arg)
+{
+    struct opening *o = arg;
+    return o->options->read_only ? HFTL_OK : bands_release_chunks(o);
+}
+
+static const struct step steps[] = {
+    { "flush the medium", flush_medium },
+    { "find the superblock", find_superblock },
+    { "check features", check_features },
+    { "allocate", build },
+    { "report chunks", report_chunks },
+    { "pad open chunks", pad_open_chunks },
+    { "classify bands", classify_bands },
+    { "read sealed bands", read_sealed_bands },
+    { "build the map", build_map },
+    { "load bands", load_bands },
+    { "write the record", write_record },
+    { "release chunks", release_chunks },
+};
+
+static void drop_scratch(struct opening *o)
+{
+    struct device *device = o->device;
+    build_free(device, o->chunks);
+    build_free(device, o->sightings);
+    build_free(device, o->marks);
+    build_free(device, o->block);
+    build_free(device, o->oob);
+    build_free(device, o->earlier);
+    build_free(device, o->earlier_accepted);
+    build_free(device, o->scans);
+}
+
+enum hftl_status device_open(struct hftl_media *medium, const struct device_options *options,
+                             struct device **device, struct why *why)
+{
+    struct opening o = { .b = { medium, &options->world }, .options = options, .why = why };
+    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
+    *device = NULL;
+    if (nonsense != NULL)
+        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
+    enum hftl_status status = steps_run(&options->world, steps + (options->read_only ? 1 : 0),
+                                        sizeof(steps) / sizeof(steps[0]) -
+                                            (options->read_only ? 1 : 0),
+                                        &o);
+    superfind_free(&o.b, &o.found);
+    if (status != HFTL_OK) {
+        if (o.device != NULL)
+            device_discard(o.device);
+        return status;
+    }
+    drop_scratch(&o);
+    relocation_consider(o.device);
+    erase_consider(o.device);
+    *device = o.device;
+    return HFTL_OK;
+}
+
+enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
+                              struct hftl_info *info, struct why *why)
+{
+    struct blocking b = { medium, world };
+    struct found found;
+    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
+    if (nonsense != NULL)
+        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
+    enum hftl_status status = superfind(&b, &found, why);
+    if (status != HFTL_OK)
+        return status;
+    layout_to_info(&found.record.layout, &medium->facts, info);
+    memcpy(info->id, found.record.id, sizeof(info->id));
+    info->clean = (found.record.state & SUPERBLOCK_CLEAN) != 0;
+    info->read_only = superblock_read_only(&found.record);
+    info->epoch = found.record.epoch;
+    info->bands_sealed = found.record.verdict_count;
+    superfind_free(&b, &found);
+    return HFTL_OK;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * opening.h - what opening a device knows on the way, shared by its steps.
+ *
+ *   open.c    the table of steps
+ *   bands.c   which band is what: free, closed, sealed, or left open by a clean close
+ *   scan.c    a sealed (or resumed) band, read block by block
+ *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
+ *
+ * Memory: a window of seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 21
+ * bytes a block, for each trim range 8. Time: the tails once for each window, sealed bands once.
+ */
+#ifndef HOSTFTL_LIFECYCLE_OPENING_H
+#define HOSTFTL_LIFECYCLE_OPENING_H
+
+#include "lifecycle/blocking.h"
+#include "lifecycle/build.h"
+#include "lifecycle/superfind.h"
+
+/* What a scan found at each position of a band. */
+enum scan_flag {
+    SCAN_WRITTEN = 1u,   /* below the write pointer: something may be there */
+    SCAN_READ = 2u,      /* and it was read */
+    SCAN_IDENT = 4u,     /* an identity of it was found */
+    SCAN_VERIFIED = 8u,  /* and its data agrees */
+    SCAN_STORED = 16u,   /* verified, and of a kind that proves its write had landed */
+};
+
+struct scan {
+    struct band *band;
+    uint8_t *idents; /* 16 bytes a position */
+    uint32_t *crcs;  /* of the data */
+    uint8_t *flags;
+    uint32_t *accepted; /* one a column; the verdict to be written */
+    uint32_t *wp;       /* blocks of each column that may be looked at */
+    const uint32_t *earlier; /* an earlier verdict's accepted lengths, or NULL */
+    bool resumed;            /* left open by a clean close: nothing to judge */
+};
+
+/* What is known of a band before it is read. */
+struct sighting {
+    bool head;
+    enum band_stream stream;
+    uint32_t scan; /* 1 + index in scans; 0: none */
+};
+
+struct tie {
+    uint64_t lba, seq;
+    uint32_t crc; /* of the version's data */
+    uint32_t pba; /* the copy that was set aside */
+};
+
+struct opening {
+    struct blocking b;
+    const struct device_options *options;
+    struct why *why;
+    struct found found;
+    struct device *device;
+    struct hftl_chunk *chunks; /* all of the medium */
+    struct sighting *sightings;
+    struct scan *scans;
+    uint32_t scan_count;
+    struct verdict *earlier; /* of the newest record */
+    uint32_t earlier_count;
+    uint32_t *earlier_accepted;
+    struct witness witness; /* slots: the highest position seen, by band and generation */
+    struct band_mark *marks; /* every slot of every witness seen; marks_count of marks_room */
+    uint32_t mark_count, mark_room;
+    bool clean;
+    uint32_t epoch_seen;
+    /* merge */
+    uint64_t window_first, window_blocks;
+    uint64_t *seqs; /* of the window */
+    uint64_t *page_seqs;
+    struct tie *ties;
+    uint64_t tie_count, tie_room;
+    uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
+    uint32_t scratch_blocks;
+};
+
+/* bands.c */
+HFTL_MUST_USE enum hftl_status bands_pad_open_chunks(struct opening *o);
+HFTL_MUST_USE enum hftl_status bands_classify(struct opening *o);
+HFTL_MUST_USE enum hftl_status bands_release_chunks(struct opening *o);
+bool bands_clean_marks_hold(const struct opening *o);
+void opening_note_witness(struct opening *o, const struct witness *witness);
+/* The witnessed position of this life of the band; 0: none. */
+uint32_t opening_witnessed(const struct opening *o, const struct band *band);
+
+/* scan.c */
+HFTL_MUST_USE enum hftl_status scan_start(struct opening *o, struct scan *scan);
+HFTL_MUST_USE enum hftl_status scan_read(struct opening *o, struct scan *scan);
+/* After all scans were read: what to believe. */
+void scan_judge(struct opening *o, struct scan *scan);
+void scan_end(struct opening *o, struct scan *scan);
+
+/* merge.c */
+HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);
+
+#endif

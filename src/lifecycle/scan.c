@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * scan.c - a band without a tail, read block by block. Identities come from OOB or from the summaries
+ * found on the way; each is held against the data of its block; then `believe` decides.
+ */
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "base/must.h"
+#include "format/lost.h"
+#include "format/summary.h"
+#include "lifecycle/believe.h"
+#include "lifecycle/opening.h"
+
+#include <string.h>
+
+static uint32_t blocks_of(const struct opening *o, const struct scan *scan)
+{
+    return scan->band->width * o->device->geometry.chunk_blocks;
+}
+
+/* How much of a chunk may be looked at. */
+static uint32_t readable_length(const struct opening *o, uint32_t chunk)
+{
+    const struct hftl_chunk *c = &o->chunks[chunk];
+    uint32_t mw_cunits = o->device->geometry.mw_cunits;
+    switch (c->state) {
+    case HFTL_CHUNK_FULL:
+    case HFTL_CHUNK_READ_ONLY:
+        return min_u32(c->wp, o->device->geometry.chunk_blocks);
+    case HFTL_CHUNK_OPEN:
+    case HFTL_CHUNK_PAUSED:
+        return c->wp > mw_cunits ? c->wp - mw_cunits : 0;
+    default:
+        return 0;
+    }
+}
+
+enum hftl_status scan_start(struct opening *o, struct scan *scan)
+{
+    struct device *device = o->device;
+    uint32_t blocks = blocks_of(o, scan), width = scan->band->width;
+    scan->idents = build_alloc(device, (size_t)blocks * FORMAT_IDENT_BYTES);
+    scan->crcs = build_alloc(device, (size_t)blocks * sizeof(uint32_t));
+    scan->flags = build_alloc(device, blocks);
+    scan->accepted = build_alloc(device, width * sizeof(uint32_t));
+    scan->wp = build_alloc(device, width * sizeof(uint32_t));
+    if (scan->idents == NULL || scan->crcs == NULL || scan->flags == NULL ||
+        scan->accepted == NULL || scan->wp == NULL)
+        return why_say(o->why, HFTL_MEMORY, "no memory to read band %u", scan->band->index);
+    for (uint32_t c = 0; c < width; c++) {
+        scan->wp[c] = readable_length(o, scan->band->chunks[c]);
+        if (scan->earlier != NULL)
+            scan->wp[c] = min_u32(scan->wp[c], scan->earlier[c]);
+    }
+    return HFTL_OK;
+}
+
+/* An identity that can be true: of this device, and of no life to come. */
+static bool makes_sense(const struct opening *o, const uint8_t *bytes, struct ident *ident)
+{
+    uint32_t epoch = max_u32(o->found.record.epoch, o->epoch_seen);
+    return ident_decode(bytes, ident) == HFTL_OK &&
+           layout_holds_ident(&o->device->layout, ident) && ident->seq >> 32 <= epoch;
+}
+
+static bool data_agrees(const struct opening *o, const struct scan *scan, const struct ident *ident,
+                        uint32_t position)
+{
+    uint64_t salt = band_salt(o->device, scan->band, position);
+    return ident_data_crc(ident, salt) == scan->crcs[position];
+}
+
+static bool proves_stored(enum ident_kind kind)
+{
+    return kind == IDENT_DATA || kind == IDENT_TRIM || kind == IDENT_LOST || kind == IDENT_HEAD ||
+           kind == IDENT_SUMMARY;
+}
+
+static void judge_ident(const struct opening *o, struct scan *scan, uint32_t position)
+{
+    struct ident ident;
+    if (!makes_sense(o, scan->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident))
+        return;
+    scan->flags[position] |= SCAN_IDENT;
+    if ((scan->flags[position] & SCAN_READ) == 0 || !data_agrees(o, scan, &ident, position))
+        return;
+    scan->flags[position] |= SCAN_VERIFIED;
+    if (proves_stored(ident.kind))
+        scan->flags[position] |= SCAN_STORED;
+}
+
+static void take_summary(struct opening *o, struct scan *scan, uint32_t position,
+                         const uint8_t *block)
+{
+    struct band_mark at = { scan->band->index, position, scan->band->generation };
+    struct summary summary;
+    if (memcmp(block, "HFTLSUMM", 8) != 0 ||
+        summary_decode(&o->device->format, &at, block, &summary) != HFTL_OK)
+        return;
+    memcpy(scan->idents + (size_t)(position - summary.count) * FORMAT_IDENT_BYTES, summary.idents,
+           (size_t)summary.count * FORMAT_IDENT_BYTES);
+    /* Nobody names a summary but itself and the tail; it has just proved what it is. */
+    struct ident own = { .kind = IDENT_SUMMARY };
+    own.crc = ident_crc(&own, scan->crcs[position], band_salt(o->device, scan->band, position));
+    ident_encode(&own, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
+    opening_note_witness(o, &summary.witness);
+}
+
+static void take_block(struct opening *o, struct scan *scan, uint32_t position, uint32_t index)
+{
+    const struct geometry *g = &o->device->geometry;
+    const uint8_t *block = o->block + (size_t)index * g->block_bytes;
+    scan->flags[position] |= SCAN_READ;
+    scan->crcs[position] = crc32c(0, block, g->block_bytes);
+    if (g->oob)
+        memcpy(scan->idents + (size_t)position * FORMAT_IDENT_BYTES,
+               o->oob + (size_t)index * g->oob_bytes, FORMAT_IDENT_BYTES);
+    else
+        take_summary(o, scan, position, block);
+}
+
+static enum hftl_status read_run(struct opening *o, const struct scan *scan, struct place place,
+                                 uint32_t blocks)
+{
+    return blocking_read(&o->b, (struct hftl_media_op){
+                                    .chunk = scan->band->chunks[place.column],
+                                    .offset = place.offset,
+                                    .blocks = blocks,
+                                    .data = o->block,
+                                    .oob = o->device->geometry.oob ? o->oob : NULL });
+}
+
+static void take_run(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
+{
+    const struct geometry *g = &o->device->geometry;
+    for (uint32_t i = 0; i < blocks; i++) {
+        struct place at = { place.column, place.offset + i };
+        uint32_t position = geometry_position(g, scan->band->width, at);
+        scan->flags[position] |= SCAN_WRITTEN;
+        take_block(o, scan, position, i);
+    }
+}
+
+/* Some block of the run cannot be read: each by itself, twice before it is given up. */
+static void read_singly(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
+{
+    for (uint32_t i = 0; i < blocks; i++) {
+        struct place at = { place.column, place.offset + i };
+        if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
+            take_run(o, scan, at, 1);
+        else
+            scan->flags[geometry_position(&o->device->geometry, scan->band->width, at)] |=
+                SCAN_WRITTEN;
+    }
+}
+
+enum hftl_status scan_read(struct opening *o, struct scan *scan)
+{
+    for (uint32_t c = 0; c < scan->band->width; c++) {
+        for (uint32_t at = 0; at < scan->wp[c];) {
+            struct place place = { c, at };
+            uint32_t blocks = min_u32(o->scratch_blocks, scan->wp[c] - at);
+            if (read_run(o, scan, place, blocks) == HFTL_OK)
+                take_run(o, scan, place, blocks);
+            else
+                read_singly(o, scan, place, blocks);
+            at += blocks;
+        }
+    }
+    for (uint32_t position = 0; position < blocks_of(o, scan); position++)
+        if ((scan->flags[position] & SCAN_WRITTEN) != 0)
+            judge_ident(o, scan, position);
+    return HFTL_OK;
+}
+
+/* ---- judging ---- */
+
+/* One past the last offset of a column at which something stored verifies. */
+static uint32_t last_stored(const struct opening *o, const struct scan *scan, uint32_t column)
+{
+    for (uint32_t at = scan->wp[column]; at > 0; at--) {
+        uint32_t position = geometry_position(&o->device->geometry, scan->band->width,
+                                              (struct place){ column, at - 1 });
+        if ((scan->flags[position] & SCAN_STORED) != 0)
+            return at;
+    }
+    return 0;
+}
+
+static struct clues clues_of(const struct opening *o, const struct scan *scan, uint32_t position,
+                             bool followed)
+{
+    uint8_t flags = scan->flags[position];
+    return (struct clues){ .verdict = scan->earlier != NULL ? VERDICT_INSIDE : VERDICT_NONE,
+                           .witnessed = position < opening_witnessed(o, scan->band),
+                           .identity = (flags & SCAN_IDENT) != 0,
+                           .verified = (flags & SCAN_VERIFIED) != 0,
+                           .followed = followed };
+}
+
+static void forget(struct scan *scan, uint32_t position)
+{
+    memset(scan->idents + (size_t)position * FORMAT_IDENT_BYTES, 0, FORMAT_IDENT_BYTES);
+    scan->flags[position] = 0;
+}
+
+static void note_unidentified(struct opening *o, const struct scan *scan, uint32_t position)
+{
+    struct device *device = o->device;
+    device_log(device, HFTL_LOG_ERROR,
+               "band %u, position %u was flushed, but what it was cannot be told any more",
+               scan->band->index, position);
+    device_degrade(device, HFTL_CORRUPT, "identities of flushed blocks are lost (band %u)",
+                   scan->band->index);
+}
+
+static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
+{
+    const struct geometry *g = &o->device->geometry;
+    uint32_t stored = last_stored(o, scan, column);
+    bool rejected = false;
+    scan->accepted[column] = scan->wp[column];
+    for (uint32_t at = 0; at < scan->wp[column]; at++) {
+        uint32_t position =
+            geometry_position(g, scan->band->width, (struct place){ column, at });
+        bool followed = stored > 0 && (stored - 1) / g->ws_opt > at / g->ws_opt;
+        struct clues clues = clues_of(o, scan, position, followed);
+        enum believe then = rejected ? REJECT : believe_block(&clues, NULL);
+        if (then == REJECT && !rejected) {
+            rejected = true;
+            scan->accepted[column] = at;
+        }
+        if (then == SKIP && clues.witnessed)
+            note_unidentified(o, scan, position);
+        if (then == REJECT || then == SKIP)
+            forget(scan, position);
+    }
+}
+
+void scan_judge(struct opening *o, struct scan *scan)
+{
+    for (uint32_t c = 0; !scan->resumed && c < scan->band->width; c++)
+        judge_column(o, scan, c);
+}
+
+void scan_end(struct opening *o, struct scan *scan)
+{
+    build_free(o->device, scan->crcs);
+    build_free(o->device, scan->flags);
+    build_free(o->device, scan->wp);
+    scan->crcs = NULL;
+    scan->flags = NULL;
+    scan->wp = NULL;
+}

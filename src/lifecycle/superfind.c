@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "lifecycle/superfind.h"
+
+#include "base/bytes.h"
+#include "format/stamp.h"
+
+#include <string.h>
+
+/* One chunk being searched. */
+struct search {
+    const struct blocking *b;
+    uint32_t chunk;
+    int copy; /* 0, 1, or -1: not known yet */
+    struct hftl_chunk state;
+    uint8_t *bytes; /* a whole chunk */
+    struct superblock record;
+    enum hftl_status status;
+};
+
+static const struct hftl_media_facts *facts_of(const struct search *s)
+{
+    return &s->b->medium->facts;
+}
+
+static struct format_context context_of(const struct search *s)
+{
+    return (struct format_context){ .block_bytes = facts_of(s)->block_bytes, .any_device = true };
+}
+
+/* Reads [offset, offset + blocks) of the chunk to its place in `bytes`. */
+static enum hftl_status load(struct search *s, uint32_t offset, uint32_t blocks)
+{
+    size_t at = (size_t)offset * facts_of(s)->block_bytes;
+    return blocking_read(s->b, (struct hftl_media_op){ .chunk = s->chunk,
+                                                       .offset = offset,
+                                                       .blocks = blocks,
+                                                       .data = s->bytes + at });
+}
+
+static uint32_t readable_blocks(const struct search *s)
+{
+    const struct hftl_media_facts *facts = facts_of(s);
+    uint32_t low = 0;
+    if (s->state.state == HFTL_CHUNK_FULL || s->state.state == HFTL_CHUNK_READ_ONLY)
+        return min_u32(s->state.wp, facts->chunk_blocks);
+    low = s->state.wp > facts->mw_cunits ? s->state.wp - facts->mw_cunits : 0;
+    return s->state.state == HFTL_CHUNK_OPEN || s->state.state == HFTL_CHUNK_PAUSED ? low : 0;
+}
+
+static enum hftl_status try_copy(struct search *s, uint32_t offset, int copy)
+{
+    struct format_context ctx = context_of(s);
+    struct format_place where = { .place = (uint32_t)copy, .position = offset };
+    size_t at = (size_t)offset * ctx.block_bytes;
+    size_t room = ((size_t)readable_blocks(s) - offset) * ctx.block_bytes;
+    return superblock_decode(&ctx, &where, s->bytes + at, room, &s->record);
+}
+
+/* A record that starts at this offset? Its blocks are loaded from there on. */
+static enum hftl_status try_offset(struct search *s, uint32_t offset)
+{
+    struct format_context ctx = context_of(s);
+    uint32_t bytes;
+    size_t at = (size_t)offset * ctx.block_bytes;
+    enum hftl_status status = superblock_peek(&ctx, s->bytes + at, &bytes);
+    if (status != HFTL_OK)
+        return status;
+    for (int copy = 0; copy < 2; copy++) {
+        if (s->copy >= 0 && s->copy != copy)
+            continue;
+        status = try_copy(s, offset, copy);
+        if (status == HFTL_OK) {
+            s->copy = copy;
+            return status;
+        }
+    }
+    return status;
+}
+
+/* The last valid record, from the end backwards; what else was seen is in status. */
+static void search_backwards(struct search *s)
+{
+    uint32_t ws_min = facts_of(s)->ws_min;
+    uint32_t step = max_u32(ws_min, 64u / ws_min * ws_min);
+    uint32_t end = readable_blocks(s);
+    uint32_t low = end;
+    s->status = HFTL_FOREIGN;
+    while (low > 0) {
+        uint32_t high = low;
+        low = high > step ? round_up_u32(high - step, ws_min) : 0;
+        enum hftl_status read = load(s, low, high - low);
+        if (read != HFTL_OK) {
+            s->status = read;
+            continue;
+        }
+        for (uint32_t at = high / ws_min * ws_min + ws_min; at >= low + ws_min; at -= ws_min) {
+            uint32_t offset = at - ws_min;
+            if (offset >= high)
+                continue;
+            enum hftl_status status = try_offset(s, offset);
+            if (status == HFTL_OK) {
+                s->status = HFTL_OK;
+                return;
+            }
+            if (status != HFTL_FOREIGN && s->status != HFTL_VERSION)
+                s->status = status;
+        }
+    }
+}
+
+/* P2, and features, of a record that was found. */
+static enum hftl_status check_record(const struct blocking *b, const struct superblock *record,
+                                     struct why *why)
+{
+    char text[200];
+    if (layout_check(&record->layout, &b->medium->facts, text, sizeof(text)) != HFTL_OK)
+        return why_say(why, HFTL_GEOMETRY, "the superblock does not fit this drive: %s", text);
+    return HFTL_OK;
+}
+
+static enum hftl_status start_search(const struct blocking *b, struct search *s)
+{
+    size_t bytes = (size_t)b->medium->facts.chunk_blocks * b->medium->facts.block_bytes;
+    memset(s, 0, sizeof(*s));
+    s->b = b;
+    s->copy = -1;
+    s->bytes = b->world->alloc(b->world->arg, bytes);
+    return s->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
+}
+
+static void end_search(struct search *s)
+{
+    size_t bytes = (size_t)facts_of(s)->chunk_blocks * facts_of(s)->block_bytes;
+    s->b->world->release(s->b->world->arg, s->bytes, bytes);
+}
+
+/* Any record at all. The first good chunks of each PU; s->status says what was seen if there is none. */
+static enum hftl_status find_any(struct search *s)
+{
+    const struct hftl_media_facts *facts = facts_of(s);
+    enum hftl_status worst = HFTL_FOREIGN;
+    for (uint32_t pu = 0; pu < hftl_media_pus(facts); pu++) {
+        uint32_t good = 0;
+        for (uint32_t i = 0; i < facts->chunks_per_pu && good < FORMAT_SUPERBLOCK_SEARCH_CHUNKS;
+             i++) {
+            s->chunk = pu * facts->chunks_per_pu + i;
+            enum hftl_status status = blocking_report(s->b, s->chunk, 1, &s->state);
+            if (status != HFTL_OK)
+                return status;
+            if (s->state.state == HFTL_CHUNK_OFFLINE)
+                continue;
+            good++;
+            if (s->state.state == HFTL_CHUNK_FREE || readable_blocks(s) == 0)
+                continue;
+            s->copy = -1;
+            search_backwards(s);
+            if (s->status == HFTL_OK)
+                return HFTL_OK;
+            if (s->status != HFTL_FOREIGN && worst != HFTL_VERSION)
+                worst = s->status;
+        }
+    }
+    return worst;
+}
+
+static enum hftl_status keep(struct found *found, const struct search *s)
+{
+    const struct world *world = s->b->world;
+    size_t at = (size_t)s->record.offset * facts_of(s)->block_bytes;
+    if (found->bytes != NULL)
+        superfind_free(s->b, found);
+    found->record = s->record;
+    found->bytes_size = s->record.bytes;
+    found->bytes = world->alloc(world->arg, found->bytes_size);
+    if (found->bytes == NULL)
+        return HFTL_MEMORY;
+    memcpy(found->bytes, s->bytes + at, found->bytes_size);
+    return HFTL_OK;
+}
+
+static enum hftl_status search_copy(struct search *s, struct found *found, int copy)
+{
+    struct super_copy *mine = &found->copies[copy];
+    uint8_t id[FORMAT_ID_BYTES];
+    memcpy(id, found->record.id, sizeof(id));
+    s->chunk = mine->chunk;
+    s->copy = copy;
+    enum hftl_status status = blocking_report(s->b, s->chunk, 1, &s->state);
+    if (status != HFTL_OK)
+        return status;
+    mine->state = s->state;
+    mine->newest = 0;
+    search_backwards(s);
+    if (s->status != HFTL_OK || memcmp(id, s->record.id, sizeof(id)) != 0) {
+        /* Whatever is there is no record of ours: newest = 0, and it is reset before it is used. */
+        return HFTL_OK;
+    }
+    mine->newest = s->record.number;
+    return s->record.number > found->record.number || found->bytes == NULL ? keep(found, s)
+                                                                           : HFTL_OK;
+}
+
+static enum hftl_status explain(enum hftl_status status, struct why *why)
+{
+    switch (status) {
+    case HFTL_FOREIGN:
+        return why_say(why, status, "no hostftl device there; make one with: hostftl format");
+    case HFTL_VERSION:
+        return why_say(why, status,
+                       "the superblock was written by another version of the format (this is %u)",
+                       FORMAT_VERSION);
+    case HFTL_UNSUPPORTED:
+        return why_say(why, status, "the superblock asks for features this version does not have");
+    default:
+        return why_say(why, status, "no superblock record can be read: %s",
+                       hftl_status_text(status));
+    }
+}
+
+enum hftl_status superfind(const struct blocking *b, struct found *found, struct why *why)
+{
+    struct search s;
+    memset(found, 0, sizeof(*found));
+    enum hftl_status status = start_search(b, &s);
+    if (status != HFTL_OK)
+        return why_say(why, status, "no memory to read a chunk");
+    status = find_any(&s);
+    if (status != HFTL_OK)
+        explain(status, why);
+    if (status == HFTL_OK)
+        status = check_record(b, &s.record, why);
+    if (status == HFTL_OK) {
+        found->record = s.record;
+        found->record.number = 0;
+        for (int copy = 0; copy < 2; copy++)
+            found->copies[copy].chunk = s.record.layout.superblock_chunk[copy];
+        for (int copy = 0; copy < 2 && status == HFTL_OK; copy++)
+            status = search_copy(&s, found, copy);
+        if (status == HFTL_OK && found->bytes == NULL)
+            status = why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");
+    }
+    if (status == HFTL_OK)
+        status = check_record(b, &found->record, why);
+    found->repair = found->copies[0].newest != found->copies[1].newest;
+    end_search(&s);
+    if (status != HFTL_OK)
+        superfind_free(b, found);
+    return status;
+}
+
+void superfind_free(const struct blocking *b, struct found *found)
+{
+    if (found->bytes != NULL)
+        b->world->release(b->world->arg, found->bytes, found->bytes_size);
+    found->bytes = NULL;
+}
