@@ -302,6 +302,7 @@ static bool append_batch(struct device *device)
         if (!stream_take(stream, FOR_RELOCATION, &slot)) {
             errand_wait(&r->errand,
                         stream->band == NULL ? &device->band_waiters : &stream->waiting);
+            erase_consider(device); /* we are stuck now: it may have to ask for a flush */
             return false;
         }
         move_block(device, r->batch_next++, &slot);
