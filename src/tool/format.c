@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* format.c - hostftl format: makes a device, where nobody loses anything by it. */
+#include <errno.h>
+#include <string.h>
+
+#include <hostftl/hostftl.h>
+
+#include "media/emu.h"
+#include "tool/claim.h"
+#include "tool/facts.h"
+#include "tool/progress.h"
+#include "tool/units.h"
+
+#define OP_PERMILLE_MAX 10000u
+#define COLUMNS_MAX 1024u
+
+enum { KEY_NAME = 256, KEY_OP, KEY_COLUMNS, KEY_FORCE, KEY_DRY_RUN };
+
+struct format {
+    const char *path;
+    struct hftl_format_options options;
+};
+
+/* The name is used in DEVICE#NAME and in messages. */
+static error_t parse_name(struct tool *tool, struct format *format, const char *arg)
+{
+    size_t length = strlen(arg);
+
+    if (length == 0 || length >= sizeof format->options.name)
+        return tool_usage(tool, "a name has 1 to 31 bytes", arg, NULL);
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)arg[i] <= ' ' || arg[i] == '#' || arg[i] == '/' || arg[i] == 127)
+            return tool_usage(tool, "a name has no spaces, '#' or '/'", arg, NULL);
+    }
+    memcpy(format->options.name, arg, length + 1);
+    return 0;
+}
+
+static error_t parse(struct tool *tool, void *settings, int key, char *arg,
+                     const struct argp_state *state)
+{
+    struct format *format = settings;
+    uint64_t n;
+
+    switch (key) {
+    case KEY_NAME:
+        return parse_name(tool, format, arg);
+    case KEY_OP:
+        if (!units_parse_permille(arg, OP_PERMILLE_MAX, &format->options.op_permille) ||
+            format->options.op_permille == 0)
+            return tool_usage(tool, "not a percentage", arg,
+                              "write 0.1 to 1000, such as 20 or 12.5");
+        return 0;
+    case KEY_COLUMNS:
+        if (!units_parse_count(arg, COLUMNS_MAX, &n) || n == 0)
+            return tool_usage(tool, "not a number of columns", arg, "write 1 to 1024");
+        format->options.columns = (uint32_t)n;
+        return 0;
+    case KEY_FORCE:
+        format->options.force = true;
+        return 0;
+    case KEY_DRY_RUN:
+        format->options.dry_run = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0)
+            return tool_usage(tool, "one device at a time", arg, NULL);
+        format->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (format->path == NULL)
+            return tool_usage(tool, "which device?", NULL, "name the drive that is to hold it");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/*
+ * Refuses what is in use, and what holds something else than an emulated drive that libblkid knows.
+ * Why not look for signatures in an emulated drive's file? Because what lies at their place there
+ * is some user's block, or a header of ours.
+ */
+static int check(const struct tool *tool, const struct format *format)
+{
+    struct emu_inspection inspection;
+    char why[1280] = "";
+
+    enum hftl_status status = claim_check_use(format->path, why, sizeof why);
+    if (status != HFTL_OK)
+        return tool_fail_why(tool, status, why, format->path);
+    if (emu_inspect(format->path, &inspection, why, sizeof why) == HFTL_OK) {
+        emu_inspection_free(&inspection);
+        return TOOL_OK;
+    }
+    if (format->options.force)
+        return TOOL_OK;
+    status = claim_check_signature(format->path, why, sizeof why);
+    return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, format->path);
+}
+
+static void print_result(const struct tool *tool, const struct format *format,
+                         const struct hftl_info *info)
+{
+    struct sheet *sheet = sheet_new();
+
+    sheet_text(sheet, "path", "Drive", format->path);
+    sheet_flag(sheet, "dry_run", "Dry run", format->options.dry_run);
+    facts_add_device(sheet, info);
+    sheet_print(sheet, tool,
+                format->options.dry_run ? "nothing was written; this is what would be made:"
+                                        : NULL);
+}
+
+static int run(struct tool *tool, void *settings)
+{
+    struct format *format = settings;
+    struct hftl_format_options options;
+    struct hftl_info info = {.size = sizeof info};
+    struct progress progress;
+    char why[1280] = "";
+
+    int code = check(tool, format);
+    if (code != TOOL_OK)
+        return code;
+    hftl_format_options_init(&options);
+    memcpy(options.name, format->options.name, sizeof options.name);
+    options.op_permille = format->options.op_permille;
+    options.columns = format->options.columns;
+    options.force = format->options.force;
+    options.dry_run = format->options.dry_run;
+    options.progress = progress_step;
+    options.progress_arg = &progress;
+    options.log = tool_log;
+    options.log_arg = tool;
+
+    progress_begin(&progress, tool, "chunks");
+    enum hftl_status status = hftl_format(format->path, &options, &info, why, sizeof why);
+    progress_end(&progress);
+    if (status != HFTL_OK)
+        return tool_fail_why(tool, status, why, format->path);
+    print_result(tool, format, &info);
+    return TOOL_OK;
+}
+
+static const struct argp_option options[] = {
+    {"name", KEY_NAME, "NAME", 0, "Name of the device; default \"default\"", 0},
+    {"op", KEY_OP, "PERCENT", 0,
+     "Spare space (over-provisioning), in percent of the exported size; default 20", 0},
+    {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
+    {"force", KEY_FORCE, NULL, 0, "Replace what is there, and lose it", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "Say what would be made, write nothing", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+const struct verb verb_format = {
+    .name = "format",
+    .summary = "Make a hostftl device on a drive",
+    .arguments = "DEVICE",
+    .doc =
+        "Makes a hostftl device on a drive. Refuses a drive that is in use, that holds a hostftl "
+        "device, or in which libblkid finds a signature.",
+    .options = options,
+    .parse = parse,
+    .settings_bytes = sizeof(struct format),
+    .run = run,
+};

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* nbdkit.c - see nbdkit.h. */
+#include "tool/nbdkit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool/socket.h"
+
+#define HANDED_FD 3 /* where socket activation expects the first descriptor */
+#define ARGS_MAX 32u
+
+const char *nbdkit_parse_address(struct tool *tool, const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0 && text[5] != '\0')
+        return text + 5;
+    (void)tool_usage(tool, "not an address to serve at", text, "write unix:PATH");
+    return NULL;
+}
+
+/* An absolute path, so that it also holds for a daemon, whose folder is /. The caller frees. */
+static char *absolute(const char *path)
+{
+    char folder[PATH_MAX];
+    char *made = NULL;
+
+    if (path[0] == '/' || getcwd(folder, sizeof folder) == NULL)
+        return tool_made(strdup(path));
+    if (asprintf(&made, "%s/%s", folder, path) < 0)
+        tool_made(NULL);
+    return made;
+}
+
+/* Next to this program (a build folder), or where nbdkit keeps its plugins. The caller frees. */
+static char *find_plugin(const char *name)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *made = NULL;
+
+    if (n > 0) {
+        self[n] = '\0';
+        *strrchr(self, '/') = '\0';
+        if (asprintf(&made, "%s/%s", self, name) < 0)
+            tool_made(NULL);
+        if (access(made, R_OK) == 0)
+            return made;
+        free(made);
+    }
+    if (asprintf(&made, "%s/%s", TOOL_PLUGIN_DIR, name) < 0)
+        tool_made(NULL);
+    if (access(made, R_OK) == 0)
+        return made;
+    free(made);
+    return NULL;
+}
+
+static void print_ready(const struct tool *tool, const struct nbdkit_service *service,
+                        const char *socket, pid_t pid)
+{
+    char uri[512];
+
+    if (!socket_uri(socket, uri, sizeof uri))
+        return;
+    if (tool->output == TOOL_JSON) {
+        json_t *data = tool_made(json_object());
+
+        tool_put(data, "drive", json_string(service->drive));
+        tool_put(data, "socket", json_string(socket));
+        tool_put(data, "uri", json_string(uri));
+        tool_put(data, "pid", json_integer(pid));
+        tool_put(data, "read_only", json_boolean(service->read_only));
+        tool_print_json(tool, "data", data);
+    } else if (!tool->quiet) {
+        printf("serving %s at %s\n", service->drive, uri);
+        (void)fflush(stdout);
+    }
+}
+
+/* Leaves a process behind that tells when the server greets. It is nobody's child, because nbdkit
+ * would not wait for it. */
+static void send_herald(const struct tool *tool, const struct nbdkit_service *service,
+                        const char *socket, int listening)
+{
+    pid_t server = getpid();
+    pid_t child;
+
+    (void)fflush(stdout);
+    child = fork();
+    if (child > 0)
+        (void)waitpid(child, NULL, 0);
+    if (child != 0)
+        return; /* without a herald the server runs all the same */
+    if (fork() != 0)
+        _exit(0);
+    int fd = socket_connect(socket);
+    (void)close(listening); /* a herald that held it would not see the server go */
+    if (fd >= 0 && socket_greeted(fd))
+        print_ready(tool, service, socket, server);
+    _exit(0);
+}
+
+/* Replaces this process. Returns when that failed, with errno. */
+static void become(const struct nbdkit_service *service, const char *plugin, const char *drive,
+                   int listening)
+{
+    const char *args[ARGS_MAX] = {"nbdkit", "--foreground", "--log=stderr"};
+    unsigned n = 3;
+    char pid[24];
+    char *config = NULL;
+
+    if (service->read_only)
+        args[n++] = "--readonly";
+    args[n++] = plugin;
+    if (asprintf(&config, "drive=%s", drive) < 0)
+        tool_made(NULL);
+    args[n++] = config;
+    for (unsigned i = 0; i < NBDKIT_CONFIG_MAX && service->config[i] != NULL; i++)
+        args[n++] = service->config[i];
+    args[n] = NULL;
+
+    /* dup2 to itself would keep the descriptor closing on exec. */
+    if (listening == HANDED_FD)
+        (void)fcntl(HANDED_FD, F_SETFD, 0);
+    else
+        (void)dup2(listening, HANDED_FD);
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    (void)setenv("LISTEN_PID", pid, 1);
+    (void)setenv("LISTEN_FDS", "1", 1);
+    (void)execvp("nbdkit", (char *const *)(uintptr_t)args);
+    free(config);
+}
+
+static int exec_failed(const struct tool *tool, int err)
+{
+    return tool_fail(tool, &(struct failure){
+                               tool_status_of_errno(err),
+                               err == ENOENT ? "nbdkit is not installed" : strerror(err),
+                               "nbdkit",
+                               "apt-get install nbdkit",
+                           });
+}
+
+/* True: messages go to the log, or there is none. */
+static bool redirect_log(const char *log)
+{
+    int fd;
+
+    if (log == NULL)
+        return true;
+    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    (void)dup2(fd, STDERR_FILENO);
+    (void)close(fd);
+    return true;
+}
+
+static int log_failed(const struct tool *tool, const struct nbdkit_service *service)
+{
+    return tool_fail(tool, &(struct failure){
+                               tool_status_of_errno(errno),
+                               "cannot write the log",
+                               service->log,
+                               strerror(errno),
+                           });
+}
+
+/* Copies what the daemon says until it is ready or gone. */
+static void relay(int from)
+{
+    char text[512];
+    ssize_t n;
+
+    while ((n = read(from, text, sizeof text)) > 0)
+        (void)!write(STDERR_FILENO, text, (size_t)n);
+}
+
+/* In the process that was started: waits for the daemon's greeting. */
+static int await_daemon(const struct tool *tool, const struct nbdkit_service *service,
+                        const char *socket, pid_t child, int messages)
+{
+    struct pollfd fds[2] = {{.fd = messages, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    char text[512];
+
+    fds[1].fd = socket_connect(socket);
+    while (fds[1].fd >= 0) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        if ((fds[0].revents & POLLIN) != 0) {
+            ssize_t n = read(messages, text, sizeof text);
+            (void)!write(STDERR_FILENO, text, n > 0 ? (size_t)n : 0);
+        } else if ((fds[0].revents & POLLHUP) != 0) {
+            fds[0].fd = -1;
+        }
+        if (fds[1].revents == 0)
+            continue;
+        if (!socket_greeted(fds[1].fd))
+            break;
+        (void)close(fds[1].fd);
+        print_ready(tool, service, socket, child);
+        return TOOL_OK;
+    }
+    relay(messages);
+    (void)unlink(socket);
+    return tool_fail(tool, &(struct failure){
+                               HFTL_IO,
+                               "the server ended before it was ready",
+                               service->drive,
+                               service->log == NULL ? "see the messages above" : "see the log",
+                           });
+}
+
+/*
+ * Never returns. Forks once more, because nbdkit ends when its parent does (it asks the kernel to
+ * be told so when it is handed a socket): its parent has to be gone before. The pid comes first in
+ * the pipe, messages after it.
+ */
+static _Noreturn void be_daemon(const struct tool *tool, const struct nbdkit_service *service,
+                                const char *const paths[3], int listening, int messages)
+{
+    pid_t session = setsid();
+    pid_t pid = fork();
+    if (pid != 0)
+        _exit(0);
+    while (getppid() == session)
+        (void)usleep(100);
+    pid = getpid();
+    (void)!write(messages, &pid, sizeof pid);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    (void)dup2(null, STDIN_FILENO);
+    (void)dup2(null, STDOUT_FILENO);
+    /* Without a log, what it says after the start goes nowhere: the pipe's reader is gone then. */
+    (void)dup2(messages, STDERR_FILENO);
+    if (!redirect_log(service->log))
+        _exit(log_failed(tool, service));
+    (void)!chdir("/");
+    become(service, paths[0], paths[1], listening);
+    _exit(exec_failed(tool, errno));
+}
+
+static int serve_as_daemon(const struct tool *tool, const struct nbdkit_service *service,
+                           const char *const paths[3], int listening)
+{
+    int pipes[2];
+
+    (void)fflush(NULL);
+    if (pipe2(pipes, O_CLOEXEC) != 0)
+        return exec_failed(tool, errno);
+    pid_t child = fork();
+    if (child < 0)
+        return exec_failed(tool, errno);
+    if (child == 0)
+        be_daemon(tool, service, paths, listening, pipes[1]);
+    (void)waitpid(child, NULL, 0);
+    (void)close(pipes[1]);
+    (void)close(listening);
+    if (read(pipes[0], &child, sizeof child) != (ssize_t)sizeof child)
+        return exec_failed(tool, EAGAIN);
+    return await_daemon(tool, service, paths[2], child, pipes[0]);
+}
+
+static int serve_here(const struct tool *tool, const struct nbdkit_service *service,
+                      const char *const paths[3], int listening)
+{
+    if (!redirect_log(service->log))
+        return log_failed(tool, service);
+    send_herald(tool, service, paths[2], listening);
+    become(service, paths[0], paths[1], listening);
+    int err = errno;
+    (void)close(listening);
+    (void)unlink(paths[2]);
+    return exec_failed(tool, err);
+}
+
+int nbdkit_serve(const struct tool *tool, const struct nbdkit_service *service)
+{
+    enum hftl_status status;
+    char why[256] = "";
+    int code;
+    char *plugin = find_plugin(service->plugin);
+    char *drive = absolute(service->drive);
+    char *socket = absolute(service->socket);
+    const char *const paths[3] = {plugin, drive, socket};
+
+    if (plugin == NULL) {
+        code = tool_fail(tool, &(struct failure){
+                                   HFTL_ABSENT,
+                                   "nbdkit's plugin is not there",
+                                   service->plugin,
+                                   "it belongs next to this program or into " TOOL_PLUGIN_DIR,
+                               });
+        goto done;
+    }
+    int listening = socket_listen(socket, &status, why, sizeof why);
+    if (listening < 0) {
+        code = tool_fail(tool, &(struct failure){status, why, service->socket, NULL});
+        goto done;
+    }
+    tool_note(tool, "nbdkit %s drive=%s", plugin, drive);
+    code = service->daemon ? serve_as_daemon(tool, service, paths, listening)
+                           : serve_here(tool, service, paths, listening);
+done:
+    free(socket);
+    free(drive);
+    free(plugin);
+    return code;
+}

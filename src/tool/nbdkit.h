@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nbdkit.h - becomes an NBD server.
+ *
+ * OWNS      the way from a parsed command line to a running nbdkit: its plugin, its socket, the
+ *           line that says when it is ready.
+ * PROMISES  in the foreground this process becomes nbdkit (execvp): its signals, exit code and pid
+ *           are nbdkit's. The socket is bound before, and handed over as systemd would
+ *           (LISTEN_FDS), so clients may connect at once and wait. The ready line comes when the
+ *           server greets, which it does once the device is open.
+ *
+ *     hostftl serve --(bind, listen)--+--(exec)--> nbdkit plugin.so ... greets
+ *                                     |                                   |
+ *                                     '--(fork)--> the herald: connects, waits, prints the line
+ *
+ *     With daemon the herald is the process that was started, and nbdkit its child.
+ */
+#ifndef HOSTFTL_TOOL_NBDKIT_H
+#define HOSTFTL_TOOL_NBDKIT_H
+
+#include "tool/tool.h"
+
+#define NBDKIT_CONFIG_MAX 8u
+
+struct nbdkit_service {
+    const char *plugin;                    /* file name: "nbdkit-hostftl-plugin.so" */
+    const char *drive;                     /* as given; handed to the plugin as drive=, absolute */
+    const char *socket;                    /* its path */
+    const char *config[NBDKIT_CONFIG_MAX]; /* further key=value, ended by NULL */
+    bool read_only;
+    bool daemon;
+    const char *log; /* file for messages, NULL: the standard error */
+};
+
+/* Takes "unix:PATH" apart: the path, or NULL after a complaint (tool_usage). */
+const char *nbdkit_parse_address(struct tool *tool, const char *text);
+
+/* Returns only when it failed, or with daemon, when it is ready. */
+int nbdkit_serve(const struct tool *tool, const struct nbdkit_service *service);
+
+#endif

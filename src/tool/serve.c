@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* serve.c - hostftl serve: the device as an NBD export. */
+#include "tool/serve.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <hostftl/hostftl.h>
+
+enum { KEY_VERIFY = SERVE_KEY_OWN };
+
+error_t serve_parse(struct tool *tool, struct nbdkit_service *service, int key, char *arg,
+                    const struct argp_state *state)
+{
+    switch (key) {
+    case SERVE_KEY_NBD:
+        service->socket = nbdkit_parse_address(tool, arg);
+        return service->socket == NULL ? EINVAL : 0;
+    case SERVE_KEY_DAEMON:
+        service->daemon = true;
+        return 0;
+    case SERVE_KEY_READ_ONLY:
+        service->read_only = true;
+        return 0;
+    case SERVE_KEY_LOG:
+        service->log = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0)
+            return tool_usage(tool, "one device at a time", arg, NULL);
+        service->drive = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (service->drive == NULL)
+            return tool_usage(tool, "which device?", NULL, "name the drive that holds it");
+        if (service->socket == NULL)
+            return tool_usage(tool, "where is it to be served?", "--nbd", "write --nbd unix:PATH");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(struct tool *tool, void *settings, int key, char *arg,
+                     const struct argp_state *state)
+{
+    struct nbdkit_service *service = settings;
+
+    if (key != KEY_VERIFY)
+        return serve_parse(tool, service, key, arg, state);
+    if (strcmp(arg, "always") == 0)
+        service->config[0] = "verify=always";
+    else if (strcmp(arg, "relocation") == 0)
+        service->config[0] = "verify=relocation";
+    else
+        return tool_usage(tool, "no such way to verify reads", arg, "use always or relocation");
+    return 0;
+}
+
+static int run(struct tool *tool, void *settings)
+{
+    struct nbdkit_service *service = settings;
+    struct hftl_info info = {.size = sizeof info};
+    char why[256] = "";
+
+    /* nbdkit would say so too, but later, in its own words and not as JSON. */
+    enum hftl_status status = hftl_probe(service->drive, &info, why, sizeof why);
+    if (status != HFTL_OK)
+        return tool_fail_why(tool, status, why, service->drive);
+    service->plugin = "nbdkit-hostftl-plugin.so";
+    return nbdkit_serve(tool, service);
+}
+
+static const struct argp_option options[] = {
+    SERVE_OPTIONS,
+    {"verify", KEY_VERIFY, "HOW", 0,
+     "Where the drive has no OOB: verify reads always (default), or only on relocation", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+const struct verb verb_serve = {
+    .name = "serve",
+    .summary = "Serve a device over NBD",
+    .arguments = "DEVICE",
+    .doc =
+        "Opens the hostftl device on DEVICE, recovers it if it was not closed cleanly, and serves "
+        "it "
+        "over NBD (nbdkit) until it is told to stop by SIGTERM or SIGINT. Prints one line with the "
+        "NBD URI when it is ready.",
+    .options = options,
+    .parse = parse,
+    .settings_bytes = sizeof(struct nbdkit_service),
+    .run = run,
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tool.c - failing, noting and JSON, the same way for every verb. */
+#include "tool/tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *tool_made(void *made)
+{
+    if (made != NULL)
+        return made;
+    fputs("hostftl: out of memory\n", stderr);
+    exit(TOOL_FAILED);
+}
+
+void tool_put(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, tool_made(value)) != 0)
+        tool_made(NULL);
+}
+
+void tool_print_json(const struct tool *tool, const char *part, json_t *data)
+{
+    json_t *head = tool_made(json_object());
+    json_t *envelope = tool_made(json_object());
+    /* Progress is read line by line while it comes; the result is read by people too. */
+    size_t flags = part[0] == 'p' ? JSON_COMPACT : JSON_INDENT(2);
+
+    tool_put(head, "version", json_string(TOOL_VERSION));
+    tool_put(head, "schema", json_integer(TOOL_SCHEMA));
+    tool_put(head, "verb", json_string(tool->verb));
+    tool_put(envelope, "hostftl", head);
+    tool_put(envelope, part, data);
+    (void)json_dumpf(envelope, stdout, flags);
+    putchar('\n');
+    (void)fflush(stdout);
+    json_decref(envelope);
+}
+
+/* Joins the parts that are there with ": ". */
+static void join(char *line, size_t bytes, const struct failure *failure)
+{
+    const char *parts[] = {failure->what, failure->where, failure->todo};
+    size_t used = 0;
+
+    line[0] = '\0';
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i] == NULL || parts[i][0] == '\0' || used >= bytes)
+            continue;
+        if (i == 1 && strstr(line, parts[i]) != NULL)
+            continue; /* the sentence names the place already */
+        int n = snprintf(line + used, bytes - used, "%s%s", used == 0 ? "" : ": ", parts[i]);
+        used += n < 0 ? 0 : (size_t)n;
+    }
+}
+
+/* A name with bytes that are not UTF-8 must not cost the reader the whole envelope. */
+static json_t *text(const char *s)
+{
+    json_t *made = json_string(s);
+
+    return made != NULL ? made : json_string("(not UTF-8)");
+}
+
+int tool_fail(const struct tool *tool, const struct failure *failure)
+{
+    char line[1024];
+    const char *verb = tool->verb;
+
+    join(line, sizeof line, failure);
+    fprintf(stderr, "hostftl: %s%s%s\n", verb, verb[0] == '\0' ? "" : ": ", line);
+    if (tool->output == TOOL_JSON) {
+        json_t *error = tool_made(json_object());
+
+        tool_put(error, "status", json_string(hftl_status_name(failure->status)));
+        tool_put(error, "errno", json_integer(hftl_status_errno(failure->status)));
+        tool_put(error, "message", text(line));
+        tool_put(error, "path", failure->where == NULL ? json_null() : text(failure->where));
+        tool_print_json(tool, "error", error);
+    }
+    return TOOL_FAILED;
+}
+
+int tool_fail_why(const struct tool *tool, enum hftl_status status, const char *why,
+                  const char *path)
+{
+    return tool_fail(tool, &(struct failure){
+                               status,
+                               why[0] != '\0' ? why : hftl_status_text(status),
+                               path,
+                               tool_todo(status),
+                           });
+}
+
+error_t tool_usage(struct tool *tool, const char *what, const char *where, const char *todo)
+{
+    tool->usage_exit = TOOL_USAGE;
+    (void)tool_fail(tool, &(struct failure){HFTL_INVALID, what, where, todo});
+    return EINVAL;
+}
+
+enum hftl_status tool_status_of_errno(int err)
+{
+    switch (err) {
+    case EACCES:
+    case EPERM:
+        return HFTL_FORBIDDEN;
+    case ENOENT:
+    case ENOTDIR:
+        return HFTL_ABSENT;
+    case EEXIST:
+        return HFTL_EXISTS;
+    case EBUSY:
+    case EADDRINUSE:
+        return HFTL_BUSY;
+    case ENOSPC:
+    case EDQUOT:
+        return HFTL_SPACE;
+    case ENOMEM:
+        return HFTL_MEMORY;
+    case EINVAL:
+    case ENAMETOOLONG:
+        return HFTL_INVALID;
+    case EROFS:
+        return HFTL_READ_ONLY;
+    default:
+        return HFTL_IO;
+    }
+}
+
+const char *tool_todo(enum hftl_status status)
+{
+    switch (status) {
+    case HFTL_BUSY:
+        return "stop whoever uses it (a running 'hostftl serve'?) and try again";
+    case HFTL_FOREIGN:
+        return "'hostftl format' makes a device on an emulated drive, which 'hostftl emu create' "
+               "makes";
+    case HFTL_VERSION:
+        return "use the hostftl that wrote it";
+    case HFTL_CORRUPT:
+        return "keep a copy of the drive before trying anything else";
+    case HFTL_TRUNCATED:
+        return "restore the file to its full length";
+    case HFTL_FORBIDDEN:
+        return "check the permissions of the file and its folder";
+    case HFTL_SPACE:
+        return "make room on the file system that holds the file";
+    case HFTL_EXISTS:
+        return "--force replaces it and loses what it holds";
+    default:
+        return NULL;
+    }
+}
+
+void tool_note(const struct tool *tool, const char *format, ...)
+{
+    va_list list;
+
+    if (!tool->verbose)
+        return;
+    fprintf(stderr, "hostftl: %s: ", tool->verb);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+}
+
+void tool_log(void *arg, enum hftl_log_level level, const char *message)
+{
+    const struct tool *tool = arg;
+    static const char *const names[] = {"error: ", "warning: ", "", ""};
+
+    if (level > HFTL_LOG_WARN && !tool->verbose)
+        return;
+    if (level > HFTL_LOG_ERROR && tool->quiet)
+        return;
+    fprintf(stderr, "hostftl: %s: %s%s\n", tool->verb, names[level], message);
+}

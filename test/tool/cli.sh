@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What a command line that makes no sense, and an operation that fails, end with: the exit code, one
+# message in the one form, and nothing done.
+set -euo pipefail
+: "${HOSTFTL:?}"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+failed=0
+
+# expect CODE TEXT ARGS...: the exit code, and a message that begins as ours do and has TEXT.
+expect() {
+    local code=$1 text=$2 got=0 said
+    shift 2
+    said=$(timeout 20 "$HOSTFTL" "$@" 2>&1 >/dev/null </dev/null) || got=$?
+    if [ "$got" -ne "$code" ]; then
+        echo "FAILED: hostftl $*: exit code $got, not $code: $said"
+        failed=1
+    fi
+    if [ -n "$text" ] && ! grep -qF -- "$text" <<<"$said"; then
+        echo "FAILED: hostftl $*: no \"$text\" in: $said"
+        failed=1
+    fi
+    if [ "$code" -ne 0 ] && ! grep -qE '^(hostftl: |Usage: )' <<<"$said"; then
+        echo "FAILED: hostftl $*: another form: $said"
+        failed=1
+    fi
+}
+
+expect 16 "Usage: hostftl VERB"
+expect 0 "" --help
+expect 0 "" --version
+expect 0 "" help
+expect 0 "" help emu create
+expect 0 "" emu create --help
+expect 0 "" serve '-?'
+expect 16 "did you mean 'hostftl format'?" fromat
+expect 16 "did you mean 'hostftl emu create'?" emu craete
+expect 16 "no such verb" frobnicate
+expect 16 "no such verb" emu
+expect 16 "no such option: --frob" info --frob drive
+expect 16 "needs a value: --size" emu create drive --kind zoned --size
+expect 16 "takes no value: --force=1" format --force=1 drive
+expect 16 "no such output format: xml" info -o xml drive
+expect 16 "which device?" info
+expect 16 "which device?" serve --nbd unix:s
+expect 16 "one device at a time: b" info a b
+expect 16 "which kind of drive?" emu create drive
+expect 16 "no such kind of drive: flash" emu create --kind flash drive
+for size in 1Gx 1GB 1.5G -1 99999999999999999999 '' 0; do
+    expect 16 "" emu create --kind zoned --size "$size" drive
+done
+expect 16 "not a number: 5000000000" emu create --kind zoned --zones 5000000000 drive
+expect 16 "must be at least 1: --zones" emu create --kind zoned --zones 0 drive
+expect 16 "only an ocssd drive has this: --pus" emu create --kind zoned --pus 4 drive
+expect 16 "only a zoned drive has this: --zone-size" emu create --kind ocssd --zone-size 1M drive
+expect 16 "not a whole number of blocks" emu create --kind zoned --zone-size 1000 drive
+expect 16 "no such state of a chunk" emu zones --state wet drive
+expect 16 "not a percentage" format --op 0 drive
+expect 16 "not a percentage" format --op 12.55 drive
+expect 16 "a name has" format --name "$(printf 'x%.0s' {1..32})" drive
+expect 16 "a name has no spaces" format --name 'a#b' drive
+expect 16 "not a number of columns" format --columns 0 drive
+expect 16 "where is it to be served?" serve drive
+expect 16 "write unix:PATH" serve --nbd tcp:127.0.0.1 drive
+expect 16 "no such way to verify" serve --nbd unix:s --verify never drive
+[ -z "$(ls)" ] || { echo "FAILED: something was made: $(ls)"; failed=1; }
+
+expect 1 "drive" info drive
+expect 1 "drive" format drive
+expect 1 "drive" emu info drive
+expect 1 "" emu create --kind zoned --size 64M nowhere/drive
+expect 0 "" emu create --kind zoned --size 64M -q drive
+[ "$("$HOSTFTL" emu create --kind zoned --size 64M -q other)" = "" ] ||
+    { echo "FAILED: -q is not quiet"; failed=1; }
+expect 1 "--force" emu create --kind zoned --size 64M drive
+expect 0 "" emu create --kind zoned --size 64M --force drive
+expect 1 "drive" info drive
+expect 1 "drive" serve --nbd unix:s drive
+[ ! -e s ] || { echo "FAILED: a socket is left"; failed=1; }
+truncate -s 64M ext4.img && PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -L precious ext4.img
+sum=$(sha256sum <ext4.img)
+expect 1 'ext4 ("precious")' format ext4.img
+expect 1 "" format --force ext4.img
+[ "$sum" = "$(sha256sum <ext4.img)" ] || { echo "FAILED: format wrote to a file system"; failed=1; }
+expect 1 "no-such" info no-such
+
+got=0
+"$HOSTFTL" emu info drive >/dev/full 2>/dev/null || got=$?
+[ "$got" -eq 1 ] || { echo "FAILED: a full disk behind the output: exit code $got"; failed=1; }
+
+[ "$failed" -eq 0 ] && echo "exit codes and messages are as documented"
+exit "$failed"
