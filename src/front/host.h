@@ -59,6 +59,7 @@ struct hftl_device {
     struct hftl_open_options options;
     uint64_t blocks; /* fixed after open */
     bool threaded;
+    bool always_ready; /* the medium has no descriptor to wait on */
 
     struct bell doorbell;
     int epoll; /* the medium's descriptor and the doorbell's */

@@ -15,6 +15,7 @@ enum hftl_status loop_init(struct hftl_device *host, struct why *why)
     struct epoll_event event = {.events = EPOLLIN};
     int medium_fd = host->medium->ops->fd(host->medium);
 
+    host->always_ready = medium_fd < 0;
     if (!bell_init(&host->doorbell))
         return why_say(why, HFTL_MEMORY, "no descriptor for the engine's doorbell: %s",
                        strerror(errno));
@@ -137,6 +138,9 @@ static bool run_round(struct hftl_device *host)
     bool more = take_requests(host);
 
     if (device_step(host->engine))
+        more = true;
+    /* Such a medium cannot wake us: what is in flight is there at the next look. */
+    if (host->always_ready && !device_is_idle(host->engine))
         more = true;
     announce(host);
     atomic_fetch_add_explicit(&host->rounds, 1, memory_order_relaxed);

@@ -335,7 +335,7 @@ bool device_step(struct device *device)
     }
     if (device->queued > 0)
         arm(device, next);
-    return done == STEP_MAX || (stand.always_ready && device->queued > 0);
+    return done == STEP_MAX;
 }
 
 bool device_is_idle(const struct device *device)
