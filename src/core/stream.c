@@ -248,7 +248,7 @@ static void emit_head(struct stream *stream, uint32_t column_at)
                          .layout = device->layout,
                          .stream = stream->kind,
                          .column = band->columns[column_at],
-                         .epoch = device->epoch,
+                         .epoch = (uint32_t)(band->generation >> 32),
                          .witness = device->witness };
     for (uint32_t i = 0; i < band->width; i++)
         head_add_column(&head, band->columns[i]);

@@ -177,9 +177,10 @@ static void after_write(struct device *device)
         send_write(device);
         return;
     }
-    if (mutant("superblock-both-at-once") && super->copy == 0) {
+    if (mutant("superblock-both-at-once") &&
+        super->copies[1 - super->copy].newest != super->record.number) {
         copy->newest = super->record.number;
-        super->copy = 1;
+        super->copy = 1 - super->copy;
         start_copy(device);
         return;
     }
@@ -215,11 +216,11 @@ static void step(struct device *device, struct errand *errand)
         return;
     case SYNC:
         super->copies[super->copy].newest = super->record.number;
-        if (super->copy == 1) {
+        if (super->copies[1 - super->copy].newest == super->record.number) {
             end(device, HFTL_OK);
             return;
         }
-        super->copy = 1;
+        super->copy = 1 - super->copy;
         start_copy(device);
         return;
     }
@@ -237,7 +238,8 @@ void super_write(struct device *device)
     must(!super->busy);
     drop_verdicts(device);
     super->busy = true;
-    super->copy = 0;
+    /* A copy that missed the last record goes first: it is the one that may be reset. */
+    super->copy = super->copies[1].newest < super->copies[0].newest ? 1 : 0;
     super->record.number++;
     super->record.layout = device->layout;
     super->record.seq = (uint64_t)device->epoch << 32 | (device->counter & UINT32_MAX);

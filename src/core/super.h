@@ -6,7 +6,8 @@
  * I promise    the newest record is always whole in at least one copy, flushed (O5).
  * I ignore     what the record means.
  *
- *   for each copy:  [ when full, the other holds the newest: FILL to its end, RESET ] -> WRITE
+ *   for each copy, the one that lacks the last record first:
+ *                   [ when full, the other holds the newest: FILL to its end, RESET ] -> WRITE
  *                   (record, then pads until it can be read) -> SYNC
  */
 #ifndef HOSTFTL_CORE_SUPER_H

@@ -65,7 +65,7 @@ struct device *build_bare(struct hftl_media *medium, const struct world *world)
 
 size_t build_super_room(const struct geometry *g)
 {
-    return (size_t)(g->chunk_blocks / 2 / g->ws_min * g->ws_min) * g->block_bytes;
+    return (size_t)g->chunk_blocks * g->block_bytes;
 }
 
 enum hftl_status build_super(struct device *device, const struct layout *layout,

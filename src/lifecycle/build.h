@@ -26,7 +26,7 @@ HFTL_MUST_USE enum hftl_status build_rest(struct device *device,
 /* Zeroed; freed by device_discard, or earlier by build_free. NULL: no memory. */
 void *build_alloc(struct device *device, size_t bytes);
 void build_free(struct device *device, void *memory);
-/* Superblock record bytes that leave room for two runs in a chunk. */
+/* Bytes of the longest superblock record with its pads: a whole chunk. */
 size_t build_super_room(const struct geometry *g);
 
 #endif

@@ -62,6 +62,8 @@ static enum hftl_status close_clean(struct device *device)
 {
     device_await(device, requests_are_done);
     device->closing = true;
+    /* First all that matters, trim pages too; then the pads that make it readable. */
+    flush_ask(device, true);
     device_await(device, is_quiet);
     for (unsigned i = 0; i < STREAMS; i++)
         pad_stream(device, &device->streams[i]);

@@ -169,6 +169,13 @@ static enum hftl_status check_limits(struct formatting *f)
 {
     uint64_t physical = (uint64_t)f->layout.bands * f->layout.band_stride;
     char text[200];
+    struct geometry g;
+    geometry_init(&g, &f->layout);
+    if (super_run_blocks(&g, FORMAT_SUPERBLOCK_BYTES) > g.chunk_blocks)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "chunks of %u blocks cannot hold a superblock record and the %u blocks after "
+                       "it that make it readable",
+                       g.chunk_blocks, g.mw_cunits);
     if (physical > FORMAT_PHYSICAL_MAX)
         return why_say(f->why, HFTL_GEOMETRY,
                        "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",

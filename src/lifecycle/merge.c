@@ -101,19 +101,47 @@ static void take_version(struct opening *o, const struct entry *e)
         set_entry(o, e);
 }
 
-static void take_page(struct opening *o, const struct entry *e)
+/* The page of this identity, read from where one of its copies is. */
+static enum hftl_status read_page(struct opening *o, uint32_t pba, uint32_t range,
+                                  struct trim_page *page)
+{
+    struct ident ident = { .kind = IDENT_TRIM, .lba = range, .seq = o->page_seqs[range] };
+    uint32_t position;
+    struct band *band = band_of(o->device, (hftl_pba){ pba }, &position);
+    struct hftl_media_op op = { .blocks = 1, .data = o->trial };
+    band_locate(o->device, band, position, &op);
+    if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
+        return HFTL_MISMATCH;
+    enum hftl_status status = blocking_read(&o->b, op);
+    if (status != HFTL_OK)
+        status = blocking_read(&o->b, op);
+    return status == HFTL_OK ? trim_page_decode(&o->device->format, &ident, o->trial, page)
+                             : status;
+}
+
+/* Two copies of one page: the preferred one, unless only the other can be read. */
+static bool page_gives_way(struct opening *o, const struct entry *e, uint32_t held)
 {
     uint32_t range = (uint32_t)e->ident.lba, position;
+    struct trim_page page;
+    const struct band *holder = band_of(o->device, (hftl_pba){ held }, &position);
+    if (gives_way(o, e->band, holder))
+        return read_page(o, held, range, &page) == HFTL_OK ||
+               read_page(o, pba_of(o, e), range, &page) != HFTL_OK;
+    return read_page(o, pba_of(o, e), range, &page) != HFTL_OK &&
+           read_page(o, held, range, &page) == HFTL_OK;
+}
+
+static void take_page(struct opening *o, const struct entry *e)
+{
+    uint32_t range = (uint32_t)e->ident.lba;
     uint32_t held = o->device->map.page_pba[range];
     if (o->window_first != 0)
         return; /* all pages were seen in the first pass */
     if (held != MAP_NONE && e->ident.seq < o->page_seqs[range])
         return;
-    if (held != MAP_NONE && e->ident.seq == o->page_seqs[range]) {
-        const struct band *holder = band_of(o->device, (hftl_pba){ held }, &position);
-        if (gives_way(o, e->band, holder))
-            return;
-    }
+    if (held != MAP_NONE && e->ident.seq == o->page_seqs[range] && page_gives_way(o, e, held))
+        return;
     o->device->map.page_pba[range] = pba_of(o, e);
     o->page_seqs[range] = e->ident.seq;
 }
@@ -233,17 +261,11 @@ static void apply_page(struct opening *o, const struct trim_page *page)
 static void apply_trims(struct opening *o, uint32_t range)
 {
     struct device *device = o->device;
-    uint32_t position;
-    if (device->map.page_pba[range] == MAP_NONE)
-        return;
-    struct ident ident = { .kind = IDENT_TRIM, .lba = range, .seq = o->page_seqs[range] };
-    struct band *band = band_of(device, (hftl_pba){ device->map.page_pba[range] }, &position);
-    struct hftl_media_op op = { .blocks = 1, .data = o->block };
+    uint32_t held = device->map.page_pba[range];
     struct trim_page page;
-    band_locate(device, band, position, &op);
-    enum hftl_status status = blocking_read(&o->b, op);
-    if (status == HFTL_OK)
-        status = trim_page_decode(&device->format, &ident, o->block, &page);
+    if (held == MAP_NONE)
+        return;
+    enum hftl_status status = read_page(o, held, range, &page);
     if (status == HFTL_OK) {
         apply_page(o, &page);
         return;

@@ -86,9 +86,10 @@ static enum hftl_status build(void *arg)
     o->scans = build_alloc(device, g->bands * sizeof(struct scan));
     o->marks = build_alloc(device, o->mark_room * sizeof(struct band_mark));
     o->block = build_alloc(device, (size_t)o->scratch_blocks * g->block_bytes);
+    o->trial = build_alloc(device, g->block_bytes);
     o->oob = build_alloc(device, (size_t)o->scratch_blocks * g->oob_bytes + 1);
     if (status != HFTL_OK || o->chunks == NULL || o->sightings == NULL || o->scans == NULL ||
-        o->marks == NULL || o->block == NULL || o->oob == NULL)
+        o->marks == NULL || o->block == NULL || o->trial == NULL || o->oob == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory: the map of %llu blocks needs %llu bytes",
                        (unsigned long long)g->blocks, (unsigned long long)g->blocks * 4);
     device->super.copies[0] = o->found.copies[0];
@@ -136,31 +137,9 @@ static enum hftl_status read_sealed_bands(void *arg)
     return status;
 }
 
-/* C14, as far as one drive can tell: an open chunk of the witnessed life that is shorter than what
- * was flushed. An erased or half-erased band proves nothing. */
-static void look_for_rollback(struct opening *o, const struct scan *scan)
-{
-    uint32_t wp[FORMAT_COLUMNS_MAX];
-    const struct band *band = scan->band;
-    uint32_t witnessed = opening_witnessed(o, band);
-    if (witnessed == 0 || scan->earlier != NULL)
-        return;
-    geometry_write_pointers(&o->device->geometry, band->width, witnessed, wp);
-    for (uint32_t c = 0; c < band->width; c++) {
-        const struct hftl_chunk *chunk = &o->chunks[band->chunks[c]];
-        bool open = chunk->state == HFTL_CHUNK_OPEN || chunk->state == HFTL_CHUNK_PAUSED;
-        if (open && chunk->wp < wp[c])
-            device_degrade(o->device, HFTL_ROLLBACK, "chunk %u ends at %u, flushed to %u",
-                           band->chunks[c], chunk->wp, wp[c]);
-    }
-}
-
 static enum hftl_status build_map(void *arg)
 {
-    struct opening *o = arg;
-    for (uint32_t i = 0; i < o->scan_count; i++)
-        look_for_rollback(o, &o->scans[i]);
-    return merge_map(o);
+    return merge_map(arg);
 }
 
 static void resume_stream(struct opening *o, struct scan *scan)
@@ -293,6 +272,7 @@ static void drop_scratch(struct opening *o)
     build_free(device, o->marks);
     build_free(device, o->block);
     build_free(device, o->oob);
+    build_free(device, o->trial);
     build_free(device, o->earlier);
     build_free(device, o->earlier_accepted);
     build_free(device, o->scans);

@@ -75,6 +75,7 @@ struct opening {
     struct tie *ties;
     uint64_t tie_count, tie_room;
     uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
+    uint8_t *trial;       /* one block, for reading while `block` is in use */
     uint32_t scratch_blocks;
 };
 

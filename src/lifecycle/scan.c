@@ -47,11 +47,9 @@ enum hftl_status scan_start(struct opening *o, struct scan *scan)
     if (scan->idents == NULL || scan->crcs == NULL || scan->flags == NULL ||
         scan->accepted == NULL || scan->wp == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory to read band %u", scan->band->index);
-    for (uint32_t c = 0; c < width; c++) {
+    /* All of it, also beyond an earlier verdict: a summary there may name blocks that were accepted. */
+    for (uint32_t c = 0; c < width; c++)
         scan->wp[c] = readable_length(o, scan->band->chunks[c]);
-        if (scan->earlier != NULL)
-            scan->wp[c] = min_u32(scan->wp[c], scan->earlier[c]);
-    }
     return HFTL_OK;
 }
 
@@ -187,11 +185,19 @@ static uint32_t last_stored(const struct opening *o, const struct scan *scan, ui
     return 0;
 }
 
-static struct clues clues_of(const struct opening *o, const struct scan *scan, uint32_t position,
+static enum clue_verdict verdict_on(const struct scan *scan, struct place place)
+{
+    if (scan->earlier == NULL)
+        return VERDICT_NONE;
+    return place.offset < scan->earlier[place.column] ? VERDICT_INSIDE : VERDICT_OUTSIDE;
+}
+
+static struct clues clues_of(const struct opening *o, const struct scan *scan, struct place place,
                              bool followed)
 {
+    uint32_t position = geometry_position(&o->device->geometry, scan->band->width, place);
     uint8_t flags = scan->flags[position];
-    return (struct clues){ .verdict = scan->earlier != NULL ? VERDICT_INSIDE : VERDICT_NONE,
+    return (struct clues){ .verdict = verdict_on(scan, place),
                            .witnessed = position < opening_witnessed(o, scan->band),
                            .identity = (flags & SCAN_IDENT) != 0,
                            .verified = (flags & SCAN_VERIFIED) != 0,
@@ -204,14 +210,12 @@ static void forget(struct scan *scan, uint32_t position)
     scan->flags[position] = 0;
 }
 
+/* Said, not acted upon: an erase that was cut leaves just this, and is no evidence of a loss (U3). */
 static void note_unidentified(struct opening *o, const struct scan *scan, uint32_t position)
 {
-    struct device *device = o->device;
-    device_log(device, HFTL_LOG_ERROR,
-               "band %u, position %u was flushed, but what it was cannot be told any more",
+    device_log(o->device, HFTL_LOG_DEBUG,
+               "band %u, position %u was flushed once, but what it was cannot be told any more",
                scan->band->index, position);
-    device_degrade(device, HFTL_CORRUPT, "identities of flushed blocks are lost (band %u)",
-                   scan->band->index);
 }
 
 static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
@@ -224,7 +228,7 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
         uint32_t position =
             geometry_position(g, scan->band->width, (struct place){ column, at });
         bool followed = stored > 0 && (stored - 1) / g->ws_opt > at / g->ws_opt;
-        struct clues clues = clues_of(o, scan, position, followed);
+        struct clues clues = clues_of(o, scan, (struct place){ column, at }, followed);
         enum believe then = rejected ? REJECT : believe_block(&clues, NULL);
         if (then == REJECT && !rejected) {
             rejected = true;
@@ -235,6 +239,9 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
         if (then == REJECT || then == SKIP)
             forget(scan, position);
     }
+    /* A summary may name what its chunk lost. */
+    for (uint32_t at = scan->wp[column]; at < g->chunk_blocks; at++)
+        forget(scan, geometry_position(g, scan->band->width, (struct place){ column, at }));
 }
 
 void scan_judge(struct opening *o, struct scan *scan)
