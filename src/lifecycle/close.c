@@ -5,6 +5,7 @@
  */
 #include "base/bytes.h"
 #include "lifecycle/await.h"
+#include "lifecycle/blocking.h"
 #include "lifecycle/build.h"
 
 static bool requests_are_done(struct device *device)
@@ -69,7 +70,12 @@ static enum hftl_status close_clean(struct device *device)
         pad_stream(device, &device->streams[i]);
     flush_ask(device, true);
     device_await(device, is_quiet);
-    return device->read_only ? HFTL_READ_ONLY : write_clean_record(device);
+    if (device->read_only)
+        return HFTL_READ_ONLY;
+    /* A tail written last is still volatile, and the record must not outlive what it vouches for. */
+    struct blocking b = { device->medium, &device->world };
+    enum hftl_status status = blocking_flush(&b);
+    return status == HFTL_OK ? write_clean_record(device) : status;
 }
 
 enum hftl_status device_close(struct device *device)
