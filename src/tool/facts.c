@@ -26,11 +26,6 @@ const char *facts_state_text(enum hftl_chunk_state state)
     return (unsigned)state < HFTL_CHUNK_STATE_COUNT ? texts[state] : "?";
 }
 
-const char *facts_verify_text(enum hftl_verify verify)
-{
-    return verify == HFTL_VERIFY_RELOCATION ? "relocation" : "always";
-}
-
 static void add_flags(struct sheet *sheet, const struct hftl_media_facts *facts)
 {
     sheet_flag(sheet, "can_queue", "Writes queue", (facts->flags & HFTL_MEDIA_CAN_QUEUE) != 0);
@@ -71,40 +66,36 @@ void facts_add_medium(struct sheet *sheet, const struct hftl_media_facts *facts)
     sheet_section(sheet, NULL, NULL);
 }
 
-static void add_space(struct sheet *sheet, const struct hftl_info *info)
-{
-    sheet_bytes(sheet, "bytes", "Size", info->blocks * HFTL_BLOCK_BYTES);
-    sheet_count(sheet, "blocks", "Blocks", info->blocks);
-    sheet_count(sheet, "blocks_mapped", "Blocks mapped", info->blocks_mapped);
-    sheet_count(sheet, "blocks_data", "Blocks for data", info->blocks_data);
-    sheet_count(sheet, "blocks_media", "Blocks of the medium", info->blocks_media);
-    sheet_permille(sheet, "op_permille", "Spare space asked", info->op_permille);
-    sheet_permille(sheet, "op_effective_permille", "Spare space", info->op_effective_permille);
-}
-
-static void add_bands(struct sheet *sheet, const struct hftl_info *info)
-{
-    sheet_count(sheet, "columns", "Columns", info->columns);
-    sheet_count(sheet, "bands", "Bands", info->bands);
-    sheet_count(sheet, "band_blocks", "Band, blocks", info->band_blocks);
-    sheet_count(sheet, "bands_free", "Bands free", info->bands_free);
-    sheet_count(sheet, "bands_sealed", "Bands sealed", info->bands_sealed);
-    sheet_count(sheet, "bands_reserve", "Bands in reserve", info->bands_reserve);
-}
-
-void facts_add_device(struct sheet *sheet, const struct hftl_info *info)
+static void add_layout(struct sheet *sheet, const struct hftl_info *info)
 {
     sheet_text(sheet, "name", "Name", info->name);
     sheet_id(sheet, "id", "Id", info->id);
-    add_space(sheet, info);
-    add_bands(sheet, info);
+    sheet_bytes(sheet, "bytes", "Size", info->blocks * HFTL_BLOCK_BYTES);
+    sheet_count(sheet, "blocks", "Blocks", info->blocks);
+    sheet_count(sheet, "blocks_media", "Blocks of the medium", info->blocks_media);
+    sheet_permille(sheet, "op_permille", "Spare space asked", info->op_permille);
+    sheet_count(sheet, "columns", "Columns", info->columns);
+    sheet_count(sheet, "bands", "Bands", info->bands);
+    sheet_count(sheet, "band_blocks", "Band, blocks", info->band_blocks);
+    sheet_count(sheet, "bands_reserve", "Bands in reserve", info->bands_reserve);
     sheet_text(sheet, "identity", "Identity of blocks", info->identity_in_oob ? "oob" : "summary");
-    sheet_text(sheet, "verify", "Reads verified", facts_verify_text(info->verify));
+    sheet_time(sheet, "created", "Made", info->created);
+}
+
+void facts_add_new(struct sheet *sheet, const struct hftl_info *info)
+{
+    add_layout(sheet, info);
+    sheet_count(sheet, "blocks_data", "Blocks for data", info->blocks_data);
+    sheet_permille(sheet, "op_effective_permille", "Spare space", info->op_effective_permille);
+    sheet_count(sheet, "bands_free", "Bands free", info->bands_free);
+    facts_add_medium(sheet, &info->facts);
+}
+
+void facts_add_probed(struct sheet *sheet, const struct hftl_info *info)
+{
+    add_layout(sheet, info);
     sheet_flag(sheet, "clean", "Closed cleanly", info->clean);
     sheet_flag(sheet, "read_only", "Read-only", info->read_only);
-    sheet_text(sheet, "reason", "Reason", info->reason);
     sheet_count(sheet, "epoch", "Epoch", info->epoch);
-    sheet_time(sheet, "created", "Made", info->created);
-    sheet_bytes(sheet, "memory_bytes", "Memory", info->memory_bytes);
     facts_add_medium(sheet, &info->facts);
 }

@@ -11,11 +11,12 @@
 /* "ocssd", "zoned", "flat": also the words of --kind. */
 const char *facts_kind_text(enum hftl_media_kind kind);
 const char *facts_state_text(enum hftl_chunk_state state);
-const char *facts_verify_text(enum hftl_verify verify);
 
 /* A section "medium". */
 void facts_add_medium(struct sheet *sheet, const struct hftl_media_facts *facts);
-/* Everything in `info`, with its medium. */
-void facts_add_device(struct sheet *sheet, const struct hftl_info *info);
+/* What is known of a device that was just made, or would be; with its medium. */
+void facts_add_new(struct sheet *sheet, const struct hftl_info *info);
+/* What the superblock of a device says that is not open; with its medium. */
+void facts_add_probed(struct sheet *sheet, const struct hftl_info *info);
 
 #endif

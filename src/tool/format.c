@@ -106,7 +106,7 @@ static void print_result(const struct tool *tool, const struct format *format,
 
     sheet_text(sheet, "path", "Drive", format->path);
     sheet_flag(sheet, "dry_run", "Dry run", format->options.dry_run);
-    facts_add_device(sheet, info);
+    facts_add_new(sheet, info);
     sheet_print(sheet, tool,
                 format->options.dry_run ? "nothing was written; this is what would be made:"
                                         : NULL);

@@ -39,7 +39,7 @@ static int run(struct tool *tool, void *settings)
         return tool_fail_why(tool, status, why, asked->path);
     struct sheet *sheet = sheet_new();
     sheet_text(sheet, "path", "Drive", asked->path);
-    facts_add_device(sheet, &info);
+    facts_add_probed(sheet, &info);
     sheet_print(sheet, tool, NULL);
     return TOOL_OK;
 }
@@ -48,7 +48,7 @@ static const struct argp_option options[] = {{NULL, 0, NULL, 0, NULL, 0}};
 
 const struct verb verb_info = {
     .name = "info",
-    .summary = "Show what a device is: size, spare space, bands, medium",
+    .summary = "Show what a device is: size, bands, medium, state",
     .arguments = "DEVICE",
     .doc = "Shows what the hostftl device on DEVICE is. Reads its superblock, writes nothing; "
            "works on "
