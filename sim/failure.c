@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
 #include "sim/failure.h"
 
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 
 void failure_say(struct failure *failure, const char *format, ...)
 {
@@ -27,7 +28,10 @@ struct trap {
 };
 static struct trap *innermost;
 
-static const int trapped[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+/* Seconds of processor time after which an act is stuck in a loop. */
+#define STUCK_SECONDS 30
+
+static const int trapped[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGVTALRM};
 enum { TRAPPED = sizeof trapped / sizeof trapped[0] };
 
 /* abort() lets its handler leave by a jump; so do faults that the program itself caused. */
@@ -37,6 +41,12 @@ static void leave(int number)
         siglongjmp(innermost->exit, number);
     signal(number, SIG_DFL);
     raise(number);
+}
+
+static void arm(long seconds)
+{
+    const struct itimerval timer = {.it_value = {.tv_sec = seconds}};
+    setitimer(ITIMER_VIRTUAL, &timer, NULL);
 }
 
 bool failure_trap(void (*act)(void *arg), void *arg)
@@ -51,10 +61,12 @@ bool failure_trap(void (*act)(void *arg), void *arg)
     volatile bool returned = false;
     if (sigsetjmp(trap.exit, 1) == 0) {
         innermost = &trap;
+        arm(STUCK_SECONDS);
         act(arg);
         returned = true;
     }
     innermost = trap.outer;
+    arm(innermost ? STUCK_SECONDS : 0); /* the outer one begins anew */
     for (int i = 0; i < TRAPPED; i++)
         sigaction(trapped[i], &before[i], NULL);
     return returned;

@@ -20,8 +20,8 @@ void failure_say(struct failure *failure, const char *format, ...)
 
 /*
  * Runs act(arg). True: it returned. False: it ended in abort() (a must() of the engine or of the
- * medium) or in a bad memory access; whatever it owned is leaked. What must() printed is on stderr.
- * Traps may be inside traps: the innermost catches. One thread.
+ * medium), in a bad memory access or in a loop without end; whatever it owned is leaked. What
+ * must() printed is on stderr. Traps may be inside traps: the innermost catches. One thread.
  */
 bool failure_trap(void (*act)(void *arg), void *arg);
 

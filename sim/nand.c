@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whoever asks so often for what cannot come waits for ever. */
+#define IDLE_REAPS_MAX 200000u
+
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 static size_t page_bytes(const struct hftl_media_facts *f)
@@ -413,6 +416,8 @@ static unsigned nand_reap(struct hftl_media *media, unsigned max)
     must(!nand->reaping);
     nand->reaping = true;
     uint64_t serial_end = nand->serial;
+    nand->idle_reaps = nand->flight_count ? 0 : nand->idle_reaps + 1;
+    must_show(nand->idle_reaps < IDLE_REAPS_MAX, nand->idle_reaps, nand->moments); /* C12 */
     for (uint32_t i = 0; i < nand->flight_count; i++)
         if (nand->flight[i].delay > 0)
             nand->flight[i].delay--;

@@ -54,6 +54,7 @@ struct nand {
     nand_watch_fn watch;
     void *watch_arg;
     uint64_t moments;
+    uint32_t idle_reaps; /* in a row, with nothing in flight */
     bool reaping;
 };
 
