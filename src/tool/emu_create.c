@@ -169,6 +169,8 @@ static error_t check_end(struct tool *tool, struct create *create)
     if (create->zone_capacity_bytes != 0 &&
         !to_blocks(create, create->zone_capacity_bytes, &drive->chunk_blocks))
         return tool_usage(tool, "not a whole number of blocks", "--zone-capacity", NULL);
+    if (drive->zone_blocks != 0 && drive->chunk_blocks == 0)
+        drive->chunk_blocks = drive->zone_blocks;
     if (drive->bytes == 0 && drive->chunks_per_pu == 0)
         drive->bytes = SIZE_DEFAULT;
     return 0;
@@ -252,7 +254,8 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "A zoned drive:", 3},
     {"zones", KEY_ZONES, "N", 0, "Zones", 0},
     {"zone-size", KEY_ZONE_SIZE, "SIZE", 0, "Distance from zone to zone", 0},
-    {"zone-capacity", KEY_ZONE_CAPACITY, "SIZE", 0, "Usable part of a zone; default all of it", 0},
+    {"zone-capacity", KEY_ZONE_CAPACITY, "SIZE", 0,
+     "Usable part of a zone; default all of --zone-size", 0},
     {NULL, 0, NULL, 0, "Its defects:", 4},
     {"bad-chunks", KEY_BAD_CHUNKS, "N", 0, "Chunks that are offline from the start", 0},
     {"short-chunks", KEY_SHORT_CHUNKS, "N", 0, "Chunks of less capacity", 0},

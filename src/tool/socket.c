@@ -125,8 +125,8 @@ int socket_listen(const char *path, enum hftl_status *status, char *why, size_t 
 
     if (!address_of(path, &address)) {
         *status = HFTL_INVALID;
-        (void)snprintf(why, why_bytes, "%s is no path for a socket; it may have %zu bytes", path,
-                       sizeof address.sun_path - 1);
+        (void)snprintf(why, why_bytes, "the path of a socket may have %zu bytes: %s",
+                       sizeof address.sun_path - 1, path);
         return -1;
     }
     folder = lock_folder(path);
