@@ -263,7 +263,7 @@ static void run_case(struct explorer *e, uint64_t op, enum nand_cut kind)
     t.oracle = e->harness->oracle ? oracle_copy(e->harness->oracle) : NULL;
     e->tally->cuts++;
     if (!failure_trap(try_case, &t))
-        failure_say(&t.failure, "the engine or the medium stopped: see the line before");
+        failure_say(&t.failure, "%s", failure_why());
     if (t.failure.failed)
         report(o, e->tally, (int64_t)op, (int)kind, t.failure.text);
     e->stop |= e->tally->violations >= o->violations_max;
@@ -348,7 +348,7 @@ static void run(struct explorer *e)
     e->op = 0;
     nand_watch(nand, on_media, e);
     if (!failure_trap(tell, e)) {
-        report(o, e->tally, -1, -1, "the engine or the medium stopped: see the line before");
+        report(o, e->tally, -1, -1, failure_why());
         e->stop = true;
         return; /* what the run owned is leaked */
     }

@@ -3,10 +3,13 @@
 
 #include "sim/failure.h"
 
+#include "base/must.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -28,6 +31,28 @@ struct trap {
 };
 static struct trap *innermost;
 
+static char reason[256];
+
+/*
+ * Takes the place of src/base/must.c in programs that link the simulator: a must() that fails
+ * inside a trap is a violation with a text, not a line on stderr.
+ */
+_Noreturn void must_failed(const char *file, int line, const char *text, unsigned long long a,
+                           unsigned long long b)
+{
+    const char *name = strrchr(file, '/');
+    snprintf(reason, sizeof reason, "%s:%d: must hold: %s (%llu, %llu)", name ? name + 1 : file,
+             line, text, a, b);
+    if (!innermost)
+        fprintf(stderr, "hostftl: %s\n", reason);
+    abort();
+}
+
+const char *failure_why(void)
+{
+    return reason;
+}
+
 /* Seconds of processor time after which an act is stuck in a loop. */
 #define STUCK_SECONDS 30
 
@@ -37,6 +62,11 @@ enum { TRAPPED = sizeof trapped / sizeof trapped[0] };
 /* abort() lets its handler leave by a jump; so do faults that the program itself caused. */
 static void leave(int number)
 {
+    if (number != SIGABRT)
+        snprintf(reason, sizeof reason, "%s",
+                 number == SIGVTALRM ? "it runs in a circle"
+                 : number == SIGFPE  ? "a division by zero"
+                                     : "a bad memory access");
     if (innermost)
         siglongjmp(innermost->exit, number);
     signal(number, SIG_DFL);

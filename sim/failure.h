@@ -20,9 +20,11 @@ void failure_say(struct failure *failure, const char *format, ...)
 
 /*
  * Runs act(arg). True: it returned. False: it ended in abort() (a must() of the engine or of the
- * medium), in a bad memory access or in a loop without end; whatever it owned is leaked. What
- * must() printed is on stderr. Traps may be inside traps: the innermost catches. One thread.
+ * medium), in a bad memory access or in a loop without end; whatever it owned is leaked. Traps
+ * may be inside traps: the innermost catches. One thread.
  */
 bool failure_trap(void (*act)(void *arg), void *arg);
+/* Why the last trapped act did not return: the must() that failed, or what kind of fault it was. */
+const char *failure_why(void);
 
 #endif

@@ -206,7 +206,7 @@ static void run_list(struct model *m, struct model_result *result)
     options.verbose = m->options->verbose;
     harness_init(&m->harness, &options, NULL);
     if (!failure_trap(run_acts, m)) {
-        failure_say(&result->failure, "the engine or the medium stopped: see the line before");
+        failure_say(&result->failure, "%s", failure_why());
         return; /* what it owned is leaked */
     }
     if (m->harness.failure.failed)
