@@ -38,6 +38,8 @@
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define TRANSFER_BYTES_MAX (32u << 20)
 #define EXTENTS_MAX 64u
+/* Of one answer to block status. nbdkit before 1.44 miscounts where an answer reaches 4 GiB. */
+#define EXTENTS_BLOCKS_MAX ((1u << 31) / HFTL_BLOCK_BYTES)
 
 static char *drive;
 static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
@@ -372,7 +374,7 @@ static int plugin_extents(void *handle, uint32_t count, uint64_t offset, uint32_
     struct hftl_request request = {
         .verb = HFTL_EXTENTS,
         .lba = first,
-        .blocks = end - first,
+        .blocks = end - first < EXTENTS_BLOCKS_MAX ? end - first : EXTENTS_BLOCKS_MAX,
         .extents = found,
         .extent_count = flags & NBDKIT_FLAG_REQ_ONE ? 1 : EXTENTS_MAX,
     };

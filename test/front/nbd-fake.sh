@@ -10,4 +10,5 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 truncate -s 64M "$scratch/drive"
 plugin=$HFTL_BUILD/test/front/nbdkit-hostftl-fake-plugin.so
-sh "$(dirname "$0")/nbd.sh" "$plugin" "$scratch/drive" "$scratch"
+send=$HFTL_BUILD/nbdkit-hostftl-send.so
+sh "$(dirname "$0")/nbd.sh" "$plugin" "$scratch/drive" "$send" "$scratch"

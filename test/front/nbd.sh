@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# nbd.sh PLUGIN DRIVE [SCRATCH]: serves DRIVE, whose content is lost, and looks at it as clients do:
-# what is advertised, copies, block status, FUA, discard, fio's verification over several
+# nbd.sh PLUGIN DRIVE SEND [SCRATCH]: serves DRIVE, whose content is lost, and looks at it as
+# clients do: what is advertised, copies, block status, FUA, discard, fio's verification over several
 # connections, misaligned requests, a second opener, clients that die, the end by SIGTERM.
+# SEND is nbdkit-hostftl-send.so, without which an old nbdkit does not outlive its clients.
 # Used on the fake engine (nbd-fake.sh) and on the real one (test/system/nbd-plugin.sh).
 set -eu
 
-plugin=$1 drive=$2
-scratch=${3:-$(mktemp -d)}
+plugin=$1 drive=$2 send=$3
+scratch=${4:-$(mktemp -d)}
 socket=$scratch/nbd.sock
 uri="nbd+unix:///?socket=$socket"
 server=
@@ -40,7 +41,7 @@ stop_server()
 
 start_server()
 {
-    nbdkit -f -U "$socket" "$@" 2>"$scratch/server.log" &
+    LD_PRELOAD=$send nbdkit -f -U "$socket" "$@" 2>"$scratch/server.log" &
     server=$!
     for _ in $(seq 100); do
         [ -S "$socket" ] && return 0
@@ -50,7 +51,7 @@ start_server()
     die "the server does not listen"
 }
 
-trap 'stop_server || true; [ "${3:-}" ] || rm -rf "$scratch"' EXIT
+trap 'stop_server || true; [ "${4:-}" ] || rm -rf "$scratch"' EXIT
 
 say "what is advertised"
 start_server "$plugin" drive="$drive"
@@ -160,13 +161,23 @@ for round in 1 2 3 4 5 6; do
     kill -KILL "$(pgrep -P $client nbdcopy || echo $client)" 2>/dev/null || true
     wait $client || true
     sleep 0.3
+    kill -0 "$server" 2>/dev/null || die "the server died with a client"
     timeout 10 nbdinfo --size "$uri" >/dev/null || die "no answer after a client died"
     files=$(find "/proc/$server/fd" -mindepth 1 | wc -l)
-    if [ $round -eq 2 ]; then before=$files; fi
+    before=${before:-$files}
 done
 # Channels stay in the pool, at most one for each of the 64 threads of four connections.
 [ "$files" -le $((before + 64)) ] || die "descriptors leak: $before, now $files"
-timeout 60 nbdcopy "$scratch/random" "$uri"
+timeout 60 nbdcopy --flush "$scratch/random" "$uri"
+for round in 1 2 3 4 5 6; do
+    timeout 20 nbdcopy --connections=4 "$uri" "$scratch/back" &
+    client=$!
+    sleep "0.0$round"
+    kill -KILL "$(pgrep -P $client nbdcopy || echo $client)" 2>/dev/null || true
+    wait $client || true
+    sleep 0.3
+    kill -0 "$server" 2>/dev/null || die "the server died with a client"
+done
 timeout 60 nbdcopy "$uri" "$scratch/back"
 cmp -n "$half" "$scratch/random" "$scratch/back" || die "wrong data after clients died"
 
