@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # nbd.sh PLUGIN DRIVE SEND [SCRATCH]: serves DRIVE, whose content is lost, and looks at it as
-# clients do: what is advertised, copies, block status, FUA, discard, fio's verification over several
-# connections, misaligned requests, a second opener, clients that die, the end by SIGTERM.
+# clients do: what is advertised, copies, block status, FUA, discard, fio's verification over
+# several connections, misaligned requests, a second opener, clients that die, the end by SIGTERM.
 # SEND is nbdkit-hostftl-send.so, without which an old nbdkit does not outlive its clients.
 # Used on the fake engine (nbd-fake.sh) and on the real one (test/system/nbd-plugin.sh).
 set -eu
