@@ -218,6 +218,7 @@ static void finish_round(struct device *device)
     flush->errand.at = IDLE;
     end_riders(device, HFTL_OK);
     errand_wake_all(&flush->done_waiters);
+    errand_wake_all(&device->band_waiters); /* pages need no room any more (stream_for) */
     erase_consider(device);
     if (!list_is_empty(&flush->waiting) || flush->asked)
         errand_wake(&flush->errand);

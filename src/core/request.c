@@ -104,7 +104,8 @@ static bool trim_block(struct device *device, struct request *request, hftl_lba 
 {
     const struct stream *stream = &device->streams[STREAM_USER];
     if (range_is_held(device, lba) ||
-        (stream->band == NULL && device->bands_free <= BANDS_RESERVE))
+        (stream->band == NULL && device->bands_free <= BANDS_RESERVE) ||
+        (device->bands_free == 0 && !stream_has_page_room(device, 1)))
         return false;
     device->user_clock++;
     if (map_clear(device, lba))

@@ -276,7 +276,8 @@ static void emit_summary(struct stream *stream)
 static bool may_open(const struct device *device, enum stream_for who)
 {
     if (who == FOR_RELOCATION)
-        return device->bands_free > 1;
+        return device->bands_free > 1 ||
+               (device->bands_free == 1 && stream_has_page_room(device, 0));
     if (who == FOR_ENGINE)
         return device->bands_free > 0;
     return device->bands_free > BANDS_RESERVE && device->bands_sealed <= SEALED_MAX;
@@ -360,10 +361,26 @@ static bool prepare_slot(struct stream *stream, enum stream_for who)
     }
 }
 
+bool stream_has_page_room(const struct device *device, uint32_t more)
+{
+    const struct stream *user = &device->streams[STREAM_USER];
+    uint32_t pages = device->map.dirty_count + more;
+    if (pages == 0)
+        return true;
+    /* Each page may bring a summary or a head with it, and the run's end its padding. */
+    uint64_t needed = 2u * (uint64_t)pages + 2u * device->geometry.ws_min + 2u;
+    return user->band != NULL && user->band->state == BAND_OPEN &&
+           user->tail - user->position > needed;
+}
+
 bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
 {
     struct device *device = stream->device;
-    if (device->read_only || !prepare_slot(stream, who))
+    if (device->read_only)
+        return false;
+    if (who == FOR_USER && device->bands_free == 0 && !stream_has_page_room(device, 0))
+        return false;
+    if (!prepare_slot(stream, who))
         return false;
     slot->data = stream_slot_data(stream);
     slot->pba = geometry_pba(&device->geometry, stream->band->index, stream->position);

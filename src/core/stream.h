@@ -94,7 +94,8 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
 /*
  * Who asks: users are refused the last BANDS_RESERVE free bands. Relocation may go down to one. The
  * last is for the engine's own appends, the trim pages of a flush: without that flush what relocation
- * emptied could not be erased, and both would wait for ever.
+ * emptied could not be erased, and both would wait for ever. When the user stream's band has room for
+ * those pages relocation may take the last band too, and nobody may then use up that room.
  */
 enum stream_for { FOR_USER, FOR_ENGINE, FOR_RELOCATION };
 
@@ -113,6 +114,8 @@ void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc)
 HFTL_MUST_USE bool stream_end_run(struct stream *stream, uint64_t *ticket);
 /* Everything made ready up to this ticket has landed. */
 bool stream_settled(const struct stream *stream, uint64_t ticket);
+/* The user stream's band takes the trim pages due, and `more` of them, without a new band. */
+bool stream_has_page_room(const struct device *device, uint32_t more);
 /* Nothing ready has yet to land, and no band is being closed. */
 bool stream_is_settled(const struct stream *stream);
 /* Appends one pad; like stream_take. For a clean close, which pads until `held` is readable. */

@@ -7,7 +7,7 @@
 
 /* super_write, until both copies have the record. */
 HFTL_MUST_USE enum hftl_status super_write_now(struct device *device);
-/* Steps the device until `done` says so, or it is read-only. */
-void device_await(struct device *device, bool (*done)(struct device *device));
+/* Steps the device until `done` says so. False: it never will, nothing is left that could move. */
+bool device_await(struct device *device, bool (*done)(struct device *device));
 
 #endif

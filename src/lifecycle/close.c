@@ -39,8 +39,11 @@ static void pad_stream(struct device *device, struct stream *stream)
     while (left > 0 && stream->band == band && band->state == BAND_OPEN && !device->read_only) {
         if (stream_pad(stream))
             left--;
-        else if (!device_step(device) && device->media_in_flight > 0)
+        else if (!device_step(device)) {
+            if (device->media_in_flight == 0)
+                return;
             device->world.wait(device->world.arg, device->medium);
+        }
     }
 }
 
@@ -59,22 +62,37 @@ static enum hftl_status write_clean_record(struct device *device)
     return super_write_now(device);
 }
 
+static enum hftl_status become_quiet(struct device *device)
+{
+    flush_ask(device, true);
+    if (!device_await(device, is_quiet) && !device->read_only)
+        device_degrade(device, HFTL_SPACE, "closing: work is left that cannot go on");
+    return device->read_only ? HFTL_READ_ONLY : HFTL_OK;
+}
+
+static void answer_all(struct device *device)
+{
+    if (device_await(device, requests_are_done))
+        return;
+    device_degrade(device, HFTL_SPACE, "closing: requests are left that cannot go on");
+    (void)device_await(device, requests_are_done);
+}
+
 static enum hftl_status close_clean(struct device *device)
 {
-    device_await(device, requests_are_done);
+    answer_all(device);
     device->closing = true;
     /* First all that matters, trim pages too; then the pads that make it readable. */
-    flush_ask(device, true);
-    device_await(device, is_quiet);
-    for (unsigned i = 0; i < STREAMS; i++)
+    enum hftl_status status = become_quiet(device);
+    for (unsigned i = 0; i < STREAMS && status == HFTL_OK; i++)
         pad_stream(device, &device->streams[i]);
-    flush_ask(device, true);
-    device_await(device, is_quiet);
-    if (device->read_only)
-        return HFTL_READ_ONLY;
+    if (status == HFTL_OK)
+        status = become_quiet(device);
+    if (status != HFTL_OK)
+        return status;
     /* A tail written last is still volatile, and the record must not outlive what it vouches for. */
     struct blocking b = { device->medium, &device->world };
-    enum hftl_status status = blocking_flush(&b);
+    status = blocking_flush(&b);
     return status == HFTL_OK ? write_clean_record(device) : status;
 }
 
@@ -84,7 +102,7 @@ enum hftl_status device_close(struct device *device)
     if (!device->opened_read_only)
         status = close_clean(device);
     else
-        device_await(device, requests_are_done);
+        answer_all(device);
     device_discard(device);
     return status;
 }
