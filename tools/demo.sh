@@ -66,8 +66,8 @@ fail_raw_write() {
     step "A write that is not at a write pointer: fails"
     raw_server
     typed "nbdsh -u URI -c 'h.pwrite(b\"x\" * 4096, 409600)'"
-    if "$python" -c "import nbd; h = nbd.NBD(); h.connect_uri('$uri'); h.pwrite(b'x' * 4096, 409600)" \
-        2>"$folder/raw-write"; then
+    local code="import nbd; h = nbd.NBD(); h.connect_uri('$uri'); h.pwrite(b'x' * 4096, 409600)"
+    if "$python" -c "$code" 2>"$folder/raw-write"; then
         fail "the drive took a random write"
     fi
     badly "$(tail -n 1 "$folder/raw-write")"
@@ -116,8 +116,9 @@ use_file_system() {
     mount_disk
     df -h --output=size,avail,fstype "$folder/mnt" | indent
     cp -r "$source_folder/include" "$source_folder/src" "$folder/mnt/"
-    (cd "$folder/mnt" && find . -name '*.[ch]' -print0 | sort -z | xargs -0 sha256sum) >"$folder/sums"
-    timeout --foreground 30 "$python" "$folder/writer.py" "$folder/mnt/db" "$folder/notes" 300 || fail "SQLite"
+    (cd "$folder/mnt" && find . -name '*.[ch]' -exec sha256sum {} +) >"$folder/sums"
+    timeout --foreground 30 "$python" "$folder/writer.py" "$folder/mnt/db" "$folder/notes" 300 ||
+        fail "SQLite"
     sync -f "$folder/mnt"
     well "$(wc -l <"$folder/sums") files and 300 SQLite transactions (synchronous=FULL)"
 }
@@ -145,19 +146,21 @@ kill_and_recover() {
     mount_disk
     unmount_disk
     typed e2fsck -fn "$loop"
-    timeout --foreground 60 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 || { cat "$folder/fsck"; fail "fsck"; }
+    timeout --foreground 60 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 ||
+        { cat "$folder/fsck"; fail "fsck"; }
     tail -n 1 "$folder/fsck" | sed "s#^.*/##" | indent
     mount_disk
     (cd "$folder/mnt" && sha256sum --quiet -c "$folder/sums") || fail "a file is not as it was"
     well "fsck clean, $(wc -l <"$folder/sums") files as they were"
     local said
-    said=$(timeout --foreground 60 "$python" "$folder/reader.py" "$folder/mnt/db" "$folder/notes") ||
+    said=$(timeout --foreground 60 "$python" "$folder/reader.py" "$folder"/{mnt/db,notes}) ||
         fail "transactions: $said"
     well "transactions: $said"
 }
 
 cat >"$folder/client.py" <<'PYTHON'
-# Writes numbered blocks at random, notes each flush that was acknowledged; or checks what was noted.
+# Writes numbered blocks at random, notes each flush that was acknowledged; or checks what was
+# noted.
 import nbd, os, random, struct, sys
 uri, notes, what = sys.argv[1:4]
 h = nbd.NBD()
@@ -201,7 +204,8 @@ kill_and_recover_blocks() {
     badly "the server is gone, and with it the drive's volatile cache"
     step "Restart"
     serve "$image"
-    said=$(timeout --foreground 60 "$python" "$folder/client.py" "$uri" "$folder/notes" check) || fail "$said"
+    said=$(timeout --foreground 60 "$python" "$folder/client.py" "$uri" "$folder/notes" check) ||
+        fail "$said"
     well "$said"
 }
 
@@ -219,8 +223,9 @@ price() {
     serve "$image"
     start_again
     typed fio --rw=randwrite --bs=4k --iodepth=8 "$1" ...
-    timeout --foreground 80 fio --name=price --rw=randwrite --bs=4k --iodepth=8 --time_based --runtime=8 \
-        --output-format=json --output="$folder/fio.json" "$@" >/dev/null 2>"$folder/fio.log" ||
+    timeout --foreground 80 fio --name=price --rw=randwrite --bs=4k --iodepth=8 \
+        --time_based --runtime=8 --output-format=json --output="$folder/fio.json" \
+        "$@" >/dev/null 2>"$folder/fio.log" ||
         { cat "$folder/fio.log"; fail "fio"; }
     user=$(user_blocks)
     stop_clean
@@ -233,7 +238,8 @@ price() {
         "$folder/fio.json"
     say "user      $user blocks"
     say "medium    $written blocks, $resets zones reset"
-    well "WAF       $(jq -n "$written / $user * 100 | round / 100")   (blocks to the medium / blocks of the user)"
+    well "WAF       $(jq -n "$written / $user * 100 | round / 100")" \
+        "(blocks to the medium / blocks of the user)"
     say "wear      $(emu_count wear.min) to $(emu_count wear.max) resets a zone, mean" \
         "$(emu_count wear.mean | jq '. * 100 | round / 100')"
 }

@@ -69,7 +69,7 @@ static bool names_option(const struct argp_option *options, const char *text)
 {
     const char *end = strchrnul(text, '=');
 
-    for (; options->name != NULL || options->doc != NULL; options++) {
+    for (; options != NULL && (options->name != NULL || options->doc != NULL); options++) {
         if (!is_option(options))
             continue;
         if (text[0] == '-' && text[1] == options->key && text[2] == '\0')
@@ -143,7 +143,7 @@ void verb_help(const struct verb *verb, FILE *out)
 
 static void list(const struct argp_option *options, FILE *out)
 {
-    for (; options->name != NULL || options->doc != NULL; options++) {
+    for (; options != NULL && (options->name != NULL || options->doc != NULL); options++) {
         if (!is_option(options) || (options->flags & OPTION_HIDDEN) != 0)
             continue;
         if (options->key > ' ' && options->key < 127)

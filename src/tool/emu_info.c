@@ -101,8 +101,6 @@ static int run(struct tool *tool, void *settings)
     return TOOL_OK;
 }
 
-static const struct argp_option options[] = {{NULL, 0, NULL, 0, NULL, 0}};
-
 const struct verb verb_emu_info = {
     .name = "emu info",
     .summary = "Show what an emulated drive is, its wear and its counters",
@@ -110,7 +108,6 @@ const struct verb verb_emu_info = {
     .doc =
         "Shows the geometry, the state, the wear and the counters of an emulated drive. While the "
         "drive is in use, the counters are those of its last flush or so.",
-    .options = options,
     .parse = emu_parse_path,
     .settings_bytes = sizeof(struct emu_asked),
     .run = run,

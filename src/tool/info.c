@@ -44,8 +44,6 @@ static int run(struct tool *tool, void *settings)
     return TOOL_OK;
 }
 
-static const struct argp_option options[] = {{NULL, 0, NULL, 0, NULL, 0}};
-
 const struct verb verb_info = {
     .name = "info",
     .summary = "Show what a device is: size, bands, medium, state",
@@ -53,7 +51,6 @@ const struct verb verb_info = {
     .doc = "Shows what the hostftl device on DEVICE is. Reads its superblock, writes nothing; "
            "works on "
            "a device that was not closed cleanly, and not while it is served.",
-    .options = options,
     .parse = parse,
     .settings_bytes = sizeof(struct info),
     .run = run,

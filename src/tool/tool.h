@@ -42,10 +42,10 @@ struct tool {
 /* A verb. Everything is static; the framework allocates settings_bytes zeroed bytes for a run. */
 struct verb {
     const char *name;
-    const char *summary;   /* one line of hostftl --help */
-    const char *arguments; /* "DEVICE" */
-    const char *doc;       /* shown by --help */
-    const struct argp_option *options;
+    const char *summary;               /* one line of hostftl --help */
+    const char *arguments;             /* "DEVICE" */
+    const char *doc;                   /* shown by --help */
+    const struct argp_option *options; /* NULL: only the common ones */
     /*
      * One option, argument (ARGP_KEY_ARG), or the end (ARGP_KEY_END). ARGP_ERR_UNKNOWN for what it
      * does not know; EINVAL after tool_usage() for what it refuses.

@@ -113,9 +113,9 @@ for _ in range(20):
 well()
 PYTHON
 
-# nbdkit before 1.34 has a defect: when a client goes while several of its requests are under way, one
-# thread closes the socket and another one, about to answer, ends the process by an assertion. What
-# was flushed must then be there after a restart, as after any crash.
+# nbdkit before 1.34 has a defect: when a client goes while several of its requests are under way,
+# one thread closes the socket and another one, about to answer, ends the process by an assertion.
+# What was flushed must then be there after a restart, as after any crash.
 vanish() {
     timeout 60 "$python" client.py "$uri" "$socket" vanish 2>client.log && return
     wait_for 5 gone "$server" || fail "$(tail -n 5 client.log)"
@@ -157,7 +157,8 @@ head -c 1M /dev/urandom >noise
 truncate -s 64M ext4
 mkfs.ext4 -q ext4
 for file in noise empty /dev/null . ext4; do
-    for verb in info format "emu info" "emu zones" "emu serve-raw --nbd unix:x" "serve --nbd unix:x"; do
+    for verb in info format "emu info" "emu zones" "emu serve-raw --nbd unix:x" \
+        "serve --nbd unix:x"; do
         read -ra words <<<"$verb"
         refused 1 '' "${words[@]}" "$file"
     done
@@ -178,7 +179,8 @@ for verb in info "serve --nbd unix:x" format; do
 done
 echo "what is no drive, another version's, truncated, damaged: refused"
 
-# The device's own superblock: a damaged copy is repaired, all damaged is refused, as is another version.
+# The device's own superblock: a damaged copy is repaired, all damaged is refused, as is another
+# version.
 [ "$(superblocks good.img | wc -l)" -ge 2 ] || fail "no two superblock records found"
 cp good.img one.img
 flip one.img $(($(superblocks one.img | tail -n 1) + 100))
@@ -202,9 +204,11 @@ echo "superblocks: one damaged is repaired, all damaged or of another version ar
 # Geometries that cannot be: refused, and nothing is left.
 nonsense=(
     "--kind ocssd --ws-min 3 --ws-opt 4" "--kind ocssd --size 1" "--kind zoned --size 4096"
-    "--kind zoned --block-bytes 1000" "--kind zoned --block-bytes 8192" "--kind ocssd --oob 4294967294"
-    "--kind ocssd --groups 4294967294 --pus 4294967294 --chunks 4294967294 --chunk-blocks 4294967294"
-    "--kind zoned --zones 4294967294 --zone-size 1G" "--kind zoned --zone-size 1M --zone-capacity 2M"
+    "--kind zoned --block-bytes 1000" "--kind zoned --block-bytes 8192"
+    "--kind ocssd --oob 4294967294"
+    "--kind ocssd --groups 4294967294 --pus 4294967294 --chunks 4294967294"
+    "--kind zoned --zones 4294967294 --zone-size 1G"
+    "--kind zoned --zone-size 1M --zone-capacity 2M"
     "--kind zoned --zones 1 --zone-size 64M --max-open 9 --max-active 3 --ws-opt 4000000"
     "--kind ocssd --size 64M --bad-chunks 4000000" "--kind ocssd --size 64M --mw-cunits 4000000000"
     "--kind zoned --size 16777215T" "--kind zoned --ws-min 4294967294 --ws-opt 4294967294"

@@ -45,7 +45,8 @@ try() {
     serve "$image"
     attach
     mount_disk
-    hash_files "$folder/mnt/first" | cmp - "$folder/first.sum" || fail "$kind: after a clean restart"
+    hash_files "$folder/mnt/first" | cmp - "$folder/first.sum" ||
+        fail "$kind: after a clean restart"
     some_files "$folder/mnt/second" 50
     rm -r "$folder/mnt/first"
     timeout 60 sync -f "$folder/mnt" || fail "$kind: sync"
@@ -57,7 +58,8 @@ try() {
     wait_for 60 gone "$writer" || { kill "$writer"; echo "note: the writer was still waiting"; }
     wait "$writer" 2>/dev/null || true
     detach
-    [ "$("$hostftl" info -o json "$image" | jq .data.clean)" = false ] || fail "$kind: clean after SIGKILL"
+    [ "$("$hostftl" info -o json "$image" | jq .data.clean)" = false ] ||
+        fail "$kind: clean after SIGKILL"
 
     serve "$image"
     attach
@@ -67,7 +69,8 @@ try() {
     timeout 60 fstrim "$folder/mnt" || fail "$kind: fstrim"
     hash_files "$folder/mnt/second" | cmp - "$folder/second.sum" || fail "$kind: after fstrim"
     unmount_disk
-    timeout 120 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 || { cat "$folder/fsck"; fail "$kind: fsck"; }
+    timeout 120 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 ||
+        { cat "$folder/fsck"; fail "$kind: fsck"; }
     detach
     stop_server
     echo "$kind: 150 files, a clean restart, a SIGKILL: as they were"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Devices of odd shape, filled to the last block and overwritten ten times at random: never "no space",
-# every block what was written last, also after a restart. The smallest drive is among them.
+# Devices of odd shape, filled to the last block and overwritten ten times at random: never "no
+# space", every block what was written last, also after a restart. The smallest drive is among them.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need_libnbd
@@ -25,7 +25,7 @@ def check(generations):
         for i in range(n):
             if data[i * 4096:(i + 1) * 4096] != block(lba + i, generations[lba + i]):
                 seen = struct.unpack_from("<QQ", data, i * 4096)
-                sys.exit(f"block {lba + i}: generation {generations[lba + i]} was written, {seen} is there")
+                sys.exit(f"block {lba + i}: {generations[lba + i]} was written, {seen} is there")
 
 if what == "check":
     generations = array.array("Q", open(state, "rb").read())
@@ -74,7 +74,8 @@ try() {
     blocks=$(timeout 200 "$python" "$folder/fill.py" "$uri" "$folder/state" write) || fail "$*"
     stop_server
     serve "$image"
-    timeout 60 "$python" "$folder/fill.py" "$uri" "$folder/state" check || fail "$*: after a restart"
+    timeout 60 "$python" "$folder/fill.py" "$uri" "$folder/state" check ||
+        fail "$*: after a restart"
     kill_server
     serve "$image"
     timeout 60 "$python" "$folder/fill.py" "$uri" "$folder/state" check || fail "$*: after SIGKILL"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# fio writes in several patterns over NBD and verifies every block by its checksum: at once, and again
-# after a clean restart.
+# fio writes in several patterns over NBD and verifies every block by its checksum: at once, and
+# again after a clean restart.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need fio
@@ -20,7 +20,7 @@ patterns=(
     "sequential --rw=write --bs=128k --iodepth=4 --size=96M"
     "random --rw=randwrite --bs=4k --iodepth=32 --size=64M"
     "mixed-sizes --rw=randwrite --bsrange=4k-256k --blockalign=4k --iodepth=8 --size=64M"
-    "hot-and-cold --rw=randwrite --random_distribution=zipf:1.2 --bs=4k --iodepth=16 --size=96M --io_size=64M"
+    "hot-and-cold --rw=randwrite --random_distribution=zipf:1.2 --bs=4k --iodepth=16 --size=64M"
     "with-flushes --rw=randwrite --bs=4k --iodepth=4 --fsync=8 --size=32M --io_size=16M"
     "readers-and-writers --rw=randrw --rwmixread=50 --bs=8k --iodepth=16 --size=64M"
 )

@@ -6,13 +6,13 @@
 #   a test is in a folder of its own ($folder), and whatever it leaves running or mounted is taken
 #   down when it ends, in the order umount, losetup -d, fusermount3 -u, server
 #
-# The build is the folder BUILD or HFTL_BUILD (default build). Exit status 77: could not run, and the
-# last line printed says why.
+# The build is the folder BUILD or HFTL_BUILD (default build). Exit status 77: could not run, and
+# the last line printed says why.
 set -euo pipefail
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD:-${HFTL_BUILD:-$source_folder/build}}
-hostftl=${HOSTFTL:-$build/hostftl}
+hostftl=$(realpath -m "${HOSTFTL:-$build/hostftl}")
 python=/usr/bin/python3 # the one that Debian's python3-libnbd is for
 PATH=$PATH:/usr/sbin:/sbin
 name=$(basename "$0" .sh)

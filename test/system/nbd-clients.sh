@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What other people's NBD clients see: the flags that promise durability, sizes, copies that come back
-# as they went in, several connections.
+# What other people's NBD clients see: the flags that promise durability, sizes, copies that come
+# back as they went in, several connections.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need nbdinfo nbdcopy qemu-img qemu-io jq
@@ -34,15 +34,20 @@ cmp "$folder/data" "$folder/back" || fail "nbdcopy: not what was written"
 timeout 20 nbdinfo --map "$uri" >"$folder/map" || fail "nbdinfo --map"
 grep -q 'hole,zero' "$folder/map" || fail "nbdinfo --map shows no hole: $(cat "$folder/map")"
 
-timeout 60 qemu-img convert -n -W -m 8 -f raw -O raw "$folder/data" "$uri" || fail "qemu-img convert"
-timeout 60 qemu-img compare -f raw -F raw "$folder/data" "$uri" >/dev/null || fail "qemu-img compare"
+timeout 60 qemu-img convert -n -W -m 8 -f raw -O raw "$folder/data" "$uri" ||
+    fail "qemu-img convert"
+timeout 60 qemu-img compare -f raw -F raw "$folder/data" "$uri" >/dev/null ||
+    fail "qemu-img compare"
 for command in "write -P 0x5a 1M 64k" "write -f -P 0x5b 2M 4k" "read -P 0x5a 1M 64k" \
-    "read -P 0x5b 2M 4k" "discard 1M 64k" "read -P 0 1M 64k" "write -z 2M 4k" "read -P 0 2M 4k" flush; do
-    timeout 20 qemu-io -f raw -c "$command" "$uri" >"$folder/qemu-io" 2>&1 || fail "qemu-io: $command"
+    "read -P 0x5b 2M 4k" "discard 1M 64k" "read -P 0 1M 64k" "write -z 2M 4k" \
+    "read -P 0 2M 4k" flush; do
+    timeout 20 qemu-io -f raw -c "$command" "$uri" >"$folder/qemu-io" 2>&1 ||
+        fail "qemu-io: $command"
     ! grep -qiE 'fail|error' "$folder/qemu-io" || fail "qemu-io: $command: $(cat "$folder/qemu-io")"
 done
 
-# A flush on one connection covers what was answered on the others: that is what multi-conn promises.
+# A flush on one connection covers what was answered on the others: that is what multi-conn
+# promises.
 cat >"$folder/connections.py" <<'PYTHON'
 import nbd, sys
 uri, what = sys.argv[1:]
@@ -71,9 +76,10 @@ timeout 60 "$python" "$folder/connections.py" "$uri" read || fail "flush or FUA 
 stop_server
 # Read-only: reads, refuses to write, and is still clean afterwards.
 serve "$image" --read-only
-timeout 20 nbdinfo --json "$uri" | jq -e '.exports[0].is_read_only' >/dev/null || fail "not read-only"
+timeout 20 nbdinfo --json "$uri" | jq -e '.exports[0].is_read_only' >/dev/null ||
+    fail "not read-only"
 timeout 60 "$python" "$folder/connections.py" "$uri" read || fail "read-only: read"
-if timeout 20 qemu-io -f raw -c "write 0 4k" "$uri" >/dev/null 2>&1; then fail "read-only: wrote"; fi
+! timeout 20 qemu-io -f raw -c "write 0 4k" "$uri" >/dev/null 2>&1 || fail "read-only: wrote"
 stop_server
 [ "$("$hostftl" info -o json "$image" | jq .data.clean)" = true ] || fail "read-only: not clean"
 echo "nbdinfo, nbdcopy, qemu-img, qemu-io, eight connections: as promised"

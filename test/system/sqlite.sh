@@ -57,7 +57,7 @@ once() {
     writer=$!
     disown "$writer"
     sleep "0.$((RANDOM % 7 + 2))"
-    gone "$writer" && { cat "$folder/writer.log"; fail "$kind, round $round: the writer ended early"; }
+    gone "$writer" && fail "$kind, round $round: the writer ended: $(cat "$folder/writer.log")"
     kill_server
     wait_for 60 gone "$writer" || { kill -KILL "$writer"; fail "$kind: the writer hangs"; }
     detach
@@ -83,11 +83,13 @@ try() {
         once "$kind" "$round" "$image"
     done
     unmount_disk
-    timeout 120 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 || { cat "$folder/fsck"; fail "$kind: fsck"; }
+    timeout 120 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 ||
+        { cat "$folder/fsck"; fail "$kind: fsck"; }
     detach
     stop_server
     echo "$kind: $times kills, $(wc -l <"$folder/notes.$kind") acknowledged commits, none lost"
-    [ "$(wc -l <"$folder/notes.$kind")" -ge "$times" ] || fail "$kind: hardly anything was committed"
+    [ "$(wc -l <"$folder/notes.$kind")" -ge "$times" ] ||
+        fail "$kind: hardly anything was committed"
 }
 
 try zoned

@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "tool/progress.h"
 #include "tool/units.h"
@@ -118,6 +121,55 @@ static void guesses_the_time_left_only_from_work_done(void **state)
     assert_int_equal(progress_seconds_left(1000000000, 11, 10), UINT64_MAX);
 }
 
+/* What a step prints on the standard output. */
+static size_t printed(struct progress *progress, uint64_t done, char *text, size_t text_bytes)
+{
+    FILE *file = tmpfile();
+    int out = dup(STDOUT_FILENO);
+
+    assert_non_null(file);
+    (void)fflush(stdout);
+    (void)dup2(fileno(file), STDOUT_FILENO);
+    progress_step(progress, done, 100);
+    (void)fflush(stdout);
+    (void)dup2(out, STDOUT_FILENO);
+    (void)close(out);
+    rewind(file);
+    size_t n = fread(text, 1, text_bytes - 1, file);
+    text[n] = '\0';
+    (void)fclose(file);
+    return n;
+}
+
+static void tells_programs_once_a_second_in_one_line(void **state)
+{
+    const struct tool tool = {.verb = "format", .output = TOOL_JSON};
+    struct progress progress;
+    char text[512];
+    json_error_t error;
+    const char *what;
+    json_int_t done, total, left;
+
+    (void)state;
+    progress_begin(&progress, &tool, "chunks");
+    assert_int_equal(printed(&progress, 25, text, sizeof text), 0); /* too early */
+    progress.started_ns -= 3000000000u;
+    progress.shown_ns -= 1000000000u;
+    size_t n = printed(&progress, 25, text, sizeof text);
+    assert_true(n > 0 && strchr(text, '\n') == text + n - 1);
+    assert_int_equal(printed(&progress, 26, text + n, sizeof text - n), 0);
+    json_t *envelope = json_loads(text, 0, &error);
+    assert_non_null(envelope);
+    assert_int_equal(json_unpack(envelope, "{s:{s:s, s:I, s:I, s:I}}", "progress", "what", &what,
+                                 "done", &done, "total", &total, "seconds_left", &left),
+                     0);
+    assert_string_equal(what, "chunks");
+    assert_int_equal(done, 25);
+    assert_int_equal(total, 100);
+    assert_in_range(left, 8, 10);
+    json_decref(envelope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +179,7 @@ int main(void)
         cmocka_unit_test(takes_percent_with_one_decimal),
         cmocka_unit_test(prints_sizes_that_people_can_read),
         cmocka_unit_test(guesses_the_time_left_only_from_work_done),
+        cmocka_unit_test(tells_programs_once_a_second_in_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
