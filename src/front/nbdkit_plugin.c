@@ -21,6 +21,8 @@
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
+#include "front/nbdkit_farewell.h"
+
 #include <hostftl/hostftl.h>
 
 #include <errno.h>
@@ -168,6 +170,9 @@ static int plugin_after_fork(void)
         nbdkit_error("%s", why);
         return -1;
     }
+    int error = farewell_start();
+    if (error != 0)
+        nbdkit_error("warning: SIGTERM will wait for clients to go: %s", strerror(error));
     info.size = sizeof info;
     hftl_get_info(device, &info);
     if (info.read_only && !read_only)
@@ -218,6 +223,7 @@ static void plugin_cleanup(void)
 {
     enum hftl_status status;
 
+    farewell_stop();
     while (pool) {
         struct lane *lane = pool;
         pool = lane->next;

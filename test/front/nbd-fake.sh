@@ -10,5 +10,4 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 truncate -s 64M "$scratch/drive"
 plugin=$HFTL_BUILD/test/front/nbdkit-hostftl-fake-plugin.so
-send=$HFTL_BUILD/nbdkit-hostftl-send.so
-sh "$(dirname "$0")/nbd.sh" "$plugin" "$scratch/drive" "$send" "$scratch"
+sh "$(dirname "$0")/nbd.sh" "$plugin" "$scratch/drive" "$scratch"

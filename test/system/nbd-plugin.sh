@@ -14,7 +14,6 @@ for kind in zoned ocssd; do
     image=$folder/$kind.img
     drive "$image" --kind $kind --size 96M
     mkdir "$folder/$kind"
-    sh "$source_folder/test/front/nbd.sh" "$plugin" "$image" "$build/nbdkit-hostftl-send.so" \
-        "$folder/$kind" || fail "$kind"
+    sh "$source_folder/test/front/nbd.sh" "$plugin" "$image" "$folder/$kind" || fail "$kind"
     [ "$("$hostftl" info -o json "$image" | jq .data.clean)" = true ] || fail "$kind: not clean"
 done
