@@ -2,10 +2,10 @@
 /*
  * emu.h - the emulated drive: an Open-Channel or zoned drive in an ordinary file.
  *
- * OWNS      one file: geometry, chunk states, write pointers, wear, OOB and data. The file is sparse;
- *           a reset gives its space back.
- * PROMISES  the contract of media.h, every rule of the drive's kind enforced, and the behaviour of a
- *           drive when power goes:
+ * OWNS      one file: geometry, chunk states, write pointers, wear, OOB and data. The file is
+ *           sparse; a reset gives its space back.
+ * PROMISES  the contract of media.h, every rule of the drive's kind enforced, and the behaviour of
+ *           a drive when power goes:
  *
  *           volatile cache (default 8 MiB, in the memory of the process)
  *               What was written stays in memory until FLUSH, or until the cache is full, or until
@@ -16,8 +16,8 @@
  *               A write that landed is durable (power-loss protection).
  *           outlives host
  *               The other crash: the process dies, the drive lives. All that was written is in the
- *               file and readable, and only a FLUSH makes it durable; emu_power_cut() then does what
- *               a real power cut would do next.
+ *               file and readable, and only a FLUSH makes it durable; emu_power_cut() then does
+ *               what a real power cut would do next.
  *
  *           Unless no_fsync is set, what is durable survives the death of the host as well: FLUSH,
  *           RESET and FINISH land after fdatasync. When the host died, blocks that were written but

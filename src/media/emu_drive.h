@@ -58,7 +58,7 @@ struct emu_cache {
 };
 
 struct emu_captured {
-    uint32_t chunk, wp, wear;
+    uint32_t chunk, wp;
 };
 
 enum emu_sync_state { EMU_SYNC_IDLE, EMU_SYNC_DATA, EMU_SYNC_TABLE };

@@ -2,8 +2,8 @@
 /*
  * emu_file.h - the file below an emulated drive: claimed, read and believed, its table kept.
  *
- * OWNS      the descriptor with its lock, header, layout, session, and the table's bytes as they are
- *           to be in the file.
+ * OWNS      the descriptor with its lock, header, layout, session, and the table's bytes as they
+ *           are to be in the file.
  * PROMISES  a file that is opened is whole: every byte of metadata passed its checks.
  * IGNORES   what is in flight, the cache, when anything is durable.
  *

@@ -8,9 +8,9 @@
  *     data_at   chunk 0: data, then OOB (oob_in_chunk bytes further), then chunk 1, ...
  *               chunk_stride bytes apart; sparse
  *
- * All numbers are little-endian; reserved bytes are zero and checked. Each piece ends with a CRC-32C
- * over all of it before; session and records are salted with the drive's id, so that those of
- * another drive are not taken for this one's.
+ * All numbers are little-endian; reserved bytes are zero and checked. Each piece ends with a
+ * CRC-32C over all of it before; session and records are salted with the drive's id, so that those
+ * of another drive are not taken for this one's.
  *
  * A record never straddles a sector and the session is one sector: either is old or new, never
  * mixed, after the death of the process or of the host.

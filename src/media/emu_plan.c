@@ -2,8 +2,9 @@
 /*
  * emu_plan.c - from what somebody asked for to a whole geometry.
  *
- * What was asked for is kept to the digit; only what is 0 is chosen. The choice aims at 32 chunks or
- * more a parallel unit down to 16 MiB, so that a small drive exercises the same code as a large one.
+ * What was asked for is kept to the digit; only what is 0 is chosen. The choice aims at 32 chunks
+ * or more a parallel unit down to 16 MiB, so that a small drive exercises the same code as a large
+ * one.
  */
 #include <stdio.h>
 #include <string.h>

@@ -35,12 +35,12 @@ static void start_job(struct emu *emu, enum emu_sync_state state,
     fileio_submit(emu->io, &emu->sync.job);
 }
 
-/* The durable point of a chunk moves to what was captured, unless its life ended meanwhile. */
+/* The durable point of a chunk moves to what was captured. A chunk that was reset meanwhile holds
+ * less: its reset lands, and with that its next write comes, only after a later round. */
 static void advance(struct emu *emu, const struct emu_captured *captured)
 {
     struct emu_chunk *c = &emu->chunks[captured->chunk];
-    const struct hftl_chunk *chunk = &emu->ledger.chunks[captured->chunk];
-    if (chunk->wear != captured->wear || c->durable >= captured->wp || c->file_wp < captured->wp)
+    if (c->durable >= captured->wp || c->file_wp < captured->wp)
         return;
     c->durable = captured->wp;
     emu_set_unsynced(emu, captured->chunk);
@@ -111,8 +111,7 @@ static void start_round(struct emu *emu)
     sync->captured_count = emu->unsynced.count;
     for (uint32_t i = 0; i < emu->unsynced.count; i++) {
         uint32_t chunk = emu->unsynced.chunks[i];
-        sync->captured[i] = (struct emu_captured){chunk, emu->chunks[chunk].file_wp,
-                                                  emu->ledger.chunks[chunk].wear};
+        sync->captured[i] = (struct emu_captured){chunk, emu->chunks[chunk].file_wp};
     }
     if (sync->captured_count > 0)
         start_job(emu, EMU_SYNC_DATA, finish_data);

@@ -2,9 +2,9 @@
 /*
  * facts.c - do the facts of a medium make sense?
  *
- * Everything above computes with these numbers in 32 bits where the result fits; the limits here are
- * what makes it fit. A drive is untrusted input: every product is taken in 64 bits, and each factor
- * is bounded before it is multiplied.
+ * Everything above computes with these numbers in 32 bits where the result fits; the limits here
+ * are what makes it fit. A drive is untrusted input: every product is taken in 64 bits, and each
+ * factor is bounded before it is multiplied.
  */
 #include <hostftl/media.h>
 

@@ -48,7 +48,7 @@ HFTL_MUST_USE enum hftl_status guard_open(struct hftl_media *inner,
 
 void guard_count(const struct hftl_media *guard, struct guard_counts *counts);
 struct hftl_media *guard_inner(struct hftl_media *guard);
-/* Frees the guard alone, ops in flight or not; the inner medium is the caller's again (to abandon). */
+/* Frees the guard alone, ops in flight or not; the inner medium is the caller's again. */
 struct hftl_media *guard_abandon(struct hftl_media *guard);
 
 #endif

@@ -12,8 +12,8 @@
  *
  * INVARIANTS
  *   L1  open_count is the number of OPEN chunks, active_count of OPEN and PAUSED ones.
- *   L2  open_max != 0: opened[0 .. open_count) are the OPEN chunks, the longest open first. (A drive
- *       that comes from elsewhere with more open chunks than its limit is not accepted.)
+ *   L2  open_max != 0: opened[0 .. open_count) are the OPEN chunks, the longest open first. A drive
+ *       that comes from elsewhere with more open chunks than its limit is not accepted.
  */
 #ifndef HOSTFTL_MEDIA_LEDGER_H
 #define HOSTFTL_MEDIA_LEDGER_H
@@ -25,8 +25,7 @@ struct ledger_flight {
     uint32_t writes;
     uint32_t resets; /* a refused one too, until it landed */
     uint32_t finishes;
-    bool
-        broken; /* a queued write failed: those behind it fail with it, through no fault of theirs */
+    bool broken; /* a queued write failed: those behind it fail too, through no fault of theirs */
 };
 
 struct ledger {

@@ -5,8 +5,8 @@
  * OWNS      nothing. Given the facts, one chunk and what is in flight, it says whether an operation
  *           is legal, and what the chunk becomes when it takes effect. Every emulated medium, the
  *           guard and the simulator ask here, so there is one opinion on what is legal.
- * PROMISES  the status names the rule. RULE_... is a defect of the caller; OFFLINE and READ_ONLY are
- *           the world's doing (a chunk may turn so at any time).
+ * PROMISES  the status names the rule. RULE_... is a defect of the caller; OFFLINE and READ_ONLY
+ *           are the world's doing (a chunk may turn so at any time).
  * IGNORES   time, data, other chunks except for their two counts.
  *
  * STATES    (hftl_chunk_state; OPEN and PAUSED only differ in holding an open slot)

@@ -59,7 +59,7 @@ struct run {
     char name[160];
 };
 
-/* ---- subjects ----------------------------------------------------------------------------- */
+/* ---- subjects ---------------------------------------------------------------------------- */
 
 static void open_subject(struct subject *s)
 {
@@ -76,9 +76,8 @@ static void open_subject(struct subject *s)
     s->media = media;
     if (!s->manner->guarded)
         return;
-    struct guard_options options = {.size = sizeof options,
-                                    .tolerate_reads = s->tolerate,
-                                    .tolerate_refusals = s->tolerate};
+    struct guard_options options = {
+        .size = sizeof options, .tolerate_reads = s->tolerate, .tolerate_refusals = s->tolerate};
     assert_int_equal(guard_open(media, &options, &s->media), HFTL_OK);
 }
 
@@ -161,7 +160,7 @@ static bool has(const struct subject *s, enum hftl_media_flag flag)
     return (s->media->facts.flags & (uint32_t)flag) != 0;
 }
 
-/* ---- promises ------------------------------------------------------------------------------ */
+/* ---- promises ---------------------------------------------------------------------------- */
 
 static void reads_back_as_far_as_readable(struct subject *s)
 {
@@ -197,8 +196,12 @@ static void writes_zeros_where_no_oob_is_given(struct subject *s)
         assert_int_equal(do_op(s->media, &op), HFTL_OK);
     }
     memset(oob, 1, (size_t)f->chunk_blocks * f->oob_bytes + 1);
-    struct hftl_media_op read = {.verb = HFTL_MEDIA_READ, .chunk = chunk, .offset = f->ws_min,
-                                 .blocks = f->ws_min, .data = data, .oob = oob};
+    struct hftl_media_op read = {.verb = HFTL_MEDIA_READ,
+                                 .chunk = chunk,
+                                 .offset = f->ws_min,
+                                 .blocks = f->ws_min,
+                                 .data = data,
+                                 .oob = oob};
     assert_int_equal(do_op(s->media, &read), HFTL_OK);
     while (n < f->ws_min * f->oob_bytes)
         assert_int_equal(oob[n++], 0);
@@ -277,7 +280,7 @@ static void pauses_another_at_the_open_limit(struct subject *s)
         assert_holds(s, chunks[i], 0, f->chunk_blocks, i);
 }
 
-/* ---- how ops land (M1) ---------------------------------------------------------------------- */
+/* ---- how ops land (M1) ------------------------------------------------------------------- */
 
 enum { BATCH = 12 };
 
@@ -308,9 +311,12 @@ static void lands_each_once_and_never_in_submit(struct subject *s)
     struct pollfd ready = {.fd = s->media->ops->fd(s->media), .events = POLLIN};
     for (unsigned i = 0; i < BATCH; i++) {
         ops[i] = &batch.ops[i];
-        *ops[i] = (struct hftl_media_op){
-            .verb = i % 3 == 2 ? HFTL_MEDIA_FLUSH : HFTL_MEDIA_REPORT, .chunk = i % 4, .blocks = 1,
-            .out.report = &reports[i], .land = count_landing, .owner = &batch};
+        *ops[i] = (struct hftl_media_op){.verb = i % 3 == 2 ? HFTL_MEDIA_FLUSH : HFTL_MEDIA_REPORT,
+                                         .chunk = i % 4,
+                                         .blocks = 1,
+                                         .out.report = &reports[i],
+                                         .land = count_landing,
+                                         .owner = &batch};
     }
     s->media->ops->submit(s->media, ops, BATCH);
     assert_int_equal(batch.count, 0);
@@ -351,10 +357,13 @@ static void queues_writes_in_order(struct subject *s)
     fill_blocks(f, chunk, 0, BATCH * f->ws_min, 4, data, NULL);
     for (uint32_t i = 0; i < BATCH; i++) {
         ops[i] = &batch.ops[i];
-        *ops[i] = (struct hftl_media_op){
-            .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = i * f->ws_min, .blocks = f->ws_min,
-            .data = data + (size_t)i * f->ws_min * f->block_bytes, .land = count_landing,
-            .owner = &batch};
+        *ops[i] = (struct hftl_media_op){.verb = HFTL_MEDIA_WRITE,
+                                         .chunk = chunk,
+                                         .offset = i * f->ws_min,
+                                         .blocks = f->ws_min,
+                                         .data = data + (size_t)i * f->ws_min * f->block_bytes,
+                                         .land = count_landing,
+                                         .owner = &batch};
     }
     s->media->ops->submit(s->media, ops, BATCH);
     for (unsigned tries = 0; batch.count < BATCH && tries < 100; tries++)
@@ -366,7 +375,7 @@ static void queues_writes_in_order(struct subject *s)
     free(data);
 }
 
-/* ---- a long walk with a model ---------------------------------------------------------------- */
+/* ---- a long walk with a model ------------------------------------------------------------ */
 
 struct model_chunk {
     struct hftl_chunk chunk;
@@ -500,7 +509,7 @@ static void keeps_everything_on_a_long_walk(struct subject *s)
     free(w.chunks);
 }
 
-/* ---- rules (each refusal names its rule and changes nothing) ---------------------------------- */
+/* ---- rules (each refusal names its rule and changes nothing) ----------------------------- */
 
 static void refuses_a_write_off_the_write_pointer(struct subject *s)
 {
@@ -526,8 +535,7 @@ static void refuses_sizes_and_bounds(struct subject *s)
     assert_int_equal(do_write(s->media, chunk, 0, f->transfer_blocks_max + f->ws_min, 0),
                      HFTL_RULE_BOUNDS);
     assert_int_equal(do_read(s->media, count, 0, 1, 0, &right), HFTL_RULE_BOUNDS);
-    assert_int_equal(do_read(s->media, chunk, f->chunk_blocks - 1, 2, 0, &right),
-                     HFTL_RULE_BOUNDS);
+    assert_int_equal(do_read(s->media, chunk, f->chunk_blocks - 1, 2, 0, &right), HFTL_RULE_BOUNDS);
     assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, count), HFTL_RULE_BOUNDS);
     struct hftl_chunk reports[2];
     struct hftl_media_op op = {
@@ -597,8 +605,12 @@ static void refuses_two_in_flight(struct subject *s)
     fill_chunk(s, chunk, half, 0);
     uint8_t *data = calloc(f->ws_min, f->block_bytes);
     struct batch batch = {.count = 0};
-    struct hftl_media_op write = {.verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = half,
-                                  .blocks = f->ws_min, .data = data, .land = count_landing,
+    struct hftl_media_op write = {.verb = HFTL_MEDIA_WRITE,
+                                  .chunk = chunk,
+                                  .offset = half,
+                                  .blocks = f->ws_min,
+                                  .data = data,
+                                  .land = count_landing,
                                   .owner = &batch};
     batch.ops[0] = write;
     write.offset += f->ws_min;
@@ -617,11 +629,17 @@ static void refuses_two_in_flight(struct subject *s)
     free(data);
 }
 
-/* ---- the runs -------------------------------------------------------------------------------- */
+/* ---- the runs ---------------------------------------------------------------------------- */
 
 static const struct test_case tests[] = {
-#define KEEPS(name) {#name, name, false}
-#define BREAKS(name) {#name, name, true}
+#define KEEPS(name)                                                                                \
+    {                                                                                              \
+#name, name, false                                                                         \
+    }
+#define BREAKS(name)                                                                               \
+    {                                                                                              \
+#name, name, true                                                                          \
+    }
     KEEPS(reads_back_as_far_as_readable),
     KEEPS(writes_zeros_where_no_oob_is_given),
     KEEPS(erases_and_counts_wear),
@@ -661,32 +679,35 @@ static void run_case(void **state)
     run->test->run(&run->subject);
 }
 
-/* An argument is a part of the names of the tests to run. */
-int main(int argc, char **argv)
+/* All tests on one subject; `part` of their names selects, NULL: all. How many failed. */
+static int run_subject(const struct manner *manner, const struct shape *shape, const char *part)
 {
     static struct run runs[TESTS];
     static struct CMUnitTest list[TESTS];
+    char group[100];
+    size_t count = 0;
+    snprintf(group, sizeof group, "%s %s", manner->name, shape->name);
+    for (size_t t = 0; t < TESTS; t++) {
+        struct run *run = &runs[count];
+        *run = (struct run){.test = &tests[t], .subject = {.manner = manner, .shape = shape}};
+        run->subject.tolerate = tests[t].breaks_rules;
+        snprintf(run->name, sizeof run->name, "%s: %s", group, tests[t].name);
+        if (part && !strstr(run->name, part))
+            continue;
+        list[count++] = (struct CMUnitTest){run->name, run_case, set_up, tear_down, run};
+    }
+    return count > 0 ? _cmocka_run_group_tests(group, list, count, NULL, NULL) : 0;
+}
+
+/* An argument is a part of the names of the tests to run. */
+int main(int argc, char **argv)
+{
     char path[PATH_BYTES];
     int failed = 0;
     make_path(path, "x"); /* so that one process, this, removes the folder */
     for (size_t m = 0; m < MANNERS; m++) {
-        for (const struct shape *shape = shapes; shape->name; shape++) {
-            size_t count = 0;
-            char group[100];
-            snprintf(group, sizeof group, "%s %s", manners[m].name, shape->name);
-            for (size_t t = 0; t < TESTS; t++) {
-                struct run *run = &runs[count];
-                *run = (struct run){.test = &tests[t], .subject = {.manner = &manners[m]}};
-                run->subject.shape = shape;
-                run->subject.tolerate = tests[t].breaks_rules;
-                snprintf(run->name, sizeof run->name, "%s: %s", group, tests[t].name);
-                if (argc > 1 && !strstr(run->name, argv[1]))
-                    continue;
-                list[count++] = (struct CMUnitTest){run->name, run_case, set_up, tear_down, run};
-            }
-            if (count > 0)
-                failed += _cmocka_run_group_tests(group, list, count, NULL, NULL);
-        }
+        for (const struct shape *shape = shapes; shape->name; shape++)
+            failed += run_subject(&manners[m], shape, argc > 1 ? argv[1] : NULL);
     }
     return failed != 0;
 }

@@ -156,19 +156,19 @@ enum hftl_status do_write(struct hftl_media *media, uint32_t chunk, uint32_t off
     return write_somehow(media, &op, life);
 }
 
-enum hftl_status do_append(struct hftl_media *media, uint32_t chunk, uint32_t blocks,
-                           uint32_t life, uint32_t *offset)
+enum hftl_status do_append(struct hftl_media *media, uint32_t chunk, uint32_t blocks, uint32_t life,
+                           uint32_t *offset)
 {
     /* The data is made for the place where it has to land when one appends at a time. */
-    struct hftl_media_op op = {.verb = HFTL_MEDIA_APPEND, .chunk = chunk, .offset = *offset,
-                               .blocks = blocks};
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_APPEND, .chunk = chunk, .offset = *offset, .blocks = blocks};
     enum hftl_status status = write_somehow(media, &op, life);
     *offset = op.offset;
     return status;
 }
 
-enum hftl_status do_read(struct hftl_media *media, uint32_t chunk, uint32_t offset,
-                         uint32_t blocks, uint32_t life, bool *right)
+enum hftl_status do_read(struct hftl_media *media, uint32_t chunk, uint32_t offset, uint32_t blocks,
+                         uint32_t life, bool *right)
 {
     const struct hftl_media_facts *f = &media->facts;
     struct hftl_media_op op = {
@@ -176,8 +176,7 @@ enum hftl_status do_read(struct hftl_media *media, uint32_t chunk, uint32_t offs
     op.data = take_bytes((size_t)blocks * f->block_bytes);
     op.oob = f->oob_bytes ? take_bytes((size_t)blocks * f->oob_bytes) : NULL;
     enum hftl_status status = do_op(media, &op);
-    *right =
-        status == HFTL_OK && check_blocks(f, chunk, offset, blocks, life, op.data, op.oob);
+    *right = status == HFTL_OK && check_blocks(f, chunk, offset, blocks, life, op.data, op.oob);
     free(op.data);
     free(op.oob);
     return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * drive.h - what the tests of media stand on: drives of many shapes behind several media, operations
- * done one at a time, and data that says where it belongs.
+ * drive.h - what the tests of media stand on: drives of many shapes behind several media,
+ * operations done one at a time, and data that says where it belongs.
  */
 #ifndef HOSTFTL_TEST_MEDIA_DRIVE_H
 #define HOSTFTL_TEST_MEDIA_DRIVE_H
@@ -20,11 +20,11 @@ struct hftl_chunk do_report(struct hftl_media *media, uint32_t chunk);
 /* Data that says chunk, offset and life (any number), OOB too. */
 enum hftl_status do_write(struct hftl_media *media, uint32_t chunk, uint32_t offset,
                           uint32_t blocks, uint32_t life);
-enum hftl_status do_append(struct hftl_media *media, uint32_t chunk, uint32_t blocks,
-                           uint32_t life, uint32_t *offset);
+enum hftl_status do_append(struct hftl_media *media, uint32_t chunk, uint32_t blocks, uint32_t life,
+                           uint32_t *offset);
 /* *right: whether what was read is what do_write wrote there. */
-enum hftl_status do_read(struct hftl_media *media, uint32_t chunk, uint32_t offset,
-                         uint32_t blocks, uint32_t life, bool *right);
+enum hftl_status do_read(struct hftl_media *media, uint32_t chunk, uint32_t offset, uint32_t blocks,
+                         uint32_t life, bool *right);
 /* How many blocks of a chunk can be read now. */
 uint32_t count_readable(const struct hftl_media_facts *facts, const struct hftl_chunk *chunk);
 /* Waits until reap has something or a second passed; lands up to max. */

@@ -23,8 +23,11 @@
 
 static struct emu_create_options plain(enum hftl_media_kind kind, uint64_t bytes)
 {
-    return (struct emu_create_options){.size = sizeof(struct emu_create_options), .kind = kind,
-                                       .bytes = bytes, .no_fsync = true, .seed = 7,
+    return (struct emu_create_options){.size = sizeof(struct emu_create_options),
+                                       .kind = kind,
+                                       .bytes = bytes,
+                                       .no_fsync = true,
+                                       .seed = 7,
                                        .overwrite = true};
 }
 
@@ -44,7 +47,7 @@ static void create_path(const char *path, const struct emu_create_options *optio
         fail_msg("%s", why);
 }
 
-/* ---- making -------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------ */
 
 static void chooses_a_sensible_drive_of_any_size(void **state)
 {
@@ -200,7 +203,7 @@ static void has_the_bad_and_short_chunks_of_its_seed(void **state)
     emu_inspection_free(&in[1]);
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static void expect_refusal(const char *path, enum hftl_status status, const char *words)
 {
@@ -364,7 +367,7 @@ static void listens_to_the_environment(void **state)
     unsetenv("HFTL_GUARD");
 }
 
-/* ---- being a drive ----------------------------------------------------------------------------- */
+/* ---- being a drive ----------------------------------------------------------------------- */
 
 static void answers_unreadable_reads_with_ones_and_counts_them(void **state)
 {
@@ -378,8 +381,8 @@ static void answers_unreadable_reads_with_ones_and_counts_them(void **state)
     for (uint32_t at = 0; at < mw + unit; at += unit)
         assert_int_equal(do_write(media, 0, at, unit, 1), HFTL_OK);
     uint8_t *data = calloc(unit + 2, 4096), *oob = calloc(unit + 2, 64);
-    struct hftl_media_op op = {.verb = HFTL_MEDIA_READ, .blocks = unit + 2, .data = data,
-                               .oob = oob};
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_READ, .blocks = unit + 2, .data = data, .oob = oob};
     assert_int_equal(do_op(media, &op), HFTL_OK);
     assert_true(check_blocks(&media->facts, 0, 0, unit, 1, data, oob));
     for (uint32_t i = 0; i < 2 * 4096; i++)
@@ -397,9 +400,9 @@ static void fill_up(struct hftl_media *media, uint32_t chunk, uint32_t life)
 {
     uint32_t step = media->facts.ws_opt;
     for (uint32_t at = 0; at < media->facts.chunk_blocks; at += step)
-        assert_int_equal(do_write(media, chunk, at,
-                                  min_u32(step, media->facts.chunk_blocks - at), life),
-                         HFTL_OK);
+        assert_int_equal(
+            do_write(media, chunk, at, min_u32(step, media->facts.chunk_blocks - at), life),
+            HFTL_OK);
 }
 
 static void wears_out(void **state)
@@ -481,6 +484,41 @@ static void gives_space_back_at_a_reset(void **state)
     emu_inspection_free(&after);
 }
 
+static void count_landing(struct hftl_media_op *op)
+{
+    ++*(uint32_t *)op->owner;
+}
+
+/* A flush has taken note of a chunk that is reset before it lands. */
+static void resets_while_a_flush_is_under_way(void **state)
+{
+    (void)state;
+    char path[PATH_BYTES], why[WHY_BYTES];
+    struct emu_create_options options = plain(HFTL_KIND_ZONED, 16 << 20);
+    options.no_fsync = false;
+    make_path(path, "overtake");
+    create_path(path, &options);
+    struct hftl_media *media = open_path(path);
+    fill_up(media, 3, 1);
+    uint32_t landed = 0;
+    struct hftl_media_op flush = {
+        .verb = HFTL_MEDIA_FLUSH, .land = count_landing, .owner = &landed};
+    struct hftl_media_op reset = {
+        .verb = HFTL_MEDIA_RESET, .chunk = 3, .land = count_landing, .owner = &landed};
+    struct hftl_media_op *ops[] = {&flush, &reset};
+    media->ops->submit(media, ops, 2);
+    for (int tries = 0; landed < 2 && tries < 1000; tries++)
+        wait_reap(media, 2);
+    assert_int_equal(flush.status, HFTL_OK);
+    assert_int_equal(reset.status, HFTL_OK);
+    emu_abandon(media);
+    struct emu_inspection in;
+    assert_int_equal(emu_inspect(path, &in, why, sizeof why), HFTL_OK);
+    assert_int_equal(in.chunks[3].chunk.state, HFTL_CHUNK_FREE);
+    assert_int_equal(in.chunks[3].durable, 0);
+    emu_inspection_free(&in);
+}
+
 /* The disk below ends early: ops fail one by one, nothing is lost, and it goes on afterwards. */
 static void survives_a_full_disk_below(void **state)
 {
@@ -547,6 +585,7 @@ int main(void)
         cmocka_unit_test(wears_out),
         cmocka_unit_test(retires_chunks_for_good),
         cmocka_unit_test(gives_space_back_at_a_reset),
+        cmocka_unit_test(resets_while_a_flush_is_under_way),
         cmocka_unit_test(survives_a_full_disk_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ static struct hftl_media *open_guarded(enum hftl_media_kind kind, struct liar *l
     return guard;
 }
 
-/* ---- the caller ------------------------------------------------------------------------------ */
+/* ---- the caller -------------------------------------------------------------------------- */
 
 static void do_breach(void *arg)
 {
@@ -178,7 +178,7 @@ static void stops_a_close_with_ops_in_flight(void **state)
     assert_true(aborts(close_in_flight, NULL));
 }
 
-/* ---- the medium ------------------------------------------------------------------------------- */
+/* ---- the medium -------------------------------------------------------------------------- */
 
 static void use_liar(void *arg)
 {
@@ -211,7 +211,7 @@ static void stops_media_that_break_promises(void **state)
         assert_true(aborts(use_liar, &lie));
 }
 
-/* ---- in between ------------------------------------------------------------------------------- */
+/* ---- in between -------------------------------------------------------------------------- */
 
 static void use_without_report(void *arg)
 {
@@ -256,7 +256,7 @@ static void counts_ops_and_blocks(void **state)
     guard->ops->close(guard);
 }
 
-/* ---- memory: what a power cut leaves ------------------------------------------------------------ */
+/* ---- memory: what a power cut leaves ----------------------------------------------------- */
 
 static void a_cut_leaves_a_prefix_in_memory(void **state)
 {
@@ -264,8 +264,7 @@ static void a_cut_leaves_a_prefix_in_memory(void **state)
     char why[WHY_BYTES] = "";
     uint32_t lengths[6] = {0};
     for (uint64_t seed = 0; seed < 60; seed++) {
-        struct mem_options options = {.size = sizeof options,
-                                      .facts = mem_facts(HFTL_KIND_ZONED)};
+        struct mem_options options = {.size = sizeof options, .facts = mem_facts(HFTL_KIND_ZONED)};
         options.facts.open_max = options.facts.active_max = 2;
         struct mem_store *store = NULL;
         struct hftl_media *media = NULL;

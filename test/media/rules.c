@@ -110,8 +110,10 @@ static void keeps_ops_apart_that_exclude_each_other(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         facts.flags &= ~(uint32_t)HFTL_MEDIA_CAN_QUEUE;
         facts.flags |= rows[i].queue ? (uint32_t)HFTL_MEDIA_CAN_QUEUE : 0;
-        struct rules_place place = {.chunk = &open, .reads = rows[i].reads,
-                                    .writes = rows[i].writes, .reset = rows[i].reset,
+        struct rules_place place = {.chunk = &open,
+                                    .reads = rows[i].reads,
+                                    .writes = rows[i].writes,
+                                    .reset = rows[i].reset,
                                     .finish = rows[i].finish};
         struct hftl_media_op op = {.verb = rows[i].verb, .blocks = 1, .data = bytes};
         op.offset = op.verb == HFTL_MEDIA_WRITE ? 4 : 0;
@@ -145,16 +147,17 @@ static void sanity_of_a_chunk_is_what_the_header_says(void **state)
     (void)state;
     struct hftl_media_facts facts = mem_facts(HFTL_KIND_OCSSD); /* 64 blocks, ws_min 4 */
     static const struct hftl_chunk insane[] = {
-        {HFTL_CHUNK_FREE, 4, 64, 0},   {HFTL_CHUNK_OPEN, 0, 64, 0},  {HFTL_CHUNK_OPEN, 64, 64, 0},
-        {HFTL_CHUNK_FULL, 68, 64, 0},  {HFTL_CHUNK_FULL, 4, 68, 0},  {HFTL_CHUNK_OPEN, 6, 64, 0},
-        {HFTL_CHUNK_FULL, 60, 62, 0},  {HFTL_CHUNK_PAUSED, 0, 64, 0},
+        {HFTL_CHUNK_FREE, 4, 64, 0},        {HFTL_CHUNK_OPEN, 0, 64, 0},
+        {HFTL_CHUNK_OPEN, 64, 64, 0},       {HFTL_CHUNK_FULL, 68, 64, 0},
+        {HFTL_CHUNK_FULL, 4, 68, 0},        {HFTL_CHUNK_OPEN, 6, 64, 0},
+        {HFTL_CHUNK_FULL, 60, 62, 0},       {HFTL_CHUNK_PAUSED, 0, 64, 0},
         {HFTL_CHUNK_STATE_COUNT, 0, 64, 0},
     };
     for (size_t i = 0; i < sizeof insane / sizeof insane[0]; i++)
         assert_false(rules_chunk_sane(&facts, &insane[i]));
 }
 
-/* ---- facts ---------------------------------------------------------------------------------- */
+/* ---- facts ------------------------------------------------------------------------------- */
 
 static void finds_nonsense_in_facts(void **state)
 {
@@ -209,9 +212,10 @@ static void survives_any_extreme(void **state)
     (void)state;
     static const uint32_t extremes[] = {0, 1, 3, 1u << 31, UINT32_MAX - 1, UINT32_MAX};
     struct hftl_media_facts f = mem_facts(HFTL_KIND_ZONED);
-    uint32_t *const fields[] = {&f.block_bytes, &f.oob_bytes, &f.groups, &f.pus_per_group,
-                                &f.chunks_per_pu, &f.chunk_blocks, &f.ws_min, &f.ws_opt,
-                                &f.mw_cunits, &f.open_max, &f.active_max, &f.transfer_blocks_max};
+    uint32_t *const fields[] = {&f.block_bytes,   &f.oob_bytes,     &f.groups,
+                                &f.pus_per_group, &f.chunks_per_pu, &f.chunk_blocks,
+                                &f.ws_min,        &f.ws_opt,        &f.mw_cunits,
+                                &f.open_max,      &f.active_max,    &f.transfer_blocks_max};
     enum { FIELDS = sizeof fields / sizeof fields[0], EXTREMES = 6 };
     for (size_t a = 0; a < FIELDS; a++) {
         for (size_t b = 0; b < FIELDS; b++) {
