@@ -41,7 +41,7 @@ SEES = {
 ROOMS = {"hostftl", "sim", "test", "bench"} | set(SEES) - {"include"}
 
 # Rooms without an operating system: the only headers from outside that they may include.
-PLAIN = {"inttypes.h", "limits.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+PLAIN = {"inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 OUTSIDE = {
     "include": PLAIN,
     "base": PLAIN | {"errno.h", "isa-l.h", "stdatomic.h", "stdio.h", "stdlib.h"},

@@ -8,7 +8,8 @@
  *
  * WHAT IS PROMISED (the numbers are those of doc/durability.md)
  *   C1   When a flush completes, every write, trim and write-zeroes that had completed before the
- *        flush was submitted survives any crash. A request with HFTL_FUA survives when it completes.
+ *        flush was submitted survives any crash. A request with HFTL_FUA survives when it
+ *        completes.
  *   C2   After a crash each block holds exactly one whole version: the last durable one, or one
  *        submitted after it. Never a mix, never older, never another block's. Unwritten or trimmed
  *        blocks read as zeros. A request of n blocks is n separate blocks.
@@ -19,8 +20,8 @@
  *   Completion of a write without HFTL_FUA is not durability: this device has a volatile cache.
  *
  * HOW IT RUNS: one engine, two ways
- *   HFTL_OPEN_THREAD: the engine runs on a thread of the library's own. Any thread may submit on its
- *   own channel.
+ *   HFTL_OPEN_THREAD: the engine runs on a thread of the library's own. Any thread may submit on
+ *   its own channel.
  *   Otherwise the engine runs on the caller's loop: call hftl_step() when hftl_fd() is readable and
  *   after submitting; everything then happens inside hftl_step(), on one thread.
  *
@@ -28,8 +29,8 @@
  *      hftl_submit  --- ring ---> |  device, buffer, map, bands   ----> |  read write reset flush
  *      callback <- hftl_reap <--- |  completion ring             <----  |
  *
- *   Submitting never blocks and never allocates. A channel's callbacks run inside hftl_reap(), on the
- *   thread that calls it; hftl_channel_fd() is readable when there is something to reap.
+ *   Submitting never blocks and never allocates. A channel's callbacks run inside hftl_reap(), on
+ *   the thread that calls it; hftl_channel_fd() is readable when there is something to reap.
  *
  * WHO OWNS WHAT
  *   A request and the memory its iovecs point to belong to the library from hftl_submit() to the
@@ -49,7 +50,7 @@ struct iovec; /* <sys/uio.h> */
 struct hftl_device;
 struct hftl_channel;
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 /*
  * READ         fills the iovecs; blocks never written or trimmed give zeros
@@ -57,11 +58,15 @@ struct hftl_channel;
  * FLUSH        C1; lba and blocks are 0: it has no range
  * TRIM         the blocks read as zeros afterwards, durably after the next flush (or with HFTL_FUA)
  * WRITE_ZEROES the same; kept apart because protocols do
- * EXTENTS      fills `extents` for the range, at most extent_count entries, in order, first entry at lba
+ * EXTENTS      fills `extents` for the range in order, from lba on, at most extent_count entries
  */
 #define HFTL_VERB_LIST(X)                                                                          \
-    X(READ, "read") X(WRITE, "write") X(FLUSH, "flush") X(TRIM, "trim")                            \
-    X(WRITE_ZEROES, "write-zeroes") X(EXTENTS, "extents")
+    X(READ, "read")                                                                                \
+    X(WRITE, "write")                                                                              \
+    X(FLUSH, "flush")                                                                              \
+    X(TRIM, "trim")                                                                                \
+    X(WRITE_ZEROES, "write-zeroes")                                                                \
+    X(EXTENTS, "extents")
 
 enum hftl_verb {
 #define HFTL_VERB_NAME(name, text) HFTL_##name,
@@ -83,21 +88,24 @@ struct hftl_request {
     unsigned flags;
     uint64_t lba;
     uint64_t blocks;
-    const struct iovec *iov; /* READ, WRITE: lengths add up to blocks * 4096, each a multiple of 4096 */
+    /* READ, WRITE: lengths add up to blocks * 4096, each a multiple of 4096 */
+    const struct iovec *iov;
     int iov_count;
     struct hftl_extent *extents; /* EXTENTS */
     uint32_t extent_count;       /* EXTENTS: room in, entries filled out */
     void (*done)(struct hftl_request *request);
-    void *arg;                /* the caller's */
-    enum hftl_status status;  /* valid in done */
-    uint64_t internal[16];    /* the library's while in flight */
+    void *arg;               /* the caller's */
+    enum hftl_status status; /* valid in done */
+    uint64_t internal[16];   /* the library's while in flight */
 };
 
-/* ---- opening and closing ----------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 enum hftl_open_flag {
-    HFTL_OPEN_THREAD = 1u << 0,    /* run the engine on a thread of the library's own */
-    HFTL_OPEN_READ_ONLY = 1u << 1, /* writes nothing at all, not even recovery: needs a cleanly closed device */
+    /* run the engine on a thread of the library's own */
+    HFTL_OPEN_THREAD = 1u << 0,
+    /* writes nothing at all, not even recovery: needs a cleanly closed device */
+    HFTL_OPEN_READ_ONLY = 1u << 1,
 };
 
 /* How far reads are verified where the medium has no OOB. With OOB every read is verified, free. */
@@ -107,17 +115,18 @@ struct hftl_open_options {
     size_t size;    /* sizeof this struct; hftl_open_options_init sets it */
     unsigned flags; /* enum hftl_open_flag */
     enum hftl_verify verify;
-    uint64_t write_buffer_bytes;   /* 0: what the geometry needs plus 4 MiB */
+    uint64_t write_buffer_bytes;    /* 0: what the geometry needs plus 4 MiB */
     uint64_t recovery_memory_bytes; /* bound of the window that opening works in; 0: 64 MiB */
-    hftl_log_fn log;               /* NULL: silent */
+    hftl_log_fn log;                /* NULL: silent */
     void *log_arg;
 };
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
 
 /*
- * Opens the device on `path` and recovers it if it was not closed cleanly; blocks until that is done.
- * options NULL: the defaults. FOREIGN: no hostftl device there; BUSY: another process has it;
- * VERSION, CORRUPT, GEOMETRY, IO: see `why`, one sentence naming what and where (why_bytes of room).
+ * Opens the device on `path` and recovers it if it was not closed cleanly; blocks until that is
+ * done. options NULL: the defaults. FOREIGN: no hostftl device there; BUSY: another process has it;
+ * VERSION, CORRUPT, GEOMETRY, IO: see `why`, one sentence naming what and where (why_bytes of
+ * room).
  */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_open(const char *path,
                                                      const struct hftl_open_options *options,
@@ -130,19 +139,20 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_open_media(struct hftl_media *me
                                                            struct hftl_device **device, char *why,
                                                            size_t why_bytes);
 /*
- * Refuses new requests, completes those in flight, flushes, marks the device clean, frees it with its
- * channels. Not OK: it was freed all the same, but not marked clean; the next open recovers.
+ * Refuses new requests, completes those in flight, flushes, marks the device clean, frees it with
+ * its channels. Not OK: it was freed all the same, but not marked clean; the next open recovers.
  */
 HFTL_PUBLIC enum hftl_status hftl_close(struct hftl_device *device);
 
 struct hftl_format_options {
-    size_t size;          /* sizeof this struct */
-    char name[32];        /* of the device; "" gives "default" */
-    uint32_t op_permille; /* over-provisioning, 0: 200; what the geometry needs is taken if that is more */
-    uint32_t columns;     /* zoned: zones written in parallel; 0: chosen */
-    bool force;           /* replace a device that is already there */
-    bool dry_run;         /* compute and fill in the result, write nothing */
-    uint8_t id[16];       /* zeros: random */
+    size_t size;   /* sizeof this struct */
+    char name[32]; /* of the device; "" gives "default" */
+    /* over-provisioning, 0: 200; what the geometry needs is taken if that is more */
+    uint32_t op_permille;
+    uint32_t columns; /* zoned: zones written in parallel; 0: chosen */
+    bool force;       /* replace a device that is already there */
+    bool dry_run;     /* compute and fill in the result, write nothing */
+    uint8_t id[16];   /* zeros: random */
     void (*progress)(void *arg, uint64_t done, uint64_t total); /* chunks; may be NULL */
     void *progress_arg;
     hftl_log_fn log;
@@ -150,25 +160,25 @@ struct hftl_format_options {
 };
 HFTL_PUBLIC void hftl_format_options_init(struct hftl_format_options *options);
 
-/* What a device is; the same facts for format, info and a served device. Blocks are of 4096 bytes. */
+/* What a device is; the same facts for format, info and a served one. Blocks are of 4096 bytes. */
 struct hftl_info {
     size_t size;
     uint8_t id[16];
     char name[33];
     enum hftl_media_kind kind;
     uint32_t block_bytes;
-    uint64_t blocks;         /* exported */
-    uint64_t blocks_media;   /* of the whole medium */
-    uint64_t blocks_data;    /* that can hold user data */
-    uint32_t op_permille;    /* asked for */
+    uint64_t blocks;                /* exported */
+    uint64_t blocks_media;          /* of the whole medium */
+    uint64_t blocks_data;           /* that can hold user data */
+    uint32_t op_permille;           /* asked for */
     uint32_t op_effective_permille; /* (blocks_data - blocks) / blocks */
     uint32_t columns, bands, band_blocks, bands_free, bands_sealed, bands_reserve;
     bool identity_in_oob;
     enum hftl_verify verify;
-    bool clean;        /* last close was clean (info, and at the time of open) */
-    bool read_only;    /* with the reason in `reason` */
+    bool clean;     /* last close was clean (info, and at the time of open) */
+    bool read_only; /* with the reason in `reason` */
     uint32_t epoch;
-    uint64_t created;  /* seconds since 1970 */
+    uint64_t created; /* seconds since 1970 */
     uint64_t blocks_mapped;
     uint64_t memory_bytes; /* allocated by this device */
     struct hftl_media_facts facts;
@@ -181,26 +191,27 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_format(const char *path,
                                                        struct hftl_info *info, char *why,
                                                        size_t why_bytes);
 /* On a medium of the caller's own, which stays his and open. */
-HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_format_media(struct hftl_media *media,
-                                                             const struct hftl_format_options *options,
-                                                             struct hftl_info *info, char *why,
-                                                             size_t why_bytes);
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_format_media(
+    struct hftl_media *media, const struct hftl_format_options *options, struct hftl_info *info,
+    char *why, size_t why_bytes);
 /* Reads the superblock of the device on `path` and nothing else; writes nothing. Works on a device
  * that needs recovery; BUSY when it is open. */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_probe(const char *path, struct hftl_info *info,
                                                       char *why, size_t why_bytes);
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 /* Facts of an open device. Any thread; a snapshot. */
 HFTL_PUBLIC void hftl_get_info(struct hftl_device *device, struct hftl_info *info);
 
 /* Caller's loop only: a descriptor that is readable when hftl_step has work. */
 HFTL_PUBLIC int hftl_fd(const struct hftl_device *device);
-/* Caller's loop only: does what can be done without waiting, within a budget. True: call again soon. */
+/* Caller's loop only: does what can be done without waiting, within a budget. True: call again
+ * soon. */
 HFTL_PUBLIC bool hftl_step(struct hftl_device *device);
 
-/* A channel holds up to `depth` requests in flight (rounded up to a power of two; 0: 256). NULL: no memory. */
+/* A channel holds up to `depth` requests in flight (rounded up to a power of two; 0: 256). NULL:
+ * no memory. */
 HFTL_PUBLIC struct hftl_channel *hftl_channel_open(struct hftl_device *device, uint32_t depth);
 /* Nothing may be in flight. */
 HFTL_PUBLIC void hftl_channel_close(struct hftl_channel *channel);
@@ -215,7 +226,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_submit(struct hftl_channel *chan
 HFTL_PUBLIC unsigned hftl_reap(struct hftl_channel *channel, unsigned max);
 HFTL_PUBLIC int hftl_channel_fd(const struct hftl_channel *channel);
 
-/* ---- one request at a time --------------------------------------------------------------------- */
+/* ---- one request at a time ---- */
 /* Submit and wait, on a channel of the caller's. `blocks` * 4096 bytes at `data`. */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_read(struct hftl_channel *channel, uint64_t lba,
                                                      uint64_t blocks, void *data);
@@ -226,7 +237,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_trim(struct hftl_channel *channe
                                                      uint64_t blocks, unsigned flags);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush(struct hftl_channel *channel);
 
-/* ---- what it costs ----------------------------------------------------------------------------- */
+/* ---- what it costs ---- */
 
 /* Counters since open. blocks_written_* add up to what the medium was given. WAF =
  * (user + relocation + meta + pad) / user. */
@@ -234,12 +245,13 @@ struct hftl_stats {
     size_t size;
     uint64_t requests[HFTL_VERB_COUNT], failed[HFTL_VERB_COUNT];
     uint64_t user_blocks_read, user_blocks_written, user_blocks_trimmed;
-    uint64_t blocks_written_user, blocks_written_relocation, blocks_written_meta, blocks_written_pad;
+    uint64_t blocks_written_user, blocks_written_relocation, blocks_written_meta,
+        blocks_written_pad;
     uint64_t blocks_read_user, blocks_read_relocation, blocks_read_meta, blocks_read_buffer;
     uint64_t media_reads, media_writes, media_resets, media_flushes;
     uint64_t bands_opened, bands_closed, bands_erased, victims;
     uint64_t mismatches, blocks_lost, read_errors, write_errors;
-    uint64_t stalls;          /* writes that had to wait for space */
+    uint64_t stalls;                    /* writes that had to wait for space */
     uint64_t status[HFTL_STATUS_COUNT]; /* requests by how they ended */
 };
 HFTL_PUBLIC void hftl_get_stats(struct hftl_device *device, struct hftl_stats *stats);

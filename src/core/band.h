@@ -36,8 +36,14 @@
 struct device;
 
 #define BAND_STATE_LIST(X)                                                                         \
-    X(FREE, "free") X(OPEN, "open") X(FULL, "full") X(CLOSED, "closed") X(SEALED, "sealed")        \
-    X(EMPTIED, "emptied") X(ERASING, "erasing") X(RETIRED, "retired")
+    X(FREE, "free")                                                                                \
+    X(OPEN, "open")                                                                                \
+    X(FULL, "full")                                                                                \
+    X(CLOSED, "closed")                                                                            \
+    X(SEALED, "sealed")                                                                            \
+    X(EMPTIED, "emptied")                                                                          \
+    X(ERASING, "erasing")                                                                          \
+    X(RETIRED, "retired")
 
 enum band_state {
 #define BAND_STATE_ENUM(name, text) BAND_##name,
@@ -49,16 +55,16 @@ enum band_state {
 struct band {
     enum band_state state;
     uint32_t index;
-    uint32_t width;       /* columns it has */
-    uint64_t generation;  /* of its present or last life */
-    uint32_t valid;       /* B1 */
-    uint32_t readers;     /* reads of the medium in flight */
-    uint32_t wear;        /* most resets of a chunk */
+    uint32_t width;           /* columns it has */
+    uint64_t generation;      /* of its present or last life */
+    uint32_t valid;           /* B1 */
+    uint32_t readers;         /* reads of the medium in flight */
+    uint32_t wear;            /* most resets of a chunk */
     uint64_t user_mark;       /* device.user_clock when a user write or trim last took a block */
     uint64_t relocation_mark; /* device.relocation_clock when relocation last took one */
-    uint32_t *chunks;     /* width of them, in column order */
-    uint16_t *columns;    /* the column each of them stands for */
-    uint8_t *idents;      /* SEALED: 16 bytes a position, as recovery believed them; otherwise NULL */
+    uint32_t *chunks;         /* width of them, in column order */
+    uint16_t *columns;        /* the column each of them stands for */
+    uint8_t *idents; /* SEALED: 16 bytes a position, as recovery believed them; otherwise NULL */
 };
 
 const char *band_state_text(enum band_state state);

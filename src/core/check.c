@@ -25,13 +25,14 @@ static enum hftl_status check_entry(const struct device *device, uint64_t pba, s
     const struct stream *stream = stream_of_band((struct device *)(uintptr_t)device, band);
     uint32_t end = band->state == BAND_OPEN && stream != NULL ? stream->position : tail;
     if (position >= end)
-        return why_say(why, HFTL_CORRUPT, "A1: %s %llu points to position %u of band %u, written to %u",
-                       what, (unsigned long long)index, position, band->index, end);
+        return why_say(why, HFTL_CORRUPT,
+                       "A1: %s %llu points to position %u of band %u, written to %u", what,
+                       (unsigned long long)index, position, band->index, end);
     return HFTL_OK;
 }
 
-/* B1, summed over all bands: an entry that points into another band than the one that counts it shows
- * when one of them is emptied (B2, B4). */
+/* B1, summed over all bands: an entry that points into another band than the one that counts it
+ * shows when one of them is emptied (B2, B4). */
 static enum hftl_status check_counts(const struct device *device, struct why *why)
 {
     uint64_t entries = device->map.mapped, valid = 0;
@@ -67,7 +68,7 @@ static enum hftl_status check_map(const struct device *device, struct why *why)
 
 static enum hftl_status check_bands(const struct device *device, struct why *why)
 {
-    uint32_t counts[BAND_STATE_COUNT] = { 0 };
+    uint32_t counts[BAND_STATE_COUNT] = {0};
     for (uint32_t i = 0; i < device->geometry.bands; i++) {
         const struct band *band = &device->bands[i];
         bool streamed = stream_of_band((struct device *)(uintptr_t)device, band) != NULL;

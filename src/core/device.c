@@ -5,48 +5,10 @@
 #include "base/mutant.h"
 #include "core/engine.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Errands stepped in one turn, so that a long chain of them does not keep requests waiting. */
 #define TURN_ERRANDS_MAX 64u
-
-enum hftl_status why_say(struct why *why, enum hftl_status status, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    if (why != NULL)
-        vsnprintf(why->text, sizeof(why->text), format, args);
-    va_end(args);
-    return status;
-}
-
-static void log_line(const struct world *world, enum hftl_log_level level, const char *format,
-                     va_list args)
-{
-    char text[256];
-    if (world->log == NULL)
-        return;
-    vsnprintf(text, sizeof(text), format, args);
-    world->log(world->arg, level, text);
-}
-
-void world_log(const struct world *world, enum hftl_log_level level, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    log_line(world, level, format, args);
-    va_end(args);
-}
-
-void device_log(struct device *device, enum hftl_log_level level, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    log_line(&device->world, level, format, args);
-    va_end(args);
-}
 
 /* The counter is 32 bits of the seq; at half of it the next epoch is asked for (O6). */
 static void reserve_epoch(struct device *device)
@@ -93,23 +55,6 @@ void device_send(struct device *device, struct hftl_media_op *op)
     device->outbox[device->outbox_count++] = op;
     if (device->outbox_count == OUTBOX_MAX)
         device_push(device);
-}
-
-void device_degrade(struct device *device, enum hftl_status status, const char *format, ...)
-{
-    char what[80];
-    va_list args;
-    if (device->read_only)
-        return;
-    va_start(args, format);
-    vsnprintf(what, sizeof(what), format, args);
-    va_end(args);
-    device->read_only = true;
-    snprintf(device->reason, sizeof(device->reason), "%s: %s", what, hftl_status_text(status));
-    device_log(device, HFTL_LOG_ERROR, "read-only from now on: %s", device->reason);
-    request_fail_writes(device, status);
-    flush_fail_all(device, status);
-    errand_wake_all(&device->band_waiters);
 }
 
 bool device_turn(struct device *device)
@@ -201,7 +146,7 @@ void layout_to_info(const struct layout *layout, const struct hftl_media_facts *
 {
     memset(info, 0, sizeof(*info));
     info->size = sizeof(*info);
-    snprintf(info->name, sizeof(info->name), "%s", layout->name);
+    memcpy(info->name, layout->name, sizeof(layout->name));
     info->kind = layout->media_kind;
     info->block_bytes = layout->block_bytes;
     info->blocks = layout->exported_blocks;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * device.h - the engine as those who run it see it: requests in, completions out, one step at a time.
+ * device.h - the engine as those who run it see it: requests in, completions out, one step at a
+ * time.
  *
  * I own        a device's whole state: map, write buffer, streams, bands, cleaning.
  * I promise    what hostftl.h promises (C1-C16), on any medium that keeps media.h.
  * I ignore     threads, clocks, descriptors, paths. One owner calls everything here, never from
  *              inside a completion of the medium.
  *
- *   format --> open --> submit / step ... --> close        (lifecycle; these block, through world.wait)
- *                 '---> discard                            (what a crash leaves: frees, writes nothing)
+ *   format --> open --> submit / step ... --> close        (lifecycle; these block, through
+ *   world.wait)
+ *                 '---> discard                            (what a crash leaves: frees, writes
+ *                 nothing)
  *
  * Nothing completes inside device_submit: completions are delivered by `complete` from device_step.
  */
@@ -54,7 +57,8 @@ void device_discard(struct device *device);
  * medium's: iovec lengths add up to blocks * block_bytes. The request lands in `complete`, once.
  */
 void device_submit(struct device *device, struct hftl_request *request);
-/* Reaps the medium, runs what is ready. False: nothing to do until the medium or a client speaks. */
+/* Reaps the medium, runs what is ready. False: nothing to do until the medium or a client
+ * speaks. */
 bool device_step(struct device *device);
 /* No request in flight and no errand under way: stepping again would change nothing. */
 bool device_is_idle(const struct device *device);
@@ -65,8 +69,9 @@ const struct hftl_media_facts *device_facts(const struct device *device);
 uint64_t device_blocks(const struct device *device); /* exported, in the medium's blocks */
 
 /*
- * The invariants of map, bands, buffer and streams, all of them; slow (reads every structure). OK or
- * CORRUPT with a sentence naming the invariant and the values. Legal at any moment between steps.
+ * The invariants of map, bands, buffer and streams, all of them; slow (reads every structure). OK
+ * or CORRUPT with a sentence naming the invariant and the values. Legal at any moment between
+ * steps.
  */
 HFTL_MUST_USE enum hftl_status device_check(const struct device *device, struct why *why);
 

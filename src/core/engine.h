@@ -32,8 +32,8 @@
 
 #define STREAMS FORMAT_STREAMS_USED
 
-/* Free bands users may not take: one for relocation to start in, one for it to go on in while what it
- * emptied is made durable, one for the engine's own appends (trim pages). */
+/* Free bands users may not take: one for relocation to start in, one for it to go on in while what
+ * it emptied is made durable, one for the engine's own appends (trim pages). */
 #define BANDS_RESERVE 3u
 /* More sealed bands than this and users wait until relocation has emptied some. */
 #define SEALED_MAX 8u
@@ -76,8 +76,9 @@ struct device {
     uint64_t counter;
     uint32_t generation_count; /* bands opened in this epoch; a generation is epoch above it */
 
-    /* Clocks (O8). user_clock rises with each block written or trimmed by a user and each trim page;
-     * relocation_clock with each block relocated. Durable: as of the last flush that covered them. */
+    /* Clocks (O8). user_clock rises with each block written or trimmed by a user and each trim
+     * page; relocation_clock with each block relocated. Durable: as of the last flush that covered
+     * them. */
     uint64_t user_clock, user_durable;
     uint64_t relocation_clock, relocation_durable;
     struct witness witness;

@@ -54,10 +54,10 @@ static void send_reports(struct device *device)
     struct erase *erase = &device->erase;
     erase->errand.at = REPORT;
     for (uint32_t i = 0; i < erase->band->width; i++) {
-        erase->ops[i].op = (struct hftl_media_op){ .verb = HFTL_MEDIA_REPORT,
-                                                   .chunk = erase->band->chunks[i],
-                                                   .blocks = 1,
-                                                   .out.report = &erase->reports[i] };
+        erase->ops[i].op = (struct hftl_media_op){.verb = HFTL_MEDIA_REPORT,
+                                                  .chunk = erase->band->chunks[i],
+                                                  .blocks = 1,
+                                                  .out.report = &erase->reports[i]};
         errand_send(&erase->errand, &erase->ops[i]);
     }
 }
@@ -73,7 +73,7 @@ static void send_resets(struct device *device)
         if (erase->reports[i].state == HFTL_CHUNK_FREE)
             continue;
         erase->ops[i].op =
-            (struct hftl_media_op){ .verb = HFTL_MEDIA_RESET, .chunk = erase->band->chunks[i] };
+            (struct hftl_media_op){.verb = HFTL_MEDIA_RESET, .chunk = erase->band->chunks[i]};
         erase->band->wear = max_u32(erase->band->wear, erase->reports[i].wear + 1);
         device->stats.media_resets++;
         errand_send(&erase->errand, &erase->ops[i]);
@@ -84,7 +84,7 @@ static void sync_medium(struct device *device)
 {
     struct erase *erase = &device->erase;
     erase->errand.at = SYNC;
-    erase->ops[0].op = (struct hftl_media_op){ .verb = HFTL_MEDIA_FLUSH };
+    erase->ops[0].op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
     device->stats.media_flushes++;
     errand_send(&erase->errand, &erase->ops[0]);
 }

@@ -4,13 +4,15 @@
  *
  *   PICK    an EMPTIED band nobody reads, whose emptying is durable (B4, O8). If there is none but
  *           free bands are short, a flush of both streams is asked for.
- *   REPORT  what state its chunks are in. Recovery has filled or finished the chunks that may not be
+ *   REPORT  what state its chunks are in. Recovery has filled or finished the chunks that may not
+ *   be
  *           reset open (FORMAT.md, 9.4), so none of those is left here
  *   RESET   its chunks that are not FREE (O9)
  *   SYNC    the medium's flush (O10)
  *
  * X1  a reset is sent only for a band in ERASING, entered with the generation it means to destroy.
- * X2  a band one of whose resets failed is RETIRED: its blocks are gone from the free space, nothing
+ * X2  a band one of whose resets failed is RETIRED: its blocks are gone from the free space,
+ * nothing
  *     else is.
  */
 #ifndef HOSTFTL_CORE_ERASE_H
@@ -25,7 +27,7 @@ struct band;
 struct erase {
     struct errand errand;
     struct band *band;
-    uint64_t generation; /* X1 */
+    uint64_t generation;        /* X1 */
     struct errand_op *ops;      /* one a column */
     struct hftl_chunk *reports; /* one a column */
     uint32_t pending;           /* ops of the present deed */

@@ -35,8 +35,8 @@ static void start_round(struct device *device)
 static struct band_mark end_of(const struct stream *stream)
 {
     if (stream->band == NULL)
-        return (struct band_mark){ .band = FORMAT_BAND_NONE };
-    return (struct band_mark){ stream->band->index, stream->position, stream->band->generation };
+        return (struct band_mark){.band = FORMAT_BAND_NONE};
+    return (struct band_mark){stream->band->index, stream->position, stream->band->generation};
 }
 
 /* Ends the runs; false: no unit, wait. */
@@ -84,7 +84,7 @@ static bool all_settled(struct device *device)
 static void sync_medium(struct device *device, enum deed next)
 {
     struct flush *flush = &device->flush;
-    flush->op.op = (struct hftl_media_op){ .verb = HFTL_MEDIA_FLUSH };
+    flush->op.op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
     flush->errand.at = next;
     device->stats.media_flushes++;
     errand_send(&flush->errand, &flush->op);
@@ -107,9 +107,9 @@ static void write_page(struct device *device, const struct slot *slot, uint32_t 
     uint32_t bits = (uint32_t)min_u64(left, device->geometry.trim_lbas);
     uint8_t *bitmap = slot->data + FORMAT_TRIM_BITMAP_AT;
     fill_bitmap(device, range, bitmap, bits);
-    struct trim_page page = { .range = range, .seq = seq, .bits = bits, .bitmap = bitmap };
+    struct trim_page page = {.range = range, .seq = seq, .bits = bits, .bitmap = bitmap};
     trim_page_encode(&device->format, &page, slot->data);
-    struct ident ident = { .seq = seq, .lba = range, .kind = IDENT_TRIM };
+    struct ident ident = {.seq = seq, .lba = range, .kind = IDENT_TRIM};
     struct stream *user = &device->streams[STREAM_USER];
     device->user_clock++;
     user->appended = device->user_clock;
@@ -154,8 +154,7 @@ static bool make_pages(struct device *device)
     struct stream *user = &device->streams[STREAM_USER];
     uint32_t ranges = device->geometry.ranges;
     for (;;) {
-        uint32_t range =
-            (uint32_t)bitmap_find_set(flush->snapshot, ranges, flush->next_range);
+        uint32_t range = (uint32_t)bitmap_find_set(flush->snapshot, ranges, flush->next_range);
         if (range >= ranges)
             break;
         if (!range_is_durable(device, range)) {

@@ -13,7 +13,8 @@
  *   DONE       user_durable, relocation_durable := the clocks of START; the witness; answer
  *
  * F1  user_durable never passes the clock of a write or trim that is not durable.
- * F2  a flush that failed fails all who ride, and every later one (C8), until the device is reopened.
+ * F2  a flush that failed fails all who ride, and every later one (C8), until the device is
+ * reopened.
  */
 #ifndef HOSTFTL_CORE_FLUSH_H
 #define HOSTFTL_CORE_FLUSH_H
@@ -38,9 +39,9 @@ struct flush {
     uint64_t user_target, relocation_target;
     uint64_t user_ticket, relocation_ticket;
     struct band_mark ended[FORMAT_STREAMS_USED]; /* where each stream's run ended */
-    uint64_t *snapshot; /* bitmap of ranges that were dirty at START */
+    uint64_t *snapshot;                          /* bitmap of ranges that were dirty at START */
     uint32_t next_range;
-    uint64_t count; /* rounds completed in this epoch */
+    uint64_t count;          /* rounds completed in this epoch */
     enum hftl_status failed; /* F2 */
 };
 

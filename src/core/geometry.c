@@ -45,12 +45,11 @@ struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t p
     if (position < full) {
         uint32_t stripe = position / (g->ws_opt * width);
         uint32_t in_stripe = position % (g->ws_opt * width);
-        return (struct place){ in_stripe / g->ws_opt,
-                               stripe * g->ws_opt + in_stripe % g->ws_opt };
+        return (struct place){in_stripe / g->ws_opt, stripe * g->ws_opt + in_stripe % g->ws_opt};
     }
     uint32_t rest = rest_blocks(g);
     uint32_t beyond = position - full;
-    return (struct place){ beyond / rest, g->chunk_blocks - rest + beyond % rest };
+    return (struct place){beyond / rest, g->chunk_blocks - rest + beyond % rest};
 }
 
 uint32_t geometry_position(const struct geometry *g, uint32_t width, struct place place)

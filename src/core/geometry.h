@@ -53,7 +53,7 @@ uint32_t layout_band_chunk(const struct layout *layout, uint32_t band, uint32_t 
 
 static inline hftl_pba geometry_pba(const struct geometry *g, uint32_t band, uint32_t position)
 {
-    return (hftl_pba){ (uint64_t)band * g->stride + position };
+    return (hftl_pba){(uint64_t)band * g->stride + position};
 }
 
 static inline uint32_t geometry_range(const struct geometry *g, hftl_lba lba)

@@ -8,7 +8,7 @@
 hftl_pba map_get(const struct device *device, hftl_lba lba)
 {
     must_show(lba.n < device->geometry.blocks, lba.n, device->geometry.blocks);
-    return (hftl_pba){ device->map.pba[lba.n] };
+    return (hftl_pba){device->map.pba[lba.n]};
 }
 
 static void drop_old(struct device *device, uint32_t old, enum map_by by)
@@ -16,7 +16,7 @@ static void drop_old(struct device *device, uint32_t old, enum map_by by)
     if (old == MAP_NONE)
         return;
     uint32_t position;
-    struct band *band = band_of(device, (hftl_pba){ old }, &position);
+    struct band *band = band_of(device, (hftl_pba){old}, &position);
     band_drop(device, band, by == MAP_BY_RELOCATION);
 }
 
@@ -65,7 +65,7 @@ bool map_clear(struct device *device, hftl_lba lba)
 
 hftl_pba map_page(const struct device *device, uint32_t range)
 {
-    return (hftl_pba){ device->map.page_pba[range] };
+    return (hftl_pba){device->map.page_pba[range]};
 }
 
 void map_set_page(struct device *device, uint32_t range, hftl_pba pba, enum map_by by)

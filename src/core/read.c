@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * read.c - users' reads: each block is zeros, a copy from the write buffer, or read from the medium,
- * neighbours in one operation, straight into the user's memory, and verified there.
+ * read.c - users' reads: each block is zeros, a copy from the write buffer, or read from the
+ * medium, neighbours in one operation, straight into the user's memory, and verified there.
  */
 #include "base/bytes.h"
 #include "base/crc.h"
@@ -25,16 +25,17 @@ static enum hftl_status verify_oob(const struct read_part *part, uint32_t index)
     if (ident.kind == IDENT_LOST)
         return HFTL_LOST;
     uint64_t salt = band_salt(device, part->band, part->position + index);
-    bool good = ident.kind == IDENT_DATA && ident_verifies(&ident, crc32c(0, data, g->block_bytes),
-                                                           salt);
+    bool good =
+        ident.kind == IDENT_DATA && ident_verifies(&ident, crc32c(0, data, g->block_bytes), salt);
     return good ? HFTL_OK : HFTL_MISMATCH;
 }
 
-/* Where nothing but the block itself is there to say so. The salted crc keeps users from faking it. */
+/* Where nothing but the block itself is there to say so. The salted crc keeps users from faking
+ * it. */
 static bool looks_lost(const struct device *device, const uint8_t *data)
 {
     struct stamp stamp;
-    struct stamp_expected expected = { .kind = STAMP_LOST };
+    struct stamp_expected expected = {.kind = STAMP_LOST};
     return stamp_decode(&device->format, &expected, data, device->geometry.block_bytes, &stamp) ==
            HFTL_OK;
 }
@@ -123,19 +124,20 @@ static uint32_t count_run(struct device *device, struct request *request, hftl_l
     uint32_t position;
     struct band *band = band_of(device, map_get(device, lba), &position);
     uint32_t unit = geometry_unit(g, band->width, position);
-    uint32_t unit_end = geometry_unit_first(g, band->width, unit) +
-                        geometry_unit_blocks(g, band->width, unit);
+    uint32_t unit_end =
+        geometry_unit_first(g, band->width, unit) + geometry_unit_blocks(g, band->width, unit);
     uint64_t most = min_u64(public->blocks - request->progress,
                             request_contiguous(request, public) / g->block_bytes);
     most = min_u64(most, min_u32(READ_RUN_MAX, device->medium->facts.transfer_blocks_max));
-    /* A unit's neighbour on its chunk is the same chunk's next stripe: with one column they touch. */
+    /* A unit's neighbour on its chunk is the same chunk's next stripe: with one column they
+     * touch. */
     if (band->width > 1)
         most = min_u64(most, unit_end - position);
     else
         most = min_u64(most, g->chunk_blocks - position);
     uint64_t pba = map_get(device, lba).n;
     uint32_t run = 1;
-    while (run < most && map_get(device, (hftl_lba){ lba.n + run }).n == pba + run &&
+    while (run < most && map_get(device, (hftl_lba){lba.n + run}).n == pba + run &&
            find_buffered(device, band, position + run) == NULL)
         run++;
     return run;
@@ -146,8 +148,7 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
 {
     struct hftl_request *public = request_public(request);
     const struct geometry *g = &device->geometry;
-    struct read_part *part =
-        list_of(list_pop_front(&device->parts_free), struct read_part, link);
+    struct read_part *part = list_of(list_pop_front(&device->parts_free), struct read_part, link);
     uint32_t run = count_run(device, request, lba);
     part->request = request;
     part->band = band;
@@ -156,12 +157,12 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
     part->retried = false;
     for (uint32_t i = 0; device->map.crc != NULL && i < run; i++)
         part->crc[i] = device->map.crc[lba.n + i];
-    part->op = (struct hftl_media_op){ .verb = HFTL_MEDIA_READ,
-                                       .blocks = run,
-                                       .data = request_memory(request, public),
-                                       .oob = g->oob ? part->oob : NULL,
-                                       .land = land_part,
-                                       .owner = part };
+    part->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
+                                      .blocks = run,
+                                      .data = request_memory(request, public),
+                                      .oob = g->oob ? part->oob : NULL,
+                                      .land = land_part,
+                                      .owner = part};
     band_locate(device, band, position, &part->op);
     band_read_begin(band);
     request->parts++;
@@ -182,8 +183,8 @@ static bool copy_buffered(struct device *device, struct request *request, struct
     if (unit == NULL)
         return false;
     struct ident ident;
-    enum hftl_status known = ident_decode(
-        unit->stream->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident);
+    enum hftl_status known =
+        ident_decode(unit->stream->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident);
     must(known == HFTL_OK);
     if (ident.kind == IDENT_LOST && request->status == HFTL_OK)
         request->status = HFTL_LOST;
@@ -199,7 +200,7 @@ static bool copy_buffered(struct device *device, struct request *request, struct
 static bool read_block(struct device *device, struct request *request)
 {
     struct hftl_request *public = request_public(request);
-    hftl_lba lba = { public->lba + request->progress };
+    hftl_lba lba = {public->lba + request->progress};
     hftl_pba pba = map_get(device, lba);
     uint32_t position;
     if (map_is_none(pba)) {

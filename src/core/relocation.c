@@ -86,11 +86,11 @@ static void set_aside(struct device *device, const char *what, enum hftl_status 
 static struct tail_place tail_of(const struct device *device, const struct band *band,
                                  uint32_t index)
 {
-    return (struct tail_place){ .band = band->index,
-                                .generation = band->generation,
-                                .band_blocks = band->width * device->geometry.chunk_blocks,
-                                .ws_min = device->geometry.ws_min,
-                                .index = index };
+    return (struct tail_place){.band = band->index,
+                               .generation = band->generation,
+                               .band_blocks = band->width * device->geometry.chunk_blocks,
+                               .ws_min = device->geometry.ws_min,
+                               .index = index};
 }
 
 static void read_tail(struct device *device)
@@ -98,7 +98,7 @@ static void read_tail(struct device *device)
     struct relocation *r = &device->relocation;
     struct errand_op *op = &r->ops[0];
     uint32_t position = geometry_tail(&device->geometry, r->victim->width) + r->tail_index;
-    op->op = (struct hftl_media_op){ .verb = HFTL_MEDIA_READ, .blocks = 1, .data = r->tail_block };
+    op->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ, .blocks = 1, .data = r->tail_block};
     band_locate(device, r->victim, position, &op->op);
     device->stats.media_reads++;
     device->stats.blocks_read_meta++;
@@ -191,9 +191,9 @@ static void send_read(struct device *device, struct errand_op *op, uint32_t firs
 {
     struct relocation *r = &device->relocation;
     const struct geometry *g = &device->geometry;
-    op->op = (struct hftl_media_op){ .verb = HFTL_MEDIA_READ,
-                                     .blocks = blocks,
-                                     .data = r->data + (size_t)first * g->block_bytes };
+    op->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
+                                    .blocks = blocks,
+                                    .data = r->data + (size_t)first * g->block_bytes};
     if (g->oob)
         op->op.oob = r->oob + (size_t)first * g->oob_bytes;
     band_locate(device, r->victim, r->batch[first].position, &op->op);
@@ -237,8 +237,8 @@ static bool verify_batch(struct device *device)
         if (moving->verified || moving->ident.kind == IDENT_LOST)
             continue;
         uint32_t crc = crc32c(0, r->data + (size_t)i * g->block_bytes, g->block_bytes);
-        moving->verified = ident_verifies(&moving->ident, crc,
-                                          band_salt(device, r->victim, moving->position));
+        moving->verified =
+            ident_verifies(&moving->ident, crc, band_salt(device, r->victim, moving->position));
         all = all && moving->verified;
     }
     return all;
@@ -260,7 +260,7 @@ static bool give_up_block(struct device *device, struct moving *moving, struct s
                    (unsigned long long)moving->ident.lba);
     }
     moving->ident.kind = IDENT_LOST;
-    lost_encode(&device->format, &(struct lost){ .seq = moving->ident.seq }, slot->data);
+    lost_encode(&device->format, &(struct lost){.seq = moving->ident.seq}, slot->data);
     return true;
 }
 
@@ -283,7 +283,7 @@ static void move_block(struct device *device, uint32_t index, struct slot *slot)
     if (moving->ident.kind == IDENT_TRIM)
         map_set_page(device, (uint32_t)moving->ident.lba, slot->pba, MAP_BY_RELOCATION);
     else
-        map_set(device, (hftl_lba){ moving->ident.lba }, slot->pba,
+        map_set(device, (hftl_lba){moving->ident.lba}, slot->pba,
                 moving->ident.kind == IDENT_LOST ? ~crc : crc, MAP_BY_RELOCATION);
 }
 
@@ -315,7 +315,8 @@ static bool append_batch(struct device *device)
 static void end_victim(struct device *device)
 {
     struct relocation *r = &device->relocation;
-    if (r->victim->valid > 0 && !device->closing) /* a trim page that is made anew keeps it until the next flush */
+    if (r->victim->valid > 0 &&
+        !device->closing) /* a trim page that is made anew keeps it until the next flush */
         bitmap_set(r->set_aside, r->victim->index);
     r->victim = NULL;
     r->errand.at = PICK;

@@ -11,7 +11,8 @@
  *   ...      until the victim's identities are used up
  *
  * L1  a copy carries the seq of its original.
- * L2  relocation never waits for user resources: its stream has units of its own, and bands are kept
+ * L2  relocation never waits for user resources: its stream has units of its own, and bands are
+ * kept
  *     back for it (stream_for).
  * L3  the map is looked at again after the read: an overwrite meanwhile wins.
  * L4  a victim that cannot be emptied (its tail cannot be read) is set aside, counted and logged,
@@ -42,11 +43,11 @@ struct relocation {
     uint32_t ident_next;
     struct moving batch[RELOCATION_BATCH];
     uint32_t batch_count, batch_next;
-    uint8_t *data, *oob;   /* RELOCATION_BATCH blocks */
+    uint8_t *data, *oob; /* RELOCATION_BATCH blocks */
     struct errand_op ops[RELOCATION_BATCH];
     uint32_t op_count;
     bool retried;
-    uint64_t *set_aside;   /* bitmap of bands: L4 */
+    uint64_t *set_aside; /* bitmap of bands: L4 */
 };
 
 void relocation_init(struct device *device);

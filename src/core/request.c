@@ -7,7 +7,6 @@
 #include "base/must.h"
 #include "core/engine.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -89,7 +88,7 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
         return false;
     memcpy(slot.data, request_memory(request, public), block_bytes);
     uint32_t crc = crc32c(0, slot.data, block_bytes);
-    struct ident ident = { .seq = seq, .lba = lba.n, .kind = IDENT_DATA };
+    struct ident ident = {.seq = seq, .lba = lba.n, .kind = IDENT_DATA};
     device->user_clock++;
     stream->appended = device->user_clock;
     stream_commit(stream, ident, crc);
@@ -119,7 +118,7 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
 {
     const struct hftl_request *public = request_public(request);
     while (request->progress < public->blocks) {
-        hftl_lba lba = { public->lba + request->progress };
+        hftl_lba lba = {public->lba + request->progress};
         if (*budget == 0) {
             device->writes_more = true;
             return false;
@@ -172,14 +171,14 @@ static void answer_extents(struct device *device, struct request *request)
     struct hftl_request *public = request_public(request);
     uint32_t room = public->extent_count, used = 0;
     for (uint64_t i = 0; i < public->blocks; i++) {
-        bool mapped = !map_is_none(map_get(device, (hftl_lba){ public->lba + i }));
+        bool mapped = !map_is_none(map_get(device, (hftl_lba){public->lba + i}));
         if (used > 0 && public->extents[used - 1].mapped == mapped) {
             public->extents[used - 1].blocks++;
             continue;
         }
         if (used == room)
             break;
-        public->extents[used++] = (struct hftl_extent){ .blocks = 1, .mapped = mapped };
+        public->extents[used++] = (struct hftl_extent){.blocks = 1, .mapped = mapped};
     }
     public->extent_count = used;
     request_end(device, request, HFTL_OK);

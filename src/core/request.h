@@ -11,8 +11,8 @@
  *
  * Q1  a request is in one place: queue, read queue, flush, parts in flight, or `completed`.
  * Q2  reads do not wait behind writes. Two requests for one block of which the second was submitted
- *     after the first completed are never seen in the other order (C4): a write is in the map before
- *     it completes, and a read looks at the map when it is submitted or later.
+ *     after the first completed are never seen in the other order (C4): a write is in the map
+ *     before it completes, and a read looks at the map when it is submitted or later.
  */
 #ifndef HOSTFTL_CORE_REQUEST_H
 #define HOSTFTL_CORE_REQUEST_H

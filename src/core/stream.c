@@ -100,16 +100,17 @@ static void land_unit(struct hftl_media_op *op)
     errand_wake_all(&stream->waiting);
 }
 
-/* Sends what is ready of the unit when its chunk has no write in flight (R2) and its turn has come. */
+/* Sends what is ready of the unit when its chunk has no write in flight (R2) and its turn has
+ * come. */
 static void send_unit(struct stream *stream, struct unit *unit)
 {
     struct device *device = stream->device;
     if (unit->sent == unit->ready || stream->column_busy[unit->column] != NULL ||
         device->read_only || unit->offset + unit->sent != stream->column_wp[unit->column])
         return;
-    uint32_t blocks = min_u32(unit->ready - unit->sent, device->medium->facts.transfer_blocks_max /
-                                                            device->geometry.ws_min *
-                                                            device->geometry.ws_min);
+    uint32_t blocks =
+        min_u32(unit->ready - unit->sent, device->medium->facts.transfer_blocks_max /
+                                              device->geometry.ws_min * device->geometry.ws_min);
     memset(&unit->op, 0, sizeof(unit->op));
     unit->op.verb = HFTL_MEDIA_WRITE;
     unit->op.chunk = stream->band->chunks[unit->column];
@@ -221,9 +222,8 @@ void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc)
 void stream_commit_own(struct stream *stream, enum ident_kind kind, uint64_t seq, uint64_t lba)
 {
     const struct device *device = stream->device;
-    struct ident ident = { .seq = seq, .lba = lba, .kind = kind };
-    stream_commit(stream, ident,
-                  crc32c(0, stream_slot_data(stream), device->geometry.block_bytes));
+    struct ident ident = {.seq = seq, .lba = lba, .kind = kind};
+    stream_commit(stream, ident, crc32c(0, stream_slot_data(stream), device->geometry.block_bytes));
 }
 
 static void emit_pad(struct stream *stream)
@@ -241,15 +241,15 @@ static void emit_head(struct stream *stream, uint32_t column_at)
 {
     struct device *device = stream->device;
     const struct band *band = stream->band;
-    struct head head = { .band = band->index,
-                         .position = stream->position,
-                         .generation = band->generation,
-                         .seq = last_seq(device),
-                         .layout = device->layout,
-                         .stream = stream->kind,
-                         .column = band->columns[column_at],
-                         .epoch = (uint32_t)(band->generation >> 32),
-                         .witness = device->witness };
+    struct head head = {.band = band->index,
+                        .position = stream->position,
+                        .generation = band->generation,
+                        .seq = last_seq(device),
+                        .layout = device->layout,
+                        .stream = stream->kind,
+                        .column = band->columns[column_at],
+                        .epoch = (uint32_t)(band->generation >> 32),
+                        .witness = device->witness};
     for (uint32_t i = 0; i < band->width; i++)
         head_add_column(&head, band->columns[i]);
     head_encode(&device->format, &head, stream_slot_data(stream));
@@ -260,9 +260,9 @@ static void emit_summary(struct stream *stream)
 {
     struct device *device = stream->device;
     struct summary summary = {
-        .at = { .band = stream->band->index,
-                .position = stream->position,
-                .generation = stream->band->generation },
+        .at = {.band = stream->band->index,
+               .position = stream->position,
+               .generation = stream->band->generation},
         .seq = last_seq(device),
         .count = stream->since_summary,
         .witness = device->witness,
@@ -323,15 +323,16 @@ void stream_resume(struct stream *stream, struct band *band, uint32_t position)
     start_band(stream, band, position);
     geometry_write_pointers(g, band->width, position, stream->column_wp);
     for (uint32_t unit = 0; unit < geometry_units(g, band->width); unit++) {
-        uint32_t end = geometry_unit_first(g, band->width, unit) +
-                       geometry_unit_blocks(g, band->width, unit);
+        uint32_t end =
+            geometry_unit_first(g, band->width, unit) + geometry_unit_blocks(g, band->width, unit);
         if (end <= position) /* it is on the medium; the next one of its chunk may be held */
             stream->column_oldest[geometry_place(g, band->width, end - 1).column] =
                 unit + band->width;
     }
 }
 
-/* W5: a summary is due when the next one would not hold one more, or as the last before the tail. */
+/* W5: a summary is due when the next one would not hold one more, or as the last before the
+ * tail. */
 static bool summary_is_due(const struct stream *stream)
 {
     const struct geometry *g = &stream->device->geometry;
@@ -460,8 +461,8 @@ const struct unit *stream_find(const struct stream *stream, const struct band *b
 struct band_mark stream_mark(const struct stream *stream)
 {
     if (stream->band == NULL)
-        return (struct band_mark){ .band = FORMAT_BAND_NONE };
-    return (struct band_mark){ .band = stream->band->index,
-                               .position = stream->flushed,
-                               .generation = stream->band->generation };
+        return (struct band_mark){.band = FORMAT_BAND_NONE};
+    return (struct band_mark){.band = stream->band->index,
+                              .position = stream->flushed,
+                              .generation = stream->band->generation};
 }

@@ -40,13 +40,13 @@ struct unit {
     struct list_link link;      /* pool or held */
     struct list_link unsettled; /* W3 */
     struct stream *stream;
-    uint32_t index;    /* in the band */
-    uint32_t first;    /* position of its first block */
+    uint32_t index; /* in the band */
+    uint32_t first; /* position of its first block */
     uint32_t blocks;
     uint32_t from; /* blocks before it were written by an earlier life, and are on the medium */
     uint32_t filled, ready, sent, landed;
-    uint32_t column;   /* which of the band's chunks */
-    uint32_t offset;   /* in the chunk */
+    uint32_t column; /* which of the band's chunks */
+    uint32_t offset; /* in the chunk */
     uint64_t ticket;
     uint8_t *data;
     uint8_t *oob; /* NULL without OOB */
@@ -69,8 +69,9 @@ struct stream {
     uint64_t seq_highest;
     struct unit *unit; /* being filled; NULL at a unit's boundary */
     struct list pool, held, unsettled;
-    struct list waiting; /* errands: woken when a unit is released, a run settles or a band closes */
-    uint64_t ticket;     /* of the newest ready run */
+    struct list
+        waiting;     /* errands: woken when a unit is released, a run settles or a band closes */
+    uint64_t ticket; /* of the newest ready run */
     struct unit **units; /* by index in the band; NULL: not held */
     uint32_t *column_wp;
     struct unit **column_busy; /* the unit in flight on each chunk */
@@ -93,9 +94,10 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
 
 /*
  * Who asks: users are refused the last BANDS_RESERVE free bands. Relocation may go down to one. The
- * last is for the engine's own appends, the trim pages of a flush: without that flush what relocation
- * emptied could not be erased, and both would wait for ever. When the user stream's band has room for
- * those pages relocation may take the last band too, and nobody may then use up that room.
+ * last is for the engine's own appends, the trim pages of a flush: without that flush what
+ * relocation emptied could not be erased, and both would wait for ever. When the user stream's
+ * band has room for those pages relocation may take the last band too, and nobody may then use up
+ * that room.
  */
 enum stream_for { FOR_USER, FOR_ENGINE, FOR_RELOCATION };
 
@@ -104,12 +106,12 @@ enum stream_for { FOR_USER, FOR_ENGINE, FOR_RELOCATION };
  * (no unit, the band is closing) or for a free band; nothing was taken.
  */
 HFTL_MUST_USE bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot);
-/* The slot just taken holds what `ident` says, over data with `data_crc`; its crc is taken here, where
- * the place is known. */
+/* The slot just taken holds what `ident` says, over data with `data_crc`; its crc is taken here,
+ * where the place is known. */
 void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc);
 /*
- * Makes everything accepted so far ready to be written, with its identities, padded to ws_min. True:
- * done, and *ticket is what to pass to stream_settled. False: no unit; wait and call again.
+ * Makes everything accepted so far ready to be written, with its identities, padded to ws_min.
+ * True: done, and *ticket is what to pass to stream_settled. False: no unit; wait and call again.
  */
 HFTL_MUST_USE bool stream_end_run(struct stream *stream, uint64_t *ticket);
 /* Everything made ready up to this ticket has landed. */
@@ -127,7 +129,8 @@ const struct unit *stream_find(const struct stream *stream, const struct band *b
 void stream_resume(struct stream *stream, struct band *band, uint32_t position);
 /* The witness's slot for this stream. */
 struct band_mark stream_mark(const struct stream *stream);
-/* For stream_close.c: a unit at `position`; its bytes there; a block of the engine's own is in it. */
+/* For stream_close.c: a unit at `position`; its bytes there; a block of the engine's own is in
+ * it. */
 HFTL_MUST_USE bool stream_attach_unit(struct stream *stream);
 uint8_t *stream_slot_data(const struct stream *stream);
 void stream_commit_own(struct stream *stream, enum ident_kind kind, uint64_t seq, uint64_t lba);

@@ -20,11 +20,11 @@ enum deed { SETTLE, SYNC, TAIL, LAND };
 static struct tail_place place_of(const struct stream *stream)
 {
     const struct geometry *g = &stream->device->geometry;
-    return (struct tail_place){ .band = stream->band->index,
-                                .generation = stream->band->generation,
-                                .band_blocks = stream->band->width * g->chunk_blocks,
-                                .ws_min = g->ws_min,
-                                .index = stream->position - stream->tail };
+    return (struct tail_place){.band = stream->band->index,
+                               .generation = stream->band->generation,
+                               .band_blocks = stream->band->width * g->chunk_blocks,
+                               .ws_min = g->ws_min,
+                               .index = stream->position - stream->tail};
 }
 
 static void emit_tail(struct stream *stream)
@@ -39,9 +39,9 @@ static void emit_tail(struct stream *stream)
         return;
     }
     size_t first = (size_t)place.index * device->geometry.tail_max;
-    struct tail tail = { .seq_highest = stream->seq_highest,
-                         .count = count,
-                         .idents = stream->idents + first * FORMAT_IDENT_BYTES };
+    struct tail tail = {.seq_highest = stream->seq_highest,
+                        .count = count,
+                        .idents = stream->idents + first * FORMAT_IDENT_BYTES};
     tail_encode(&device->format, &place, &tail, stream_slot_data(stream));
     stream_commit_own(stream, IDENT_TAIL, 0, 0);
 }
@@ -75,7 +75,7 @@ static void finish(struct stream *stream)
 
 static void sync_medium(struct stream *stream)
 {
-    stream->flush_op.op = (struct hftl_media_op){ .verb = HFTL_MEDIA_FLUSH };
+    stream->flush_op.op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
     stream->device->stats.media_flushes++;
     stream->closing.at = SYNC;
     errand_send(&stream->closing, &stream->flush_op);
@@ -153,8 +153,8 @@ static enum hftl_status check_unit(const struct stream *stream, const struct uni
     uint32_t ws_min = stream->device->geometry.ws_min;
     bool order = unit->landed <= unit->sent && unit->sent <= unit->ready &&
                  unit->ready <= unit->filled && unit->filled <= unit->blocks;
-    bool aligned = unit->landed % ws_min == 0 && unit->sent % ws_min == 0 &&
-                   unit->ready % ws_min == 0;
+    bool aligned =
+        unit->landed % ws_min == 0 && unit->sent % ws_min == 0 && unit->ready % ws_min == 0;
     if (!order || !aligned)
         return why_say(why, HFTL_CORRUPT, "W1: unit %u of stream %d: %u %u %u %u %u", unit->index,
                        stream->kind, unit->landed, unit->sent, unit->ready, unit->filled,
@@ -183,8 +183,7 @@ enum hftl_status stream_check(const struct stream *stream, struct why *why)
     if (count != stream->unit_count)
         return why_say(why, HFTL_CORRUPT, "W2: stream %d has %u of %u units", stream->kind, count,
                        stream->unit_count);
-    if (!stream->device->geometry.oob && stream->band != NULL &&
-        stream->band->state == BAND_OPEN &&
+    if (!stream->device->geometry.oob && stream->band != NULL && stream->band->state == BAND_OPEN &&
         stream->since_summary > stream->device->geometry.summary_max)
         return why_say(why, HFTL_CORRUPT, "W5: %u positions without a summary",
                        stream->since_summary);

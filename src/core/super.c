@@ -18,7 +18,7 @@ uint32_t super_run_blocks(const struct geometry *g, uint64_t record_bytes)
 
 static struct verdict_list verdicts_of(const struct super *super)
 {
-    return (struct verdict_list){ .verdicts = super->verdicts, .count = super->verdict_count };
+    return (struct verdict_list){.verdicts = super->verdicts, .count = super->verdict_count};
 }
 
 /* O14: a verdict stays as long as its band has not been erased. */
@@ -79,12 +79,12 @@ static void send_write(struct device *device)
     device->stats.media_writes++;
     device->stats.blocks_written_meta += blocks;
     send(device, WRITE,
-         (struct hftl_media_op){
-             .verb = HFTL_MEDIA_WRITE,
-             .chunk = copy->chunk,
-             .offset = copy->state.wp,
-             .blocks = blocks,
-             .data = super->bytes + (size_t)super->written * device->geometry.block_bytes });
+         (struct hftl_media_op){.verb = HFTL_MEDIA_WRITE,
+                                .chunk = copy->chunk,
+                                .offset = copy->state.wp,
+                                .blocks = blocks,
+                                .data = super->bytes +
+                                        (size_t)super->written * device->geometry.block_bytes});
 }
 
 static void end(struct device *device, enum hftl_status status)
@@ -118,11 +118,11 @@ static void send_fill(struct device *device)
     memset(super->bytes, 0, (size_t)blocks * device->geometry.block_bytes);
     device->stats.media_writes++;
     send(device, FILL,
-         (struct hftl_media_op){ .verb = HFTL_MEDIA_WRITE,
-                                 .chunk = copy->chunk,
-                                 .offset = copy->state.wp,
-                                 .blocks = blocks,
-                                 .data = super->bytes });
+         (struct hftl_media_op){.verb = HFTL_MEDIA_WRITE,
+                                .chunk = copy->chunk,
+                                .offset = copy->state.wp,
+                                .blocks = blocks,
+                                .data = super->bytes});
 }
 
 static void send_reset(struct device *device)
@@ -134,7 +134,7 @@ static void send_reset(struct device *device)
         return;
     }
     device->stats.media_resets++;
-    send(device, RESET, (struct hftl_media_op){ .verb = HFTL_MEDIA_RESET, .chunk = copy->chunk });
+    send(device, RESET, (struct hftl_media_op){.verb = HFTL_MEDIA_RESET, .chunk = copy->chunk});
 }
 
 static void after_fill(struct device *device)
@@ -170,8 +170,8 @@ static void after_write(struct device *device)
     struct super_copy *copy = &super->copies[super->copy];
     uint32_t blocks = super->op.op.blocks;
     copy->state.wp += blocks;
-    copy->state.state = copy->state.wp == device->geometry.chunk_blocks ? HFTL_CHUNK_FULL
-                                                                        : HFTL_CHUNK_OPEN;
+    copy->state.state =
+        copy->state.wp == device->geometry.chunk_blocks ? HFTL_CHUNK_FULL : HFTL_CHUNK_OPEN;
     super->written += blocks;
     if (super->written < super->run_blocks) {
         send_write(device);
@@ -185,7 +185,7 @@ static void after_write(struct device *device)
         return;
     }
     device->stats.media_flushes++;
-    send(device, SYNC, (struct hftl_media_op){ .verb = HFTL_MEDIA_FLUSH });
+    send(device, SYNC, (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH});
 }
 
 static void step(struct device *device, struct errand *errand)
@@ -206,7 +206,7 @@ static void step(struct device *device, struct errand *errand)
         after_fill(device);
         return;
     case RESET:
-        super->copies[super->copy].state = (struct hftl_chunk){ .state = HFTL_CHUNK_FREE };
+        super->copies[super->copy].state = (struct hftl_chunk){.state = HFTL_CHUNK_FREE};
         super->copies[super->copy].newest = 0;
         encode(device, &super->copies[super->copy]);
         send_write(device);

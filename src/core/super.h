@@ -42,7 +42,8 @@ struct super {
 };
 
 void super_init(struct device *device);
-/* Starts writing super.record, numbered and encoded here, to both copies. Not while one is under way. */
+/* Starts writing super.record, numbered and encoded here, to both copies. Not while one is under
+ * way. */
 void super_write(struct device *device);
 /* Blocks a record run takes on the medium. */
 uint32_t super_run_blocks(const struct geometry *g, uint64_t record_bytes);

@@ -16,5 +16,5 @@ static double score_greedy(const struct victim_view *view)
     return (double)count_invalid(view);
 }
 
-const struct victim_policy victim_merit = { "merit", score_merit };
-const struct victim_policy victim_greedy = { "greedy", score_greedy };
+const struct victim_policy victim_merit = {"merit", score_merit};
+const struct victim_policy victim_greedy = {"greedy", score_greedy};

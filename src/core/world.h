@@ -2,9 +2,9 @@
 /*
  * world.h - everything the engine may ask of the outside, in one table given at open.
  *
- * The core never blocks, starts no thread, reads no clock, draws no randomness and allocates nothing
- * after open. Whoever runs it lends it these. The live world is src/front/host; the simulated one is
- * sim/world, where one seed decides everything.
+ * The core never blocks, starts no thread, reads no clock, draws no randomness and allocates
+ * nothing after open. Whoever runs it lends it these. The live world is src/front/host; the
+ * simulated one is sim/world, where one seed decides everything.
  */
 #ifndef HOSTFTL_CORE_WORLD_H
 #define HOSTFTL_CORE_WORLD_H
@@ -13,7 +13,7 @@
 #include <hostftl/types.h>
 
 struct world {
-    void *arg; /* first argument of each */
+    void *arg;                     /* first argument of each */
     uint64_t (*now)(void *arg);    /* nanoseconds, monotonic */
     uint64_t (*clock)(void *arg);  /* seconds since 1970; only for `created` */
     uint64_t (*random)(void *arg); /* 64 bits */
@@ -29,7 +29,8 @@ struct world {
 struct why {
     char text[256];
 };
-/* Sets the text and returns `status`, so that `return why_say(why, HFTL_CORRUPT, ...)` reads well. */
+/* Sets the text and returns `status`, so that `return why_say(why, HFTL_CORRUPT, ...)` reads
+ * well. */
 enum hftl_status why_say(struct why *why, enum hftl_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* One line to the world's log. */

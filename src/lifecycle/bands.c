@@ -113,8 +113,8 @@ void opening_note_witness(struct opening *o, const struct witness *witness)
         uint32_t at = 0;
         if (mark->band == FORMAT_BAND_NONE || !layout_holds_mark(&o->device->layout, mark))
             continue;
-        while (at < o->mark_count && (o->marks[at].band != mark->band ||
-                                      o->marks[at].generation != mark->generation))
+        while (at < o->mark_count &&
+               (o->marks[at].band != mark->band || o->marks[at].generation != mark->generation))
             at++;
         if (at == o->mark_count && o->mark_count == o->mark_room)
             continue; /* room for two lives of every band: older ones do not matter */
@@ -157,10 +157,9 @@ static bool has_readable(const struct opening *o, uint32_t chunk, uint32_t offse
 
 static enum hftl_status read_block(struct opening *o, uint32_t chunk, uint32_t offset)
 {
-    return blocking_read(&o->b, (struct hftl_media_op){ .chunk = chunk,
-                                                         .offset = offset,
-                                                         .blocks = 1,
-                                                         .data = o->block });
+    return blocking_read(
+        &o->b,
+        (struct hftl_media_op){.chunk = chunk, .offset = offset, .blocks = 1, .data = o->block});
 }
 
 static uint32_t rank_of(const struct head *head, uint32_t column)
@@ -176,11 +175,10 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
                       struct head *head)
 {
     uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
-    if (is_superblock(o, chunk) || !has_readable(o, chunk, 0) ||
-        read_block(o, chunk, 0) != HFTL_OK)
+    if (is_superblock(o, chunk) || !has_readable(o, chunk, 0) || read_block(o, chunk, 0) != HFTL_OK)
         return false;
     /* Which position it has depends on the columns it names, so that is compared afterwards. */
-    struct format_place where = { .place = band->index, .position = get_u32(o->block + 44) };
+    struct format_place where = {.place = band->index, .position = get_u32(o->block + 44)};
     if (head_decode(&o->device->format, &where, o->block, head) != HFTL_OK)
         return false;
     return head->column == column && layout_equal(&head->layout, &o->device->layout) &&
@@ -215,9 +213,7 @@ static bool find_by_tail(struct opening *o, struct band *band)
     band_locate(o->device, band, tail, &op);
     if (!has_readable(o, op.chunk, op.offset) || read_block(o, op.chunk, op.offset) != HFTL_OK)
         return false;
-    struct stamp_expected expected = { .kind = STAMP_TAIL,
-                                       .place = band->index,
-                                       .position = tail };
+    struct stamp_expected expected = {.kind = STAMP_TAIL, .place = band->index, .position = tail};
     if (stamp_decode(&o->device->format, &expected, o->block, o->device->geometry.block_bytes,
                      &stamp) != HFTL_OK)
         return false;
@@ -239,10 +235,10 @@ static bool is_all(const struct opening *o, const struct band *band, enum hftl_c
 static bool has_good_tail(struct opening *o, const struct band *band)
 {
     const struct geometry *g = &o->device->geometry;
-    struct tail_place place = { .band = band->index,
-                                .generation = band->generation,
-                                .band_blocks = band->width * g->chunk_blocks,
-                                .ws_min = g->ws_min };
+    struct tail_place place = {.band = band->index,
+                               .generation = band->generation,
+                               .band_blocks = band->width * g->chunk_blocks,
+                               .ws_min = g->ws_min};
     uint32_t first = tail_first(&place, g->block_bytes);
     struct hftl_media_op op;
     struct tail tail;

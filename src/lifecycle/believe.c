@@ -19,15 +19,15 @@ struct row {
 #define OUTSIDE_ (1u << VERDICT_OUTSIDE)
 
 static const struct row table[] = {
-    { OUTSIDE_, ANY, ANY, ANY, ANY, REJECT, "rejected once, rejected for ever" },
-    { NONE_ | INSIDE_, ANY, YES, YES, ANY, BELIEVE, "data and identity agree" },
-    { INSIDE_, ANY, YES, NO, ANY, UNREADABLE, "accepted before, so it was damaged since" },
-    { NONE_, YES, YES, NO, ANY, UNREADABLE, "flushed, so it was damaged since" },
-    { NONE_, NO, YES, NO, YES, UNREADABLE, "its write had landed, so it was damaged since" },
-    { NONE_, NO, YES, NO, NO, REJECT, "torn: the last write of its chunk" },
-    { INSIDE_, ANY, NO, ANY, ANY, SKIP, "accepted before without an identity" },
-    { NONE_, YES, NO, ANY, ANY, SKIP, "flushed, but what it was cannot be told" },
-    { NONE_, NO, NO, ANY, ANY, REJECT, "nobody says what it is: not flushed" },
+    {OUTSIDE_, ANY, ANY, ANY, ANY, REJECT, "rejected once, rejected for ever"},
+    {NONE_ | INSIDE_, ANY, YES, YES, ANY, BELIEVE, "data and identity agree"},
+    {INSIDE_, ANY, YES, NO, ANY, UNREADABLE, "accepted before, so it was damaged since"},
+    {NONE_, YES, YES, NO, ANY, UNREADABLE, "flushed, so it was damaged since"},
+    {NONE_, NO, YES, NO, YES, UNREADABLE, "its write had landed, so it was damaged since"},
+    {NONE_, NO, YES, NO, NO, REJECT, "torn: the last write of its chunk"},
+    {INSIDE_, ANY, NO, ANY, ANY, SKIP, "accepted before without an identity"},
+    {NONE_, YES, NO, ANY, ANY, SKIP, "flushed, but what it was cannot be told"},
+    {NONE_, NO, NO, ANY, ANY, REJECT, "nobody says what it is: not flushed"},
 };
 
 static bool meets(enum need need, bool clue)

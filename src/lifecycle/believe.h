@@ -26,7 +26,9 @@ struct clues {
     bool witnessed; /* a flush that was answered covered it */
     bool identity;  /* an identity of it was found and makes sense */
     bool verified;  /* its data agrees with the identity */
-    bool followed;  /* a block in a later unit of its chunk verifies, so this one's write had landed */
+    bool
+        /* a block in a later unit of its chunk verifies, so this one's write had landed */
+        followed;
 };
 
 /* `why`, if not NULL, gets the row's reason (static). */

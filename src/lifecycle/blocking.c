@@ -32,7 +32,7 @@ enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *op
 
 enum hftl_status blocking_flush(const struct blocking *b)
 {
-    struct hftl_media_op op = { .verb = HFTL_MEDIA_FLUSH };
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_FLUSH};
     return blocking_run(b, &op, 1);
 }
 
@@ -59,8 +59,8 @@ enum hftl_status blocking_pad(const struct blocking *b, uint32_t chunk, uint32_t
                               uint32_t blocks)
 {
     const struct hftl_media_facts *facts = &b->medium->facts;
-    uint32_t most = min_u32(facts->transfer_blocks_max, facts->ws_opt) / facts->ws_min *
-                    facts->ws_min;
+    uint32_t most =
+        min_u32(facts->transfer_blocks_max, facts->ws_opt) / facts->ws_min * facts->ws_min;
     size_t bytes = (size_t)most * facts->block_bytes;
     void *zeros = b->world->alloc(b->world->arg, bytes);
     enum hftl_status status = zeros == NULL ? HFTL_MEMORY : HFTL_OK;
@@ -68,11 +68,11 @@ enum hftl_status blocking_pad(const struct blocking *b, uint32_t chunk, uint32_t
         /* Not across a unit's boundary (O15). */
         uint32_t to_unit = facts->ws_opt - offset % facts->ws_opt;
         uint32_t now = min_u32(min_u32(blocks, most), to_unit);
-        struct hftl_media_op op = { .verb = HFTL_MEDIA_WRITE,
-                                    .chunk = chunk,
-                                    .offset = offset,
-                                    .blocks = now,
-                                    .data = zeros };
+        struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE,
+                                   .chunk = chunk,
+                                   .offset = offset,
+                                   .blocks = now,
+                                   .data = zeros};
         status = blocking_run(b, &op, 1);
         offset += now;
         blocks -= now;
@@ -86,10 +86,10 @@ enum hftl_status blocking_report(const struct blocking *b, uint32_t first, uint3
                                  struct hftl_chunk *chunks)
 {
     for (uint32_t at = 0; at < count; at += REPORT_MAX) {
-        struct hftl_media_op op = { .verb = HFTL_MEDIA_REPORT,
-                                    .chunk = first + at,
-                                    .blocks = min_u32(REPORT_MAX, count - at),
-                                    .out.report = chunks + at };
+        struct hftl_media_op op = {.verb = HFTL_MEDIA_REPORT,
+                                   .chunk = first + at,
+                                   .blocks = min_u32(REPORT_MAX, count - at),
+                                   .out.report = chunks + at};
         enum hftl_status status = blocking_run(b, &op, 1);
         if (status != HFTL_OK)
             return status;
@@ -99,6 +99,6 @@ enum hftl_status blocking_report(const struct blocking *b, uint32_t first, uint3
 
 enum hftl_status blocking_chunk(const struct blocking *b, enum hftl_media_verb verb, uint32_t chunk)
 {
-    struct hftl_media_op op = { .verb = verb, .chunk = chunk };
+    struct hftl_media_op op = {.verb = verb, .chunk = chunk};
     return blocking_run(b, &op, 1);
 }

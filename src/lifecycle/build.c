@@ -81,7 +81,7 @@ enum hftl_status build_super(struct device *device, const struct layout *layout,
     super->copies[1].chunk = layout->superblock_chunk[1];
     super->record.witness = witness_none();
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
-        super->record.open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+        super->record.open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
     super->bytes_room = build_super_room(&device->geometry);
     super->bytes = build_alloc(device, super->bytes_room);
     return super->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
@@ -115,8 +115,7 @@ static bool build_bands(struct device *device)
     device->bands = build_alloc(device, g->bands * sizeof(struct band));
     uint32_t *chunks = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint32_t));
     uint16_t *columns = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint16_t));
-    device->relocation.set_aside =
-        build_alloc(device, bitmap_words(g->bands) * sizeof(uint64_t));
+    device->relocation.set_aside = build_alloc(device, bitmap_words(g->bands) * sizeof(uint64_t));
     if (device->bands == NULL || chunks == NULL || columns == NULL ||
         device->relocation.set_aside == NULL)
         return false;
@@ -162,14 +161,13 @@ static bool build_errands(struct device *device)
     struct relocation *r = &device->relocation;
     r->tail_block = build_alloc(device, g->block_bytes);
     r->data = build_alloc(device, (size_t)RELOCATION_BATCH * g->block_bytes);
-    r->oob = g->oob_bytes == 0
-                 ? NULL
-                 : build_alloc(device, (size_t)RELOCATION_BATCH * g->oob_bytes);
+    r->oob =
+        g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)RELOCATION_BATCH * g->oob_bytes);
     device->erase.ops = build_alloc(device, g->columns * sizeof(struct errand_op));
     device->erase.reports = build_alloc(device, g->columns * sizeof(struct hftl_chunk));
     device->parts = build_alloc(device, READS_MAX * sizeof(struct read_part));
-    uint8_t *oob = g->oob ? build_alloc(device, (size_t)READS_MAX * READ_RUN_MAX * g->oob_bytes)
-                          : NULL;
+    uint8_t *oob =
+        g->oob ? build_alloc(device, (size_t)READS_MAX * READ_RUN_MAX * g->oob_bytes) : NULL;
     if (r->tail_block == NULL || r->data == NULL || (g->oob_bytes != 0 && r->oob == NULL) ||
         device->erase.ops == NULL || device->erase.reports == NULL || device->parts == NULL ||
         (g->oob && oob == NULL))

@@ -15,7 +15,8 @@ struct allocation {
     max_align_t memory[];
 };
 
-/* A device that can run the superblock's errand and nothing else: no bands, no map. NULL: no memory. */
+/* A device that can run the superblock's errand and nothing else: no bands, no map. NULL: no
+ * memory. */
 struct device *build_bare(struct hftl_media *medium, const struct world *world);
 /* Its layout, geometry and superblock memory. */
 HFTL_MUST_USE enum hftl_status build_super(struct device *device, const struct layout *layout,

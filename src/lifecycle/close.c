@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * close.c - a clean close: what is in flight completes, everything is flushed, open bands are padded
- * until every block can be read, and a record says where they are (9.6).
+ * close.c - a clean close: what is in flight completes, everything is flushed, open bands are
+ * padded until every block can be read, and a record says where they are (9.6).
  */
 #include "base/bytes.h"
 #include "lifecycle/await.h"
@@ -54,10 +54,10 @@ static enum hftl_status write_clean_record(struct device *device)
     record->epoch = device->epoch_durable;
     for (unsigned i = 0; i < STREAMS; i++) {
         const struct stream *stream = &device->streams[i];
-        record->open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+        record->open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
         if (stream->band != NULL)
-            record->open[i] = (struct band_mark){ stream->band->index, stream->position,
-                                                  stream->band->generation };
+            record->open[i] =
+                (struct band_mark){stream->band->index, stream->position, stream->band->generation};
     }
     return super_write_now(device);
 }
@@ -90,8 +90,9 @@ static enum hftl_status close_clean(struct device *device)
         status = become_quiet(device);
     if (status != HFTL_OK)
         return status;
-    /* A tail written last is still volatile, and the record must not outlive what it vouches for. */
-    struct blocking b = { device->medium, &device->world };
+    /* A tail written last is still volatile, and the record must not outlive what it vouches
+     * for. */
+    struct blocking b = {device->medium, &device->world};
     status = blocking_flush(&b);
     return status == HFTL_OK ? write_clean_record(device) : status;
 }

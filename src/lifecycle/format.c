@@ -98,7 +98,7 @@ static enum hftl_status choose_bands(struct formatting *f)
     struct layout *layout = &f->layout;
     const struct hftl_media_facts *facts = facts_of(f);
     bool oc = facts->kind == HFTL_KIND_OCSSD;
-    layout->columns = oc                          ? hftl_media_pus(facts)
+    layout->columns = oc                         ? hftl_media_pus(facts)
                       : f->options->columns != 0 ? f->options->columns
                                                  : choose_columns(f);
     layout->bands = oc ? facts->chunks_per_pu : zones_for_bands(f) / layout->columns;
@@ -131,8 +131,8 @@ static uint32_t width_of(const struct formatting *f, uint32_t band)
 
 /*
  * What can be promised. Of the bands four are never counted on: the reserve (BANDS_RESERVE) and the
- * relocation stream's open band; of the rest a tenth stays free, so that every victim frees something.
- * Where that leaves more, the over-provisioning asked for decides.
+ * relocation stream's open band; of the rest a tenth stays free, so that every victim frees
+ * something. Where that leaves more, the over-provisioning asked for decides.
  */
 static enum hftl_status choose_capacity(struct formatting *f)
 {
@@ -172,10 +172,11 @@ static enum hftl_status check_limits(struct formatting *f)
     struct geometry g;
     geometry_init(&g, &f->layout);
     if (super_run_blocks(&g, FORMAT_SUPERBLOCK_BYTES) > g.chunk_blocks)
-        return why_say(f->why, HFTL_GEOMETRY,
-                       "chunks of %u blocks cannot hold a superblock record and the %u blocks after "
-                       "it that make it readable",
-                       g.chunk_blocks, g.mw_cunits);
+        return why_say(
+            f->why, HFTL_GEOMETRY,
+            "chunks of %u blocks cannot hold a superblock record and the %u blocks after "
+            "it that make it readable",
+            g.chunk_blocks, g.mw_cunits);
     if (physical > FORMAT_PHYSICAL_MAX)
         return why_say(f->why, HFTL_GEOMETRY,
                        "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",
@@ -296,7 +297,8 @@ static enum hftl_status refuse_existing(struct formatting *f)
         return HFTL_OK;
     }
     if (status == HFTL_OK) {
-        why_say(f->why, HFTL_EXISTS, "there is a hostftl device \"%s\" already; --force replaces it",
+        why_say(f->why, HFTL_EXISTS,
+                "there is a hostftl device \"%s\" already; --force replaces it",
                 found.record.layout.name);
         superfind_free(&f->b, &found);
         return HFTL_EXISTS;
@@ -329,10 +331,10 @@ enum hftl_status device_format(struct hftl_media *medium, const struct world *wo
                                const struct hftl_format_options *options, struct hftl_info *info,
                                struct why *why)
 {
-    struct formatting f = { .b = { medium, world },
-                            .options = options,
-                            .why = why,
-                            .chunk_count = hftl_media_chunks(&medium->facts) };
+    struct formatting f = {.b = {medium, world},
+                           .options = options,
+                           .why = why,
+                           .chunk_count = hftl_media_chunks(&medium->facts)};
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     if (nonsense != NULL)
         return why_say(why, HFTL_GEOMETRY, "%s", nonsense);

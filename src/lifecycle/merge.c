@@ -31,11 +31,11 @@ static bool is_sealed(const struct opening *o, const struct band *band)
 }
 
 /*
- * Two copies of one version: does the one at hand give way to the other? In bands with tails (or left
- * open cleanly) both are durable unless an erase was cut in the older, which relocation had emptied:
- * the copy made by relocation is preferred, then the later one. Among sealed bands both were read:
- * the original is preferred, so that a half-made copy can be dropped. Between the kinds: the one with
- * the tail, on trial (see settle_tie).
+ * Two copies of one version: does the one at hand give way to the other? In bands with tails (or
+ * left open cleanly) both are durable unless an erase was cut in the older, which relocation had
+ * emptied: the copy made by relocation is preferred, then the later one. Among sealed bands both
+ * were read: the original is preferred, so that a half-made copy can be dropped. Between the
+ * kinds: the one with the tail, on trial (see settle_tie).
  */
 static bool gives_way(const struct opening *o, const struct band *mine, const struct band *other)
 {
@@ -72,10 +72,8 @@ static void set_entry(struct opening *o, const struct entry *e)
 static void note_tie(struct opening *o, const struct entry *e, uint32_t loser)
 {
     must_show(o->tie_count < o->tie_room, o->tie_count, o->tie_room);
-    o->ties[o->tie_count++] = (struct tie){ .lba = e->ident.lba,
-                                            .seq = e->ident.seq,
-                                            .crc = data_crc_of(o, e),
-                                            .pba = loser };
+    o->ties[o->tie_count++] = (struct tie){
+        .lba = e->ident.lba, .seq = e->ident.seq, .crc = data_crc_of(o, e), .pba = loser};
 }
 
 static void take_version(struct opening *o, const struct entry *e)
@@ -93,7 +91,7 @@ static void take_version(struct opening *o, const struct entry *e)
     if (e->ident.seq < seq)
         return;
     uint32_t position;
-    const struct band *holder = band_of(device, (hftl_pba){ held }, &position);
+    const struct band *holder = band_of(device, (hftl_pba){held}, &position);
     bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
     if (is_sealed(o, holder) || is_sealed(o, e->band))
         note_tie(o, e, mine_goes ? pba_of(o, e) : held);
@@ -105,10 +103,10 @@ static void take_version(struct opening *o, const struct entry *e)
 static enum hftl_status read_page(struct opening *o, uint32_t pba, uint32_t range,
                                   struct trim_page *page)
 {
-    struct ident ident = { .kind = IDENT_TRIM, .lba = range, .seq = o->page_seqs[range] };
+    struct ident ident = {.kind = IDENT_TRIM, .lba = range, .seq = o->page_seqs[range]};
     uint32_t position;
-    struct band *band = band_of(o->device, (hftl_pba){ pba }, &position);
-    struct hftl_media_op op = { .blocks = 1, .data = o->trial };
+    struct band *band = band_of(o->device, (hftl_pba){pba}, &position);
+    struct hftl_media_op op = {.blocks = 1, .data = o->trial};
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
         return HFTL_MISMATCH;
@@ -124,7 +122,7 @@ static bool page_gives_way(struct opening *o, const struct entry *e, uint32_t he
 {
     uint32_t range = (uint32_t)e->ident.lba, position;
     struct trim_page page;
-    const struct band *holder = band_of(o->device, (hftl_pba){ held }, &position);
+    const struct band *holder = band_of(o->device, (hftl_pba){held}, &position);
     if (gives_way(o, e->band, holder))
         return read_page(o, held, range, &page) == HFTL_OK ||
                read_page(o, pba_of(o, e), range, &page) != HFTL_OK;
@@ -148,7 +146,7 @@ static void take_page(struct opening *o, const struct entry *e)
 
 static void consider(struct opening *o, struct band *band, uint32_t position, const uint8_t *bytes)
 {
-    struct entry e = { .band = band, .position = position };
+    struct entry e = {.band = band, .position = position};
     if (ident_decode(bytes, &e.ident) != HFTL_OK ||
         !layout_holds_ident(&o->device->layout, &e.ident))
         return;
@@ -166,13 +164,13 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
 static enum hftl_status pass_tails(struct opening *o, struct band *band)
 {
     const struct geometry *g = &o->device->geometry;
-    struct tail_place place = { .band = band->index,
-                                .generation = band->generation,
-                                .band_blocks = band->width * g->chunk_blocks,
-                                .ws_min = g->ws_min };
+    struct tail_place place = {.band = band->index,
+                               .generation = band->generation,
+                               .band_blocks = band->width * g->chunk_blocks,
+                               .ws_min = g->ws_min};
     uint32_t first = tail_first(&place, g->block_bytes);
     for (; first + place.index < band->width * g->chunk_blocks; place.index++) {
-        struct hftl_media_op op = { .blocks = 1, .data = o->block };
+        struct hftl_media_op op = {.blocks = 1, .data = o->block};
         struct tail tail;
         if (tail_idents(&place, g->block_bytes) == 0)
             break;
@@ -182,8 +180,7 @@ static enum hftl_status pass_tails(struct opening *o, struct band *band)
             status = tail_decode(&o->device->format, &place, o->block, &tail);
         if (status != HFTL_OK)
             return why_say(o->why, status, "tail %u of band %u (chunk %u, block %u): %s",
-                           place.index, band->index, op.chunk, op.offset,
-                           hftl_status_text(status));
+                           place.index, band->index, op.chunk, op.offset, hftl_status_text(status));
         for (uint32_t i = 0; i < tail.count; i++)
             consider(o, band, place.index * g->tail_max + i,
                      tail.idents + (size_t)i * FORMAT_IDENT_BYTES);
@@ -195,8 +192,7 @@ static void pass_scan(struct opening *o, const struct scan *scan)
 {
     uint32_t tail = geometry_tail(&o->device->geometry, scan->band->width);
     for (uint32_t position = 0; position < tail; position++)
-        consider(o, scan->band, position,
-                 scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
+        consider(o, scan->band, position, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
 }
 
 static enum hftl_status pass(struct opening *o)
@@ -220,8 +216,8 @@ static enum hftl_status pass(struct opening *o)
 static bool holds_version(struct opening *o, uint32_t pba, uint32_t crc)
 {
     uint32_t position;
-    struct band *band = band_of(o->device, (hftl_pba){ pba }, &position);
-    struct hftl_media_op op = { .blocks = 1, .data = o->block };
+    struct band *band = band_of(o->device, (hftl_pba){pba}, &position);
+    struct hftl_media_op op = {.blocks = 1, .data = o->block};
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
         return false;
@@ -250,8 +246,7 @@ static void apply_page(struct opening *o, const struct trim_page *page)
     uint64_t first = (uint64_t)page->range * g->trim_lbas;
     for (uint32_t i = 0; i < page->bits; i++) {
         uint64_t lba = first + i;
-        if (lba < o->window_first || lba - o->window_first >= o->window_blocks ||
-            lba >= g->blocks)
+        if (lba < o->window_first || lba - o->window_first >= o->window_blocks || lba >= g->blocks)
             continue;
         if (trim_page_has(page, i) && o->seqs[lba - o->window_first] < page->seq)
             o->device->map.pba[lba] = MAP_NONE;
@@ -305,7 +300,7 @@ static enum hftl_status alloc_merge(struct opening *o)
 static void count_entry(struct opening *o, uint32_t pba)
 {
     uint32_t position;
-    band_of(o->device, (hftl_pba){ pba }, &position)->valid++;
+    band_of(o->device, (hftl_pba){pba}, &position)->valid++;
 }
 
 static void count_valid(struct opening *o)

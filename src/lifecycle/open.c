@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * open.c - opening a device, after a clean close or after anything else. Every step may be cut and the
- * whole begun again: until the new record is durable nothing but pads is written, and what is decided
- * is decided by what is on the medium.
+ * open.c - opening a device, after a clean close or after anything else. Every step may be cut and
+ * the whole begun again: until the new record is durable nothing but pads is written, and what is
+ * decided is decided by what is on the medium.
  */
 #include "base/bytes.h"
 #include "base/must.h"
@@ -53,8 +53,8 @@ static enum hftl_status take_verdicts(struct opening *o)
     uint32_t columns = device->geometry.columns;
     struct verdict verdict;
     o->earlier = build_alloc(device, (o->found.record.verdict_count + 1) * sizeof(struct verdict));
-    o->earlier_accepted = build_alloc(
-        device, ((size_t)o->found.record.verdict_count + 1) * columns * sizeof(uint32_t));
+    o->earlier_accepted = build_alloc(device, ((size_t)o->found.record.verdict_count + 1) *
+                                                  columns * sizeof(uint32_t));
     if (o->earlier == NULL || o->earlier_accepted == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory for verdicts");
     while (verdict_next(&walk, &verdict, accepted)) {
@@ -73,8 +73,7 @@ static enum hftl_status build(void *arg)
     if (device == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory for a device");
     o->device = device;
-    enum hftl_status status =
-        build_super(device, &o->found.record.layout, o->found.record.id);
+    enum hftl_status status = build_super(device, &o->found.record.layout, o->found.record.id);
     if (status == HFTL_OK)
         status = build_rest(device, o->options);
     const struct geometry *g = &device->geometry;
@@ -114,8 +113,9 @@ static enum hftl_status pad_open_chunks(void *arg)
     if (o->clean)
         return HFTL_OK;
     if (o->options->read_only)
-        return why_say(o->why, HFTL_READ_ONLY, "the medium is not as the clean close left it: open "
-                                               "it for writing once to recover it");
+        return why_say(o->why, HFTL_READ_ONLY,
+                       "the medium is not as the clean close left it: open "
+                       "it for writing once to recover it");
     return bands_pad_open_chunks(o);
 }
 
@@ -201,12 +201,12 @@ static enum hftl_status write_verdicts(struct opening *o)
         const struct scan *scan = &o->scans[i];
         if (!scan->resumed && !mutant("verdict-not-durable"))
             super->verdicts[super->verdict_count++] =
-                (struct verdict){ .band = scan->band->index,
-                                  .columns = scan->band->width,
-                                  .generation = scan->band->generation,
-                                  .accepted = scan->accepted };
+                (struct verdict){.band = scan->band->index,
+                                 .columns = scan->band->width,
+                                 .generation = scan->band->generation,
+                                 .accepted = scan->accepted};
     }
-    struct verdict_list list = { .verdicts = super->verdicts, .count = super->verdict_count };
+    struct verdict_list list = {.verdicts = super->verdicts, .count = super->verdict_count};
     uint64_t bytes = superblock_bytes(device->geometry.block_bytes, &list);
     uint64_t run = (uint64_t)super_run_blocks(&device->geometry, bytes);
     if (run * device->geometry.block_bytes <= super->bytes_room)
@@ -216,7 +216,8 @@ static enum hftl_status write_verdicts(struct opening *o)
     return HFTL_OK;
 }
 
-/* O6 and O12 in one record: the new epoch and the verdicts, before anything is served or written. */
+/* O6 and O12 in one record: the new epoch and the verdicts, before anything is served or
+ * written. */
 static enum hftl_status write_record(void *arg)
 {
     struct opening *o = arg;
@@ -228,7 +229,7 @@ static enum hftl_status write_record(void *arg)
     device->super.record.epoch = device->epoch;
     device->super.record.state = 0;
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
-        device->super.record.open[i] = (struct band_mark){ .band = FORMAT_BAND_NONE };
+        device->super.record.open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
     device->epoch_durable = device->epoch;
     for (unsigned i = 0; i < STREAMS; i++)
         device->streams[i].flushed = 0;
@@ -250,18 +251,12 @@ static enum hftl_status release_chunks(void *arg)
 }
 
 static const struct step steps[] = {
-    { "flush the medium", flush_medium },
-    { "find the superblock", find_superblock },
-    { "check features", check_features },
-    { "allocate", build },
-    { "report chunks", report_chunks },
-    { "pad open chunks", pad_open_chunks },
-    { "classify bands", classify_bands },
-    { "read sealed bands", read_sealed_bands },
-    { "build the map", build_map },
-    { "load bands", load_bands },
-    { "write the record", write_record },
-    { "release chunks", release_chunks },
+    {"flush the medium", flush_medium}, {"find the superblock", find_superblock},
+    {"check features", check_features}, {"allocate", build},
+    {"report chunks", report_chunks},   {"pad open chunks", pad_open_chunks},
+    {"classify bands", classify_bands}, {"read sealed bands", read_sealed_bands},
+    {"build the map", build_map},       {"load bands", load_bands},
+    {"write the record", write_record}, {"release chunks", release_chunks},
 };
 
 static void drop_scratch(struct opening *o)
@@ -281,15 +276,14 @@ static void drop_scratch(struct opening *o)
 enum hftl_status device_open(struct hftl_media *medium, const struct device_options *options,
                              struct device **device, struct why *why)
 {
-    struct opening o = { .b = { medium, &options->world }, .options = options, .why = why };
+    struct opening o = {.b = {medium, &options->world}, .options = options, .why = why};
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     *device = NULL;
     if (nonsense != NULL)
         return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
-    enum hftl_status status = steps_run(&options->world, steps + (options->read_only ? 1 : 0),
-                                        sizeof(steps) / sizeof(steps[0]) -
-                                            (options->read_only ? 1 : 0),
-                                        &o);
+    enum hftl_status status =
+        steps_run(&options->world, steps + (options->read_only ? 1 : 0),
+                  sizeof(steps) / sizeof(steps[0]) - (options->read_only ? 1 : 0), &o);
     superfind_free(&o.b, &o.found);
     if (status != HFTL_OK) {
         if (o.device != NULL)
@@ -306,7 +300,7 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
 enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
                               struct hftl_info *info, struct why *why)
 {
-    struct blocking b = { medium, world };
+    struct blocking b = {medium, world};
     struct found found;
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     if (nonsense != NULL)

@@ -19,11 +19,11 @@
 
 /* What a scan found at each position of a band. */
 enum scan_flag {
-    SCAN_WRITTEN = 1u,   /* below the write pointer: something may be there */
-    SCAN_READ = 2u,      /* and it was read */
-    SCAN_IDENT = 4u,     /* an identity of it was found */
-    SCAN_VERIFIED = 8u,  /* and its data agrees */
-    SCAN_STORED = 16u,   /* verified, and of a kind that proves its write had landed */
+    SCAN_WRITTEN = 1u,  /* below the write pointer: something may be there */
+    SCAN_READ = 2u,     /* and it was read */
+    SCAN_IDENT = 4u,    /* an identity of it was found */
+    SCAN_VERIFIED = 8u, /* and its data agrees */
+    SCAN_STORED = 16u,  /* verified, and of a kind that proves its write had landed */
 };
 
 struct scan {
@@ -31,8 +31,8 @@ struct scan {
     uint8_t *idents; /* 16 bytes a position */
     uint32_t *crcs;  /* of the data */
     uint8_t *flags;
-    uint32_t *accepted; /* one a column; the verdict to be written */
-    uint32_t *wp;       /* blocks of each column that may be looked at */
+    uint32_t *accepted;      /* one a column; the verdict to be written */
+    uint32_t *wp;            /* blocks of each column that may be looked at */
     const uint32_t *earlier; /* an earlier verdict's accepted lengths, or NULL */
     bool resumed;            /* left open by a clean close: nothing to judge */
 };
@@ -63,7 +63,7 @@ struct opening {
     struct verdict *earlier; /* of the newest record */
     uint32_t earlier_count;
     uint32_t *earlier_accepted;
-    struct witness witness; /* slots: the highest position seen, by band and generation */
+    struct witness witness;  /* slots: the highest position seen, by band and generation */
     struct band_mark *marks; /* every slot of every witness seen; marks_count of marks_room */
     uint32_t mark_count, mark_room;
     bool clean;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * scan.c - a band without a tail, read block by block. Identities come from OOB or from the summaries
- * found on the way; each is held against the data of its block; then `believe` decides.
+ * scan.c - a band without a tail, read block by block. Identities come from OOB or from the
+ * summaries found on the way; each is held against the data of its block; then `believe` decides.
  */
 #include "base/bytes.h"
 #include "base/crc.h"
@@ -47,7 +47,8 @@ enum hftl_status scan_start(struct opening *o, struct scan *scan)
     if (scan->idents == NULL || scan->crcs == NULL || scan->flags == NULL ||
         scan->accepted == NULL || scan->wp == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory to read band %u", scan->band->index);
-    /* All of it, also beyond an earlier verdict: a summary there may name blocks that were accepted. */
+    /* All of it, also beyond an earlier verdict: a summary there may name blocks that were
+     * accepted. */
     for (uint32_t c = 0; c < width; c++)
         scan->wp[c] = readable_length(o, scan->band->chunks[c]);
     return HFTL_OK;
@@ -57,8 +58,8 @@ enum hftl_status scan_start(struct opening *o, struct scan *scan)
 static bool makes_sense(const struct opening *o, const uint8_t *bytes, struct ident *ident)
 {
     uint32_t epoch = max_u32(o->found.record.epoch, o->epoch_seen);
-    return ident_decode(bytes, ident) == HFTL_OK &&
-           layout_holds_ident(&o->device->layout, ident) && ident->seq >> 32 <= epoch;
+    return ident_decode(bytes, ident) == HFTL_OK && layout_holds_ident(&o->device->layout, ident) &&
+           ident->seq >> 32 <= epoch;
 }
 
 static bool data_agrees(const struct opening *o, const struct scan *scan, const struct ident *ident,
@@ -90,7 +91,7 @@ static void judge_ident(const struct opening *o, struct scan *scan, uint32_t pos
 static void take_summary(struct opening *o, struct scan *scan, uint32_t position,
                          const uint8_t *block)
 {
-    struct band_mark at = { scan->band->index, position, scan->band->generation };
+    struct band_mark at = {scan->band->index, position, scan->band->generation};
     struct summary summary;
     if (memcmp(block, "HFTLSUMM", 8) != 0 ||
         summary_decode(&o->device->format, &at, block, &summary) != HFTL_OK)
@@ -98,7 +99,7 @@ static void take_summary(struct opening *o, struct scan *scan, uint32_t position
     memcpy(scan->idents + (size_t)(position - summary.count) * FORMAT_IDENT_BYTES, summary.idents,
            (size_t)summary.count * FORMAT_IDENT_BYTES);
     /* Nobody names a summary but itself and the tail; it has just proved what it is. */
-    struct ident own = { .kind = IDENT_SUMMARY };
+    struct ident own = {.kind = IDENT_SUMMARY};
     own.crc = ident_crc(&own, scan->crcs[position], band_salt(o->device, scan->band, position));
     ident_encode(&own, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
     opening_note_witness(o, &summary.witness);
@@ -120,19 +121,19 @@ static void take_block(struct opening *o, struct scan *scan, uint32_t position, 
 static enum hftl_status read_run(struct opening *o, const struct scan *scan, struct place place,
                                  uint32_t blocks)
 {
-    return blocking_read(&o->b, (struct hftl_media_op){
-                                    .chunk = scan->band->chunks[place.column],
-                                    .offset = place.offset,
-                                    .blocks = blocks,
-                                    .data = o->block,
-                                    .oob = o->device->geometry.oob ? o->oob : NULL });
+    return blocking_read(&o->b,
+                         (struct hftl_media_op){.chunk = scan->band->chunks[place.column],
+                                                .offset = place.offset,
+                                                .blocks = blocks,
+                                                .data = o->block,
+                                                .oob = o->device->geometry.oob ? o->oob : NULL});
 }
 
 static void take_run(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
 {
     const struct geometry *g = &o->device->geometry;
     for (uint32_t i = 0; i < blocks; i++) {
-        struct place at = { place.column, place.offset + i };
+        struct place at = {place.column, place.offset + i};
         uint32_t position = geometry_position(g, scan->band->width, at);
         scan->flags[position] |= SCAN_WRITTEN;
         take_block(o, scan, position, i);
@@ -143,7 +144,7 @@ static void take_run(struct opening *o, struct scan *scan, struct place place, u
 static void read_singly(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
 {
     for (uint32_t i = 0; i < blocks; i++) {
-        struct place at = { place.column, place.offset + i };
+        struct place at = {place.column, place.offset + i};
         if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
             take_run(o, scan, at, 1);
         else
@@ -156,7 +157,7 @@ enum hftl_status scan_read(struct opening *o, struct scan *scan)
 {
     for (uint32_t c = 0; c < scan->band->width; c++) {
         for (uint32_t at = 0; at < scan->wp[c];) {
-            struct place place = { c, at };
+            struct place place = {c, at};
             uint32_t blocks = min_u32(o->scratch_blocks, scan->wp[c] - at);
             if (read_run(o, scan, place, blocks) == HFTL_OK)
                 take_run(o, scan, place, blocks);
@@ -178,7 +179,7 @@ static uint32_t last_stored(const struct opening *o, const struct scan *scan, ui
 {
     for (uint32_t at = scan->wp[column]; at > 0; at--) {
         uint32_t position = geometry_position(&o->device->geometry, scan->band->width,
-                                              (struct place){ column, at - 1 });
+                                              (struct place){column, at - 1});
         if ((scan->flags[position] & SCAN_STORED) != 0)
             return at;
     }
@@ -197,11 +198,11 @@ static struct clues clues_of(const struct opening *o, const struct scan *scan, s
 {
     uint32_t position = geometry_position(&o->device->geometry, scan->band->width, place);
     uint8_t flags = scan->flags[position];
-    return (struct clues){ .verdict = verdict_on(scan, place),
-                           .witnessed = position < opening_witnessed(o, scan->band),
-                           .identity = (flags & SCAN_IDENT) != 0,
-                           .verified = (flags & SCAN_VERIFIED) != 0,
-                           .followed = followed };
+    return (struct clues){.verdict = verdict_on(scan, place),
+                          .witnessed = position < opening_witnessed(o, scan->band),
+                          .identity = (flags & SCAN_IDENT) != 0,
+                          .verified = (flags & SCAN_VERIFIED) != 0,
+                          .followed = followed};
 }
 
 static void forget(struct scan *scan, uint32_t position)
@@ -210,7 +211,8 @@ static void forget(struct scan *scan, uint32_t position)
     scan->flags[position] = 0;
 }
 
-/* Said, not acted upon: an erase that was cut leaves just this, and is no evidence of a loss (U3). */
+/* Said, not acted upon: an erase that was cut leaves just this, and is no evidence of a loss
+ * (U3). */
 static void note_unidentified(struct opening *o, const struct scan *scan, uint32_t position)
 {
     device_log(o->device, HFTL_LOG_DEBUG,
@@ -225,10 +227,9 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
     bool rejected = false;
     scan->accepted[column] = scan->wp[column];
     for (uint32_t at = 0; at < scan->wp[column]; at++) {
-        uint32_t position =
-            geometry_position(g, scan->band->width, (struct place){ column, at });
+        uint32_t position = geometry_position(g, scan->band->width, (struct place){column, at});
         bool followed = stored > 0 && (stored - 1) / g->ws_opt > at / g->ws_opt;
-        struct clues clues = clues_of(o, scan, (struct place){ column, at }, followed);
+        struct clues clues = clues_of(o, scan, (struct place){column, at}, followed);
         enum believe then = rejected ? REJECT : believe_block(&clues, NULL);
         if (then == REJECT && !rejected) {
             rejected = true;
@@ -241,7 +242,7 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
     }
     /* A summary may name what its chunk lost. */
     for (uint32_t at = scan->wp[column]; at < g->chunk_blocks; at++)
-        forget(scan, geometry_position(g, scan->band->width, (struct place){ column, at }));
+        forget(scan, geometry_position(g, scan->band->width, (struct place){column, at}));
 }
 
 void scan_judge(struct opening *o, struct scan *scan)

@@ -8,8 +8,8 @@ enum hftl_status steps_run(const struct world *world, const struct step *steps, 
         uint64_t begin = world->now(world->arg);
         enum hftl_status status = steps[i].act(arg);
         uint64_t microseconds = (world->now(world->arg) - begin) / 1000u;
-        world_log(world, HFTL_LOG_DEBUG, "%s: %s, %llu us", steps[i].name,
-                  hftl_status_text(status), (unsigned long long)microseconds);
+        world_log(world, HFTL_LOG_DEBUG, "%s: %s, %llu us", steps[i].name, hftl_status_text(status),
+                  (unsigned long long)microseconds);
         if (status != HFTL_OK)
             return status;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * steps.h - a procedure that happens once is a table of named steps, run in order; each is logged with
- * its time. The first that fails ends it. Memory is the device's, so undoing is device_discard.
+ * steps.h - a procedure that happens once is a table of named steps, run in order; each is logged
+ * with its time. The first that fails ends it. Memory is the device's, so undoing is
+ * device_discard.
  */
 #ifndef HOSTFTL_LIFECYCLE_STEPS_H
 #define HOSTFTL_LIFECYCLE_STEPS_H

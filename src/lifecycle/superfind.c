@@ -24,17 +24,16 @@ static const struct hftl_media_facts *facts_of(const struct search *s)
 
 static struct format_context context_of(const struct search *s)
 {
-    return (struct format_context){ .block_bytes = facts_of(s)->block_bytes, .any_device = true };
+    return (struct format_context){.block_bytes = facts_of(s)->block_bytes, .any_device = true};
 }
 
 /* Reads [offset, offset + blocks) of the chunk to its place in `bytes`. */
 static enum hftl_status load(struct search *s, uint32_t offset, uint32_t blocks)
 {
     size_t at = (size_t)offset * facts_of(s)->block_bytes;
-    return blocking_read(s->b, (struct hftl_media_op){ .chunk = s->chunk,
-                                                       .offset = offset,
-                                                       .blocks = blocks,
-                                                       .data = s->bytes + at });
+    return blocking_read(
+        s->b, (struct hftl_media_op){
+                  .chunk = s->chunk, .offset = offset, .blocks = blocks, .data = s->bytes + at});
 }
 
 static uint32_t readable_blocks(const struct search *s)
@@ -50,7 +49,7 @@ static uint32_t readable_blocks(const struct search *s)
 static enum hftl_status try_copy(struct search *s, uint32_t offset, int copy)
 {
     struct format_context ctx = context_of(s);
-    struct format_place where = { .place = (uint32_t)copy, .position = offset };
+    struct format_place where = {.place = (uint32_t)copy, .position = offset};
     size_t at = (size_t)offset * ctx.block_bytes;
     size_t room = ((size_t)readable_blocks(s) - offset) * ctx.block_bytes;
     return superblock_decode(&ctx, &where, s->bytes + at, room, &s->record);
@@ -134,7 +133,8 @@ static void end_search(struct search *s)
     s->b->world->release(s->b->world->arg, s->bytes, bytes);
 }
 
-/* Any record at all. The first good chunks of each PU; s->status says what was seen if there is none. */
+/* Any record at all. The first good chunks of each PU; s->status says what was seen if there is
+ * none. */
 static enum hftl_status find_any(struct search *s)
 {
     const struct hftl_media_facts *facts = facts_of(s);
