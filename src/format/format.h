@@ -105,7 +105,7 @@ struct band_mark {
 
 static inline hftl_seq format_seq(uint32_t epoch, uint32_t counter)
 {
-    return (hftl_seq){ (uint64_t)epoch << 32 | counter };
+    return (hftl_seq){(uint64_t)epoch << 32 | counter};
 }
 
 /* Of a band's life: the same shape, so it is unique because the epoch is (O6). */

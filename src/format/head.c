@@ -155,8 +155,7 @@ void head_to_text(const struct head *head, char *text, size_t text_bytes)
     text_add_epoch(&out, head->generation);
     text_add(&out, " position %" PRIu32, head->position);
     text_add(&out, "\nstream %s, column %" PRIu32 " (%" PRIu32 " present)",
-             head->stream == STREAM_USER ? "user" : "relocation", head->column,
-             head_columns(head));
+             head->stream == STREAM_USER ? "user" : "relocation", head->column, head_columns(head));
     text_add(&out, ", epoch %" PRIu32 ", seq ", head->epoch);
     text_add_epoch(&out, head->seq);
     text_add(&out, "\nwitness: %s\n%s", witness, layout);

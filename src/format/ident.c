@@ -21,8 +21,7 @@ static void encode_claim(const struct ident *ident, uint8_t claim[CRC_COVERED])
     must_show(ident->lba <= FORMAT_LBA_MAX, ident->seq, ident->lba);
     must_show(ident->kind >= IDENT_DATA && ident->kind <= IDENT_TAIL, ident->kind, ident->lba);
     put_u56(claim, ident->seq);
-    put_u40(claim + (AT_LBA_KIND - AT_SEQ),
-            ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS);
+    put_u40(claim + (AT_LBA_KIND - AT_SEQ), ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS);
 }
 
 /* The part of the crc that does not depend on the data, inversion of a lost block included. */
@@ -108,8 +107,8 @@ enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct id
 const char *ident_kind_text(enum ident_kind kind)
 {
     static const char *const texts[] = {
-        [IDENT_DATA] = "data", [IDENT_MAP] = "map",         [IDENT_TRIM] = "trim",
-        [IDENT_LOST] = "lost", [IDENT_PAD] = "pad",         [IDENT_SUMMARY] = "summary",
+        [IDENT_DATA] = "data", [IDENT_MAP] = "map",   [IDENT_TRIM] = "trim",
+        [IDENT_LOST] = "lost", [IDENT_PAD] = "pad",   [IDENT_SUMMARY] = "summary",
         [IDENT_HEAD] = "head", [IDENT_TAIL] = "tail",
     };
     return kind >= IDENT_DATA && kind <= IDENT_TAIL ? texts[kind] : "invalid";

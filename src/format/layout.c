@@ -33,7 +33,6 @@ static bool is_open_channel(const struct layout *layout)
     return layout->media_kind == HFTL_KIND_OCSSD;
 }
 
-
 void layout_take_facts(struct layout *layout, const struct hftl_media_facts *facts)
 {
     bool oob = facts->oob_bytes >= FORMAT_IDENT_BYTES;
@@ -127,9 +126,9 @@ bool layout_holds_mark(const struct layout *layout, const struct band_mark *mark
 static void list_words(const struct layout *layout, uint32_t words[WORDS])
 {
     const uint32_t list[WORDS] = {
-        layout->oob_bytes,  layout->groups,   layout->pus_per_group, layout->chunks_per_pu,
-        layout->chunk_blocks, layout->ws_min, layout->ws_opt,        layout->mw_cunits,
-        layout->columns,    layout->pu_first, layout->pu_count,      layout->bands,
+        layout->oob_bytes,    layout->groups,   layout->pus_per_group, layout->chunks_per_pu,
+        layout->chunk_blocks, layout->ws_min,   layout->ws_opt,        layout->mw_cunits,
+        layout->columns,      layout->pu_first, layout->pu_count,      layout->bands,
         layout->band_stride,
     };
     memcpy(words, list, sizeof list);
@@ -138,9 +137,9 @@ static void list_words(const struct layout *layout, uint32_t words[WORDS])
 static void take_words(struct layout *layout, const uint32_t words[WORDS])
 {
     uint32_t *const fields[WORDS] = {
-        &layout->oob_bytes,  &layout->groups,   &layout->pus_per_group, &layout->chunks_per_pu,
-        &layout->chunk_blocks, &layout->ws_min, &layout->ws_opt,        &layout->mw_cunits,
-        &layout->columns,    &layout->pu_first, &layout->pu_count,      &layout->bands,
+        &layout->oob_bytes,    &layout->groups,   &layout->pus_per_group, &layout->chunks_per_pu,
+        &layout->chunk_blocks, &layout->ws_min,   &layout->ws_opt,        &layout->mw_cunits,
+        &layout->columns,      &layout->pu_first, &layout->pu_count,      &layout->bands,
         &layout->band_stride,
     };
     for (unsigned i = 0; i < WORDS; i++)
@@ -201,7 +200,7 @@ static size_t character_bytes(const uint8_t *at, size_t left)
 {
     size_t count = at[0] < 0x80u ? 1u : at[0] < 0xe0u ? 2u : at[0] < 0xf0u ? 3u : 4u;
     uint32_t code = at[0] & (count == 1u ? 0x7fu : 0xffu >> (count + 1u));
-    static const uint32_t least[] = { 0, 0x20u, 0xa0u, 0x800u, 0x10000u };
+    static const uint32_t least[] = {0, 0x20u, 0xa0u, 0x800u, 0x10000u};
 
     if ((at[0] >= 0x80u && at[0] < 0xc0u) || at[0] >= 0xf8u || count > left)
         return 0;
@@ -256,8 +255,8 @@ enum hftl_status layout_decode(const uint8_t bytes[FORMAT_LAYOUT_BYTES], struct 
         .exported_blocks = get_u64(bytes + AT_EXPORTED),
         .op_permille = get_u32(bytes + AT_OP),
         .summary_idents = get_u32(bytes + AT_SUMMARY_IDENTS),
-        .superblock_chunk = { get_u32(bytes + AT_SUPERBLOCK_CHUNK),
-                              get_u32(bytes + AT_SUPERBLOCK_CHUNK + 4u) },
+        .superblock_chunk = {get_u32(bytes + AT_SUPERBLOCK_CHUNK),
+                             get_u32(bytes + AT_SUPERBLOCK_CHUNK + 4u)},
         .created = get_u64(bytes + AT_CREATED),
         .salt = get_u64(bytes + AT_SALT),
     };

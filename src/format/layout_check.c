@@ -145,7 +145,8 @@ static void check_region(struct finding *finding, const struct layout *layout, u
     if (region->type == REGION_UNUSED) {
         follows(finding, "numbers of an unused region",
                 (uint64_t)region->version | region->chunk_first | region->chunk_count |
-                    region->parameter, 0);
+                    region->parameter,
+                0);
         return;
     }
     at_least(finding, "chunks of a region", region->chunk_count, 1);
@@ -168,9 +169,10 @@ static void check_known_region(struct finding *finding, const struct layout *lay
     for (unsigned i = 0; i < FORMAT_REGIONS; i++)
         found += layout->regions[i].type == (uint16_t)type;
     follows(finding,
-            type == REGION_BANDS ? "regions of bands"
+            type == REGION_BANDS          ? "regions of bands"
             : type == REGION_SUPERBLOCK_A ? "regions of superblock A"
-                                          : "regions of superblock B", found, 1);
+                                          : "regions of superblock B",
+            found, 1);
     if (!finding->bad)
         follows(finding, "version of a region", layout_region(layout, type)->version,
                 REGION_VERSION);
@@ -222,7 +224,7 @@ static void check_regions(struct finding *finding, const struct layout *layout)
 enum hftl_status layout_check(const struct layout *layout, const struct hftl_media_facts *facts,
                               char *why, size_t why_bytes)
 {
-    struct finding finding = { .why = text_start(why, why_bytes) };
+    struct finding finding = {.why = text_start(why, why_bytes)};
 
     check_facts(&finding, layout, facts);
     if (!finding.bad)

@@ -10,7 +10,7 @@
 
 void lost_encode(const struct format_context *ctx, const struct lost *lost, uint8_t *block)
 {
-    struct stamp stamp = { .kind = STAMP_LOST, .seq = lost->seq };
+    struct stamp stamp = {.kind = STAMP_LOST, .seq = lost->seq};
 
     must_show(lost->seq != 0, lost->seq, 0);
     memset(block, 0, ctx->block_bytes);
@@ -21,7 +21,7 @@ void lost_encode(const struct format_context *ctx, const struct lost *lost, uint
 enum hftl_status lost_decode(const struct format_context *ctx, const struct ident *ident,
                              const uint8_t *block, struct lost *lost)
 {
-    struct stamp_expected expected = { .kind = STAMP_LOST, .number_known = true };
+    struct stamp_expected expected = {.kind = STAMP_LOST, .number_known = true};
     struct stamp stamp;
 
     must_show(ident->kind == IDENT_LOST, ident->kind, ident->lba);

@@ -28,12 +28,18 @@ _Static_assert(AT_RESERVED + 4u == FORMAT_STAMP_BYTES, "the stamp's fields fill 
 static const char *magic_of(enum stamp_kind kind)
 {
     switch (kind) {
-    case STAMP_SUPERBLOCK: return "HFTLSUPR";
-    case STAMP_HEAD: return "HFTLHEAD";
-    case STAMP_SUMMARY: return "HFTLSUMM";
-    case STAMP_TAIL: return "HFTLTAIL";
-    case STAMP_TRIM: return "HFTLTRIM";
-    case STAMP_LOST: return "HFTLLOST";
+    case STAMP_SUPERBLOCK:
+        return "HFTLSUPR";
+    case STAMP_HEAD:
+        return "HFTLHEAD";
+    case STAMP_SUMMARY:
+        return "HFTLSUMM";
+    case STAMP_TAIL:
+        return "HFTLTAIL";
+    case STAMP_TRIM:
+        return "HFTLTRIM";
+    case STAMP_LOST:
+        return "HFTLLOST";
     }
     must_show(!"a kind that has a stamp", kind, 0);
     return "";

@@ -19,8 +19,7 @@ static bool count_makes_sense(const struct format_context *ctx, uint32_t count, 
     return count <= summary_idents_max(ctx->block_bytes) && count <= position;
 }
 
-void summary_encode(const struct format_context *ctx, const struct summary *summary,
-                    uint8_t *block)
+void summary_encode(const struct format_context *ctx, const struct summary *summary, uint8_t *block)
 {
     struct stamp stamp = {
         .kind = STAMP_SUMMARY,

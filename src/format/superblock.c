@@ -252,7 +252,7 @@ enum hftl_status superblock_decode(const struct format_context *ctx,
         .place = where->place,
         .position = where->position,
     };
-    struct superblock read = { .bytes = 0 };
+    struct superblock read = {.bytes = 0};
     struct stamp stamp;
 
     if (bytes < ctx->block_bytes)
@@ -285,7 +285,7 @@ bool superblock_read_only(const struct superblock *superblock)
 
 struct verdict_walk verdict_walk_start(const struct superblock *superblock, const uint8_t *record)
 {
-    return (struct verdict_walk){ .at = record + AT_VERDICTS, .left = superblock->verdict_count };
+    return (struct verdict_walk){.at = record + AT_VERDICTS, .left = superblock->verdict_count};
 }
 
 bool verdict_next(struct verdict_walk *walk, struct verdict *verdict,

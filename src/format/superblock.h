@@ -72,8 +72,8 @@ struct superblock {
     uint64_t features_read_only;
     uint64_t features_incompatible;
     uint32_t epoch;
-    uint32_t state; /* SUPERBLOCK_ bits */
-    uint64_t generation_next; /* for information */
+    uint32_t state;                    /* SUPERBLOCK_ bits */
+    uint64_t generation_next;          /* for information */
     uint8_t cache_id[FORMAT_ID_BYTES]; /* zeros: no cache */
     uint64_t cache_generation;
     uint32_t cache_state;

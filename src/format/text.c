@@ -9,7 +9,7 @@ struct text text_start(char *to, size_t bytes)
 {
     if (bytes > 0)
         to[0] = '\0';
-    return (struct text){ .at = to, .left = bytes };
+    return (struct text){.at = to, .left = bytes};
 }
 
 void text_add(struct text *text, const char *format, ...)

@@ -51,9 +51,7 @@ enum hftl_status trim_page_decode(const struct format_context *ctx, const struct
         return HFTL_MISMATCH;
 
     struct stamp_expected expected = {
-        .kind = STAMP_TRIM,
-        .place = (uint32_t)ident->lba,
-        .number_known = true, /* 0 */
+        .kind = STAMP_TRIM, .place = (uint32_t)ident->lba, .number_known = true, /* 0 */
     };
     struct stamp stamp;
     enum hftl_status status = stamp_decode(ctx, &expected, block, ctx->block_bytes, &stamp);

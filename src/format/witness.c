@@ -25,7 +25,7 @@ static bool is_whole(const struct band_mark *mark)
 
 struct witness witness_none(void)
 {
-    struct witness none = { .flush = 0 };
+    struct witness none = {.flush = 0};
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
         none.slots[i].band = FORMAT_BAND_NONE;
     return none;
@@ -62,7 +62,7 @@ void witness_encode(const struct witness *witness, uint8_t bytes[FORMAT_WITNESS_
 
 enum hftl_status witness_decode(const uint8_t bytes[FORMAT_WITNESS_BYTES], struct witness *witness)
 {
-    struct witness read = { .flush = get_u64(bytes + AT_FLUSH) };
+    struct witness read = {.flush = get_u64(bytes + AT_FLUSH)};
     if (read.flush > FORMAT_SEQ_MAX)
         return HFTL_CORRUPT;
     for (unsigned i = 0; i < FORMAT_STREAMS; i++) {

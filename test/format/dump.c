@@ -26,62 +26,62 @@ struct page {
 };
 
 static const struct field stamp_fields[] = {
-    { 0, 8, "magic" },
-    { 8, 2, "version 1" },
-    { 10, 2, "kind" },
-    { 12, 4, "crc32c of the block, this field as zero" },
-    { 16, 16, "device id" },
-    { 32, 8, "generation 5.7" },
-    { 40, 4, "band 3" },
-    { 44, 4, "position" },
-    { 48, 8, "last seq given: epoch 5, counter" },
-    { 56, 4, "count" },
-    { 60, 4, "reserved" },
+    {0, 8, "magic"},
+    {8, 2, "version 1"},
+    {10, 2, "kind"},
+    {12, 4, "crc32c of the block, this field as zero"},
+    {16, 16, "device id"},
+    {32, 8, "generation 5.7"},
+    {40, 4, "band 3"},
+    {44, 4, "position"},
+    {48, 8, "last seq given: epoch 5, counter"},
+    {56, 4, "count"},
+    {60, 4, "reserved"},
 };
 
 static const struct field head_fields[] = {
-    { 64, 1, "layout: media kind, zoned" },
-    { 65, 1, "identity place, summary" },
-    { 66, 2, "block bytes 512" },
-    { 68, 4, "OOB bytes 0" },
-    { 72, 4, "groups 1" },
-    { 76, 4, "PUs per group 1" },
-    { 80, 4, "chunks per PU 12" },
-    { 84, 4, "chunk blocks 64" },
-    { 88, 4, "ws_min 4" },
-    { 92, 4, "ws_opt 8" },
-    { 96, 4, "mw_cunits 0" },
-    { 100, 4, "columns 2" },
-    { 104, 4, "first PU 0" },
-    { 108, 4, "PUs of the instance 1" },
-    { 112, 4, "bands 4" },
-    { 116, 4, "band stride 128" },
-    { 120, 8, "exported blocks 300" },
-    { 128, 4, "over-provisioning 25.0 percent" },
-    { 132, 4, "identities in a summary 23" },
-    { 136, 8, "superblock chunks A 0, B 1" },
-    { 144, 16, "region: superblock A, version 1, chunk 0, 1 chunk" },
-    { 160, 16, "region: superblock B, version 1, chunk 1, 1 chunk" },
-    { 176, 16, "region: bands, version 1, chunk 2, 8 chunks, 2 columns" },
-    { 192, 32, "two regions unused" },
-    { 224, 32, "name" },
-    { 256, 8, "created" },
-    { 264, 8, "salt 0x1122334455667788" },
-    { 272, 1, "stream: relocation" },
-    { 273, 1, "reserved" },
-    { 274, 2, "this chunk's column 1" },
-    { 276, 4, "epoch 5, the generation's" },
-    { 280, 32, "columns present: 0 and 1" },
+    {64, 1, "layout: media kind, zoned"},
+    {65, 1, "identity place, summary"},
+    {66, 2, "block bytes 512"},
+    {68, 4, "OOB bytes 0"},
+    {72, 4, "groups 1"},
+    {76, 4, "PUs per group 1"},
+    {80, 4, "chunks per PU 12"},
+    {84, 4, "chunk blocks 64"},
+    {88, 4, "ws_min 4"},
+    {92, 4, "ws_opt 8"},
+    {96, 4, "mw_cunits 0"},
+    {100, 4, "columns 2"},
+    {104, 4, "first PU 0"},
+    {108, 4, "PUs of the instance 1"},
+    {112, 4, "bands 4"},
+    {116, 4, "band stride 128"},
+    {120, 8, "exported blocks 300"},
+    {128, 4, "over-provisioning 25.0 percent"},
+    {132, 4, "identities in a summary 23"},
+    {136, 8, "superblock chunks A 0, B 1"},
+    {144, 16, "region: superblock A, version 1, chunk 0, 1 chunk"},
+    {160, 16, "region: superblock B, version 1, chunk 1, 1 chunk"},
+    {176, 16, "region: bands, version 1, chunk 2, 8 chunks, 2 columns"},
+    {192, 32, "two regions unused"},
+    {224, 32, "name"},
+    {256, 8, "created"},
+    {264, 8, "salt 0x1122334455667788"},
+    {272, 1, "stream: relocation"},
+    {273, 1, "reserved"},
+    {274, 2, "this chunk's column 1"},
+    {276, 4, "epoch 5, the generation's"},
+    {280, 32, "columns present: 0 and 1"},
 };
 
 static const struct field summary_ident_fields[] = {
-    { 136, 16, "identity of position 8: head of column 1" },
-    { 152, 16, "of 9: data, lba 299, seq 5.42" },
-    { 168, 16, "of 10: data, lba 0, seq 5.43" },
-    { 184, 16, "of 11: trim page of range 0, seq 5.44" },
-    { 200, 16, "of 12: lost, lba 77, seq 4.9 (crc inverted)" },
-    { 216, 16, "of 13: pad" },
-    { 232, 16, "of 14: summary" },
+    {136, 16, "identity of position 8: head of column 1"},
+    {152, 16, "of 9: data, lba 299, seq 5.42"},
+    {168, 16, "of 10: data, lba 0, seq 5.43"},
+    {184, 16, "of 11: trim page of range 0, seq 5.44"},
+    {200, 16, "of 12: lost, lba 77, seq 4.9 (crc inverted)"},
+    {216, 16, "of 13: pad"},
+    {232, 16, "of 14: summary"},
 };
 
 #define COUNT(fields) (sizeof(fields) / sizeof(fields)[0])
@@ -116,8 +116,8 @@ static void add_field(struct page *page, const uint8_t *block, const struct fiel
 {
     for (size_t done = 0; done < field->bytes; done += LINE_BYTES) {
         size_t left = field->bytes - done;
-        struct field part = { field->at + done, left < LINE_BYTES ? left : LINE_BYTES,
-                              done == 0 ? field->name : NULL };
+        struct field part = {field->at + done, left < LINE_BYTES ? left : LINE_BYTES,
+                             done == 0 ? field->name : NULL};
         add_line(page, block, part);
     }
 }
@@ -132,10 +132,10 @@ static void add_fields(struct page *page, const uint8_t *block, const struct fie
 static void add_witness(struct page *page, const uint8_t *block, size_t at)
 {
     const struct field fields[] = {
-        { at, 8, "witness: flush number, epoch 5, count 3" },
-        { at + 8, 16, "user stream: band 2 below position 100, generation 5.6" },
-        { at + 24, 16, "relocation stream: none" },
-        { at + 40, 32, "two slots unused" },
+        {at, 8, "witness: flush number, epoch 5, count 3"},
+        {at + 8, 16, "user stream: band 2 below position 100, generation 5.6"},
+        {at + 24, 16, "relocation stream: none"},
+        {at + 40, 32, "two slots unused"},
     };
     add_fields(page, block, fields, COUNT(fields));
 }

@@ -97,11 +97,12 @@ static void a_summary(void **state)
 static void a_tail(void **state)
 {
     struct format_context ctx = sample_context();
-    struct tail_place place = { .band = 3, .generation = format_generation(5, 7),
-                                .band_blocks = 8, .ws_min = 1 };
+    struct tail_place place = {
+        .band = 3, .generation = format_generation(5, 7), .band_blocks = 8, .ws_min = 1};
     uint8_t block[BLOCK];
-    struct tail tail = { .seq_highest = format_seq(5, 44).n, .count = SAMPLE_IDENTS,
-                         .idents = tail_ident_slot(block, 0) };
+    struct tail tail = {.seq_highest = format_seq(5, 44).n,
+                        .count = SAMPLE_IDENTS,
+                        .idents = tail_ident_slot(block, 0)};
     (void)state;
     sample_idents(tail_ident_slot(block, 0));
     tail_encode(&ctx, &place, &tail, block);
@@ -117,9 +118,8 @@ static void a_tail(void **state)
 static void a_trim_page(void **state)
 {
     struct format_context ctx = sample_context();
-    uint8_t bitmap[38] = { [0] = 0x81, [37] = 0x08 };
-    struct trim_page page = { .range = 0, .seq = format_seq(5, 44).n, .bits = 300,
-                              .bitmap = bitmap };
+    uint8_t bitmap[38] = {[0] = 0x81, [37] = 0x08};
+    struct trim_page page = {.range = 0, .seq = format_seq(5, 44).n, .bits = 300, .bitmap = bitmap};
     uint8_t block[BLOCK];
     (void)state;
     trim_page_encode(&ctx, &page, block);
@@ -133,7 +133,7 @@ static void a_trim_page(void **state)
 static void a_lost_block(void **state)
 {
     struct format_context ctx = sample_context();
-    struct lost lost = { .seq = format_seq(4, 9).n };
+    struct lost lost = {.seq = format_seq(4, 9).n};
     uint8_t block[BLOCK];
     (void)state;
     lost_encode(&ctx, &lost, block);

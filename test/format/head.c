@@ -6,7 +6,7 @@
 _Static_assert(FORMAT_HEAD_BYTES == 408, "a head is 408 bytes");
 _Static_assert(FORMAT_WITNESS_BYTES == 72, "a witness is 72 bytes");
 
-static const struct format_place there = { .place = 3, .position = 8 };
+static const struct format_place there = {.place = 3, .position = 8};
 
 static enum hftl_status decode(const uint8_t *block, void *argument)
 {
@@ -28,7 +28,7 @@ static enum hftl_status forged(size_t at, size_t count, uint64_t value)
     struct head head;
     uint8_t block[BLOCK];
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_HEAD, at, count, value }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_HEAD, at, count, value}, block, BLOCK);
     return decode(block, &head);
 }
 
@@ -57,7 +57,7 @@ static void comes_back_as_it_was(void **state)
             head_add_column(&head, (uint32_t)prng_below(&prng, head.layout.columns));
         head.witness = random_witness(&prng, &head.layout);
         head_encode(&ctx, &head, block);
-        struct format_place where = { head.band, head.position };
+        struct format_place where = {head.band, head.position};
         assert_int_equal(head_decode(&ctx, &where, block, &back), HFTL_OK);
         assert_memory_equal(back.id, ctx.id, sizeof ctx.id);
         assert_int_equal(back.generation, head.generation);
@@ -88,7 +88,7 @@ static void H1_the_stamp_is_judged(void **state)
     assert_int_equal(forged(44, 4, 0), HFTL_MISMATCH);
     assert_int_equal(forged(56, 4, 1), HFTL_CORRUPT);
     assert_int_equal(forged(60, 4, 1), HFTL_CORRUPT);
-    assert_int_equal(forged(32, 4, 99), HFTL_OK); /* the generation is what a head tells */
+    assert_int_equal(forged(32, 4, 99), HFTL_OK);     /* the generation is what a head tells */
     assert_int_equal(forged(36, 4, 4), HFTL_CORRUPT); /* but its epoch is there twice */
 }
 
@@ -123,8 +123,8 @@ static void fields_in_their_bounds_and_reserved_zero(void **state)
     struct head head;
     uint8_t block[BLOCK];
     make(block); /* 25 bits of epoch, in both places */
-    forge(&ctx, &(struct forgery){ STAMP_HEAD, 36, 4, 0x01000000 }, block, BLOCK);
-    forge(&ctx, &(struct forgery){ STAMP_HEAD, 276, 4, 0x01000000 }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_HEAD, 36, 4, 0x01000000}, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_HEAD, 276, 4, 0x01000000}, block, BLOCK);
     assert_int_equal(decode(block, &head), HFTL_CORRUPT);
     assert_int_equal(forged(384, 1, 1), HFTL_CORRUPT);
     assert_int_equal(forged(407, 1, 1), HFTL_CORRUPT);
@@ -135,16 +135,16 @@ static void the_witness_is_judged(void **state)
 {
     (void)state;
     assert_int_equal(forged(312, 8, UINT64_C(1) << 56), HFTL_CORRUPT);
-    assert_int_equal(forged(320, 4, 4), HFTL_CORRUPT);          /* no band 4 */
-    assert_int_equal(forged(324, 4, 129), HFTL_CORRUPT);        /* behind its end */
-    assert_int_equal(forged(340, 4, 1), HFTL_CORRUPT);          /* an unused slot with a number */
+    assert_int_equal(forged(320, 4, 4), HFTL_CORRUPT);   /* no band 4 */
+    assert_int_equal(forged(324, 4, 129), HFTL_CORRUPT); /* behind its end */
+    assert_int_equal(forged(340, 4, 1), HFTL_CORRUPT);   /* an unused slot with a number */
     assert_int_equal(forged(344, 8, 1), HFTL_CORRUPT);
     assert_int_equal(forged(320, 4, UINT32_MAX), HFTL_CORRUPT); /* used, then not */
 }
 
 static void rescue_needs_no_device_id(void **state)
 {
-    struct format_context ctx = { .block_bytes = BLOCK, .any_device = true };
+    struct format_context ctx = {.block_bytes = BLOCK, .any_device = true};
     struct format_context sample = sample_context();
     struct head head;
     uint8_t block[BLOCK];
@@ -164,7 +164,8 @@ static void has_a_text(void **state)
     assert_ptr_equal(strstr(text, "head of band 3 generation 5.7 position 8\n"
                                   "stream relocation, column 1 (2 present), epoch 5, seq 5.41\n"
                                   "witness: flush 5.3, stream 0: band 2 generation 5.6 below 100\n"
-                                  "device \"bücher\""), text);
+                                  "device \"bücher\""),
+                     text);
 }
 
 int main(void)

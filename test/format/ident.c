@@ -49,10 +49,10 @@ static void gives_the_data_crc_back(void **state)
 /* The formulas of FORMAT.md, 2, written out a second time. */
 static void place_salt_is_the_formula(void **state)
 {
-    struct format_context ctx = { .salt = 0x1122334455667788 };
+    struct format_context ctx = {.salt = 0x1122334455667788};
     (void)state;
-    assert_int_equal(ident_place_salt(&ctx, 0, (hftl_pba){ 0 }), 0x1122334455667788);
-    assert_int_equal(ident_place_salt(&ctx, 3, (hftl_pba){ 0x12345678 }),
+    assert_int_equal(ident_place_salt(&ctx, 0, (hftl_pba){0}), 0x1122334455667788);
+    assert_int_equal(ident_place_salt(&ctx, 3, (hftl_pba){0x12345678}),
                      UINT64_C(0x1122334455667788) ^ UINT64_C(0xdaa66d2c7ddf743f) ^ 0x12345678);
 }
 
@@ -64,9 +64,9 @@ static void verifies_only_where_and_when_it_was_written(void **state)
     (void)state;
     prng_seed(&prng, 4);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        struct ident ident = { .kind = IDENT_DATA, .lba = 7, .seq = 99 };
+        struct ident ident = {.kind = IDENT_DATA, .lba = 7, .seq = 99};
         uint64_t generation = format_generation(5, random_u32(&prng) >> 1);
-        hftl_pba here = { random_u32(&prng) }, there = { random_u32(&prng) };
+        hftl_pba here = {random_u32(&prng)}, there = {random_u32(&prng)};
         ident.crc = ident_crc(&ident, 12, ident_place_salt(&ctx, generation, here));
         assert_true(ident_verifies(&ident, 12, ident_place_salt(&ctx, generation, here)));
         assert_false(ident_verifies(&ident, 12, ident_place_salt(&ctx, generation + 1, here)));
@@ -77,9 +77,9 @@ static void verifies_only_where_and_when_it_was_written(void **state)
 
 static void crc_is_the_formula(void **state)
 {
-    struct ident ident = { .kind = IDENT_DATA, .lba = 0x987654321, .seq = 0x11223344556677 };
-    uint8_t covered[20] = { 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x21, 0x43, 0x65, 0x87, 0x19,
-                            0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11 };
+    struct ident ident = {.kind = IDENT_DATA, .lba = 0x987654321, .seq = 0x11223344556677};
+    uint8_t covered[20] = {0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x21, 0x43, 0x65,
+                           0x87, 0x19, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
     uint32_t expected = crc32c(0, "abcd", 4) ^ crc32c(0, covered, sizeof covered);
     (void)state;
     assert_int_equal(ident_crc(&ident, crc32c(0, "abcd", 4), 0x1122334455667788), expected);
@@ -119,7 +119,7 @@ static enum hftl_status decode_and_verify(const uint8_t *bytes, void *argument)
 
 static void every_flip_is_seen(void **state)
 {
-    struct ident ident = { .kind = IDENT_DATA, .lba = 299, .seq = format_seq(5, 42).n };
+    struct ident ident = {.kind = IDENT_DATA, .lba = 299, .seq = format_seq(5, 42).n};
     uint32_t data_crc = 0x12345678;
     uint8_t bytes[FORMAT_IDENT_BYTES];
     (void)state;
@@ -130,7 +130,7 @@ static void every_flip_is_seen(void **state)
 
 static enum hftl_status decode_parts(uint64_t seq, uint64_t lba, unsigned kind)
 {
-    uint8_t bytes[FORMAT_IDENT_BYTES] = { 0 };
+    uint8_t bytes[FORMAT_IDENT_BYTES] = {0};
     struct ident ident;
     put_u56(bytes + 4, seq);
     put_u40(bytes + 11, lba | (uint64_t)kind << 36);
@@ -179,7 +179,7 @@ static void neither_erased_nor_all_ones_decodes(void **state)
 
 static void has_a_text(void **state)
 {
-    struct ident ident = { .kind = IDENT_TRIM, .lba = 3, .seq = format_seq(5, 44).n, .crc = 0xabc };
+    struct ident ident = {.kind = IDENT_TRIM, .lba = 3, .seq = format_seq(5, 44).n, .crc = 0xabc};
     char text[100];
     (void)state;
     ident_to_text(&ident, text, sizeof text);

@@ -47,15 +47,18 @@ static void the_samples_are_good(void **state)
 
 static void L1_every_fact_is_compared(void **state)
 {
-    struct { size_t at; const char *field; } const facts[] = {
-        { offsetof(struct layout, oob_bytes), "OOB bytes" },
-        { offsetof(struct layout, groups), "groups" },
-        { offsetof(struct layout, pus_per_group), "PUs per group" },
-        { offsetof(struct layout, chunks_per_pu), "chunks per PU" },
-        { offsetof(struct layout, chunk_blocks), "chunk blocks" },
-        { offsetof(struct layout, ws_min), "ws_min" },
-        { offsetof(struct layout, ws_opt), "ws_opt" },
-        { offsetof(struct layout, mw_cunits), "mw_cunits" },
+    struct {
+        size_t at;
+        const char *field;
+    } const facts[] = {
+        {offsetof(struct layout, oob_bytes), "OOB bytes"},
+        {offsetof(struct layout, groups), "groups"},
+        {offsetof(struct layout, pus_per_group), "PUs per group"},
+        {offsetof(struct layout, chunks_per_pu), "chunks per PU"},
+        {offsetof(struct layout, chunk_blocks), "chunk blocks"},
+        {offsetof(struct layout, ws_min), "ws_min"},
+        {offsetof(struct layout, ws_opt), "ws_opt"},
+        {offsetof(struct layout, mw_cunits), "mw_cunits"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
@@ -212,7 +215,7 @@ static void L2_regions_do_not_overlap(void **state)
     layout.regions[1].chunk_first = layout.superblock_chunk[1] = 0;
     assert_refused(&layout, "begin of a region that overlaps", 0, 1);
     layout = sample_layout();
-    layout.regions[4] = (struct region){ .type = 900, .chunk_first = 9, .chunk_count = 1 };
+    layout.regions[4] = (struct region){.type = 900, .chunk_first = 9, .chunk_count = 1};
     assert_refused(&layout, "begin of a region that overlaps", 9, 10);
     layout.regions[4].chunk_first = 10; /* a type we do not know, where there is room */
     assert_int_equal(check(&layout), HFTL_OK);
@@ -228,8 +231,8 @@ static void L2_the_three_regions_are_there_once(void **state)
     layout.regions[2].type = REGION_MAP;
     assert_refused(&layout, "regions of bands", 0, 1);
     layout = sample_layout();
-    layout.regions[4] = (struct region){ .type = REGION_SUPERBLOCK_A, .version = 1,
-                                         .chunk_first = 11, .chunk_count = 1 };
+    layout.regions[4] = (struct region){
+        .type = REGION_SUPERBLOCK_A, .version = 1, .chunk_first = 11, .chunk_count = 1};
     assert_refused(&layout, "regions of superblock A", 2, 1);
     layout = sample_layout();
     layout.regions[1].version = 2;
@@ -348,10 +351,10 @@ static void a_name_is_text_and_nothing_else(void **state)
 static void I2_holds_what_is_exported(void **state)
 {
     struct layout layout = sample_layout();
-    struct ident data = { .kind = IDENT_DATA, .lba = 299, .seq = 1 };
-    struct ident trim = { .kind = IDENT_TRIM, .lba = 0, .seq = 1 };
-    struct ident head = { .kind = IDENT_HEAD, .lba = 1 };
-    struct band_mark mark = { .band = 3, .position = 128 };
+    struct ident data = {.kind = IDENT_DATA, .lba = 299, .seq = 1};
+    struct ident trim = {.kind = IDENT_TRIM, .lba = 0, .seq = 1};
+    struct ident head = {.kind = IDENT_HEAD, .lba = 1};
+    struct band_mark mark = {.band = 3, .position = 128};
     (void)state;
     assert_true(layout_holds_ident(&layout, &data));
     data.lba = 300;
@@ -370,7 +373,7 @@ static void I2_holds_what_is_exported(void **state)
     assert_true(layout_holds_mark(&layout, &mark));
     mark.position = 129;
     assert_false(layout_holds_mark(&layout, &mark));
-    mark = (struct band_mark){ .band = 4 };
+    mark = (struct band_mark){.band = 4};
     assert_false(layout_holds_mark(&layout, &mark));
     mark.band = FORMAT_BAND_NONE;
     assert_true(layout_holds_mark(&layout, &mark));

@@ -12,7 +12,7 @@
 
 struct format_context sample_context(void)
 {
-    struct format_context ctx = { .salt = SALT, .block_bytes = BLOCK };
+    struct format_context ctx = {.salt = SALT, .block_bytes = BLOCK};
     for (uint8_t i = 0; i < FORMAT_ID_BYTES; i++)
         ctx.id[i] = (uint8_t)(0xa0u + i);
     return ctx;
@@ -63,7 +63,7 @@ struct layout sample_layout(void)
         .pu_count = 1,
         .bands = 4,
         .exported_blocks = 300,
-        .superblock_chunk = { 0, 1 },
+        .superblock_chunk = {0, 1},
     };
     layout_take_facts(&layout, &facts);
     fill_layout(&layout);
@@ -79,7 +79,7 @@ struct layout sample_layout_ocssd(void)
         .pu_count = 2,
         .bands = 8,
         .exported_blocks = 500,
-        .superblock_chunk = { 8, 17 },
+        .superblock_chunk = {8, 17},
     };
     layout_take_facts(&layout, &facts);
     fill_layout(&layout);
@@ -90,7 +90,7 @@ static struct witness sample_witness(void)
 {
     struct witness witness = witness_none();
     witness.flush = format_seq(5, 3).n;
-    witness.slots[STREAM_USER] = (struct band_mark){ 2, 100, format_generation(5, 6) };
+    witness.slots[STREAM_USER] = (struct band_mark){2, 100, format_generation(5, 6)};
     return witness;
 }
 
@@ -117,17 +117,17 @@ struct head sample_head(void)
 void sample_idents(uint8_t *packed)
 {
     struct ident idents[SAMPLE_IDENTS] = {
-        { .kind = IDENT_HEAD, .lba = 1 },
-        { .kind = IDENT_DATA, .lba = 299, .seq = format_seq(5, 42).n },
-        { .kind = IDENT_DATA, .lba = 0, .seq = format_seq(5, 43).n },
-        { .kind = IDENT_TRIM, .lba = 0, .seq = format_seq(5, 44).n },
-        { .kind = IDENT_LOST, .lba = 77, .seq = format_seq(4, 9).n },
-        { .kind = IDENT_PAD },
-        { .kind = IDENT_SUMMARY },
+        {.kind = IDENT_HEAD, .lba = 1},
+        {.kind = IDENT_DATA, .lba = 299, .seq = format_seq(5, 42).n},
+        {.kind = IDENT_DATA, .lba = 0, .seq = format_seq(5, 43).n},
+        {.kind = IDENT_TRIM, .lba = 0, .seq = format_seq(5, 44).n},
+        {.kind = IDENT_LOST, .lba = 77, .seq = format_seq(4, 9).n},
+        {.kind = IDENT_PAD},
+        {.kind = IDENT_SUMMARY},
     };
     struct format_context ctx = sample_context();
     for (uint32_t i = 0; i < SAMPLE_IDENTS; i++) {
-        hftl_pba pba = { 3u * 128u + 8u + i }; /* band 3, from position 8 on */
+        hftl_pba pba = {3u * 128u + 8u + i}; /* band 3, from position 8 on */
         uint64_t place_salt = ident_place_salt(&ctx, GENERATION, pba);
         idents[i].crc = ident_crc(&idents[i], crc32c(0, "data", 4), place_salt);
         ident_encode(&idents[i], packed + i * FORMAT_IDENT_BYTES);
@@ -138,7 +138,7 @@ struct summary sample_summary(uint8_t *packed)
 {
     sample_idents(packed);
     return (struct summary){
-        .at = { .band = 3, .position = 15, .generation = GENERATION },
+        .at = {.band = 3, .position = 15, .generation = GENERATION},
         .seq = format_seq(5, 44).n,
         .count = SAMPLE_IDENTS,
         .witness = sample_witness(),
@@ -159,7 +159,7 @@ struct superblock sample_superblock(void)
         .epoch = 6,
         .state = SUPERBLOCK_CLEAN,
         .generation_next = format_generation(6, 0),
-        .cache_id = { 1, 2, 3 },
+        .cache_id = {1, 2, 3},
         .cache_generation = 4,
         .cache_state = 2,
         .witness = sample_witness(),
@@ -167,18 +167,18 @@ struct superblock sample_superblock(void)
     memcpy(superblock.id, ctx.id, FORMAT_ID_BYTES);
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
         superblock.open[i].band = FORMAT_BAND_NONE;
-    superblock.open[STREAM_USER] = (struct band_mark){ 3, 16, GENERATION };
+    superblock.open[STREAM_USER] = (struct band_mark){3, 16, GENERATION};
     return superblock;
 }
 
 struct verdict_list sample_verdicts(void)
 {
-    static const uint32_t accepted[] = { 40, 64, 0 };
+    static const uint32_t accepted[] = {40, 64, 0};
     static const struct verdict verdicts[] = {
-        { .band = 0, .columns = 2, .generation = UINT64_C(5) << 32 | 5, .accepted = accepted },
-        { .band = 2, .columns = 1, .generation = UINT64_C(5) << 32 | 6, .accepted = accepted + 2 },
+        {.band = 0, .columns = 2, .generation = UINT64_C(5) << 32 | 5, .accepted = accepted},
+        {.band = 2, .columns = 1, .generation = UINT64_C(5) << 32 | 6, .accepted = accepted + 2},
     };
-    return (struct verdict_list){ .verdicts = verdicts, .count = 2 };
+    return (struct verdict_list){.verdicts = verdicts, .count = 2};
 }
 
 uint32_t random_u32(struct prng *prng)
@@ -194,8 +194,8 @@ void random_bytes(struct prng *prng, uint8_t *bytes, size_t count)
 
 struct ident random_ident(struct prng *prng)
 {
-    static const enum ident_kind kinds[] = { IDENT_DATA,    IDENT_TRIM, IDENT_LOST, IDENT_PAD,
-                                             IDENT_SUMMARY, IDENT_HEAD, IDENT_TAIL };
+    static const enum ident_kind kinds[] = {IDENT_DATA,    IDENT_TRIM, IDENT_LOST, IDENT_PAD,
+                                            IDENT_SUMMARY, IDENT_HEAD, IDENT_TAIL};
     struct ident ident = {
         .crc = random_u32(prng),
         .kind = kinds[prng_below(prng, sizeof kinds / sizeof kinds[0])],
@@ -259,7 +259,10 @@ static void print_bytes(const uint8_t *record, size_t bytes)
     while (bytes > 0 && record[bytes - 1u] == 0)
         bytes--;
     for (size_t i = 0; i < bytes; i++)
-        fprintf(stderr, "%s%02x", i % 32u == 0 ? "\n" : i % 4u == 0 ? " " : "",
+        fprintf(stderr, "%s%02x",
+                i % 32u == 0  ? "\n"
+                : i % 4u == 0 ? " "
+                              : "",
                 (unsigned)record[i]);
     fputc('\n', stderr);
 }

@@ -9,12 +9,16 @@
 
 _Static_assert(FORMAT_STAMP_BYTES == 64, "a stamp is 64 bytes");
 
-static const enum stamp_kind kinds[] = { STAMP_SUPERBLOCK, STAMP_HEAD, STAMP_SUMMARY,
-                                         STAMP_TAIL,       STAMP_TRIM, STAMP_LOST };
+static const enum stamp_kind kinds[] = {STAMP_SUPERBLOCK, STAMP_HEAD, STAMP_SUMMARY,
+                                        STAMP_TAIL,       STAMP_TRIM, STAMP_LOST};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 static const struct stamp sample = {
-    .number = 7, .place = 3, .position = 15, .seq = 99, .count = 5,
+    .number = 7,
+    .place = 3,
+    .position = 15,
+    .seq = 99,
+    .count = 5,
 };
 
 static void make(enum stamp_kind kind, uint8_t *block)
@@ -30,7 +34,11 @@ static void make(enum stamp_kind kind, uint8_t *block)
 static struct stamp_expected expect(enum stamp_kind kind)
 {
     return (struct stamp_expected){
-        .kind = kind, .place = 3, .position = 15, .number_known = true, .number = 7,
+        .kind = kind,
+        .place = 3,
+        .position = 15,
+        .number_known = true,
+        .number = 7,
     };
 }
 
@@ -47,7 +55,7 @@ static enum hftl_status forged(enum stamp_kind kind, size_t at, size_t count, ui
     struct format_context ctx = sample_context();
     uint8_t block[BLOCK];
     make(kind, block);
-    forge(&ctx, &(struct forgery){ kind, at, count, value }, block, BLOCK);
+    forge(&ctx, &(struct forgery){kind, at, count, value}, block, BLOCK);
     return decode_as(kind, block);
 }
 
@@ -59,12 +67,15 @@ static void comes_back_as_it_was(void **state)
     for (unsigned i = 0; i < 5000; i++) {
         struct format_context ctx = random_context(&prng);
         struct stamp stamp = {
-            .kind = kinds[i % KINDS], .number = prng_next(&prng), .place = random_u32(&prng),
-            .position = random_u32(&prng), .seq = prng_next(&prng) & FORMAT_SEQ_MAX,
+            .kind = kinds[i % KINDS],
+            .number = prng_next(&prng),
+            .place = random_u32(&prng),
+            .position = random_u32(&prng),
+            .seq = prng_next(&prng) & FORMAT_SEQ_MAX,
             .count = random_u32(&prng),
         };
-        struct stamp_expected expected = { .kind = stamp.kind, .place = stamp.place,
-                                           .position = stamp.position };
+        struct stamp_expected expected = {
+            .kind = stamp.kind, .place = stamp.place, .position = stamp.position};
         struct stamp back;
         uint8_t block[FORMAT_BLOCK_BYTES_MAX];
         random_bytes(&prng, block, 128);
@@ -229,8 +240,8 @@ static void has_a_text(void **state)
 static enum hftl_status decode_lost(const uint8_t *block, void *argument)
 {
     struct format_context ctx = sample_context();
-    struct ident ident = { .kind = IDENT_LOST, .lba = 5, .seq = *(const uint64_t *)argument };
-    struct lost lost = { 0 };
+    struct ident ident = {.kind = IDENT_LOST, .lba = 5, .seq = *(const uint64_t *)argument};
+    struct lost lost = {0};
     enum hftl_status status = lost_decode(&ctx, &ident, block, &lost);
     assert_int_equal(lost.seq, status == HFTL_OK ? ident.seq : 0);
     return status;
@@ -241,8 +252,8 @@ static enum hftl_status forged_lost(size_t at, size_t count, uint64_t value)
     struct format_context ctx = sample_context();
     uint64_t seq = 9;
     uint8_t block[BLOCK];
-    lost_encode(&ctx, &(struct lost){ .seq = seq }, block);
-    forge(&ctx, &(struct forgery){ STAMP_LOST, at, count, value }, block, BLOCK);
+    lost_encode(&ctx, &(struct lost){.seq = seq}, block);
+    forge(&ctx, &(struct forgery){STAMP_LOST, at, count, value}, block, BLOCK);
     return decode_lost(block, &seq);
 }
 
@@ -254,7 +265,7 @@ static void a_lost_block_is_a_stamp_and_zeros(void **state)
     char text[100];
     (void)state;
     memset(block, 0x5a, sizeof block);
-    lost_encode(&ctx, &(struct lost){ .seq = seq }, block);
+    lost_encode(&ctx, &(struct lost){.seq = seq}, block);
     assert_every_flip_refused(block, BLOCK, decode_lost, &seq);
     assert_int_equal(forged_lost(0, 1, 'x'), HFTL_FOREIGN);
     assert_int_equal(forged_lost(8, 2, 2), HFTL_VERSION);
@@ -266,7 +277,7 @@ static void a_lost_block_is_a_stamp_and_zeros(void **state)
     assert_int_equal(forged_lost(56, 4, 1), HFTL_CORRUPT);
     assert_int_equal(forged_lost(64, 1, 1), HFTL_CORRUPT);
     assert_int_equal(forged_lost(BLOCK - 1, 1, 1), HFTL_CORRUPT);
-    lost_to_text(&(struct lost){ .seq = seq }, text, sizeof text);
+    lost_to_text(&(struct lost){.seq = seq}, text, sizeof text);
     assert_string_equal(text, "lost block, seq 0.9");
 }
 

@@ -5,8 +5,8 @@
 
 _Static_assert(FORMAT_SUMMARY_IDENTS_AT == 136, "identities begin at 136");
 
-static const struct band_mark there = { .band = 3, .position = 15,
-                                        .generation = UINT64_C(5) << 32 | 7 };
+static const struct band_mark there = {
+    .band = 3, .position = 15, .generation = UINT64_C(5) << 32 | 7};
 
 static enum hftl_status decode(const uint8_t *block, void *argument)
 {
@@ -28,7 +28,7 @@ static enum hftl_status forged(size_t at, size_t count, uint64_t value)
     struct summary summary;
     uint8_t block[BLOCK];
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_SUMMARY, at, count, value }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUMMARY, at, count, value}, block, BLOCK);
     return decode(block, &summary);
 }
 
@@ -42,14 +42,15 @@ static void comes_back_as_it_was(void **state)
         struct format_context ctx = random_context(&prng);
         uint8_t block[FORMAT_BLOCK_BYTES_MAX], packed[FORMAT_BLOCK_BYTES_MAX];
         uint32_t count = (uint32_t)prng_below(&prng, summary_idents_max(ctx.block_bytes) + 1u);
-        struct summary back, summary = {
-            .at = { random_u32(&prng), count + (uint32_t)prng_below(&prng, 1000),
-                    prng_next(&prng) },
-            .seq = prng_next(&prng) & FORMAT_SEQ_MAX,
-            .count = count,
-            .witness = random_witness(&prng, &layout),
-            .idents = packed,
-        };
+        struct summary back,
+            summary = {
+                .at = {random_u32(&prng), count + (uint32_t)prng_below(&prng, 1000),
+                       prng_next(&prng)},
+                .seq = prng_next(&prng) & FORMAT_SEQ_MAX,
+                .count = count,
+                .witness = random_witness(&prng, &layout),
+                .idents = packed,
+            };
         for (uint32_t j = 0; j < count; j++) {
             struct ident ident = random_ident(&prng);
             ident_encode(&ident, packed + j * FORMAT_IDENT_BYTES);
@@ -94,16 +95,16 @@ static void U1_the_stamp_is_judged(void **state)
 static void U1_counts(void **state)
 {
     struct format_context ctx = sample_context();
-    struct band_mark early = { .band = 3, .position = 6, .generation = UINT64_C(5) << 32 | 7 };
+    struct band_mark early = {.band = 3, .position = 6, .generation = UINT64_C(5) << 32 | 7};
     struct summary summary;
     uint8_t block[BLOCK];
     (void)state;
-    assert_int_equal(forged(56, 4, 24), HFTL_CORRUPT);         /* n > N */
+    assert_int_equal(forged(56, 4, 24), HFTL_CORRUPT); /* n > N */
     assert_int_equal(forged(56, 4, UINT32_MAX), HFTL_CORRUPT);
     assert_int_equal(forged(56, 4, 6), HFTL_CORRUPT); /* the seventh is then not zero */
     assert_int_equal(forged(56, 4, 8), HFTL_OK);      /* the eighth is then all zero: U2's */
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_SUMMARY, 44, 4, 6 }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUMMARY, 44, 4, 6}, block, BLOCK);
     assert_int_equal(summary_decode(&ctx, &early, block, &summary), HFTL_CORRUPT); /* n > p */
 }
 
@@ -125,7 +126,7 @@ static void U2_identities_are_judged_alone(void **state)
     uint8_t block[BLOCK];
     (void)state;
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_SUMMARY, 136 + 16 + 15, 1, 0xf0 }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUMMARY, 136 + 16 + 15, 1, 0xf0}, block, BLOCK);
     assert_int_equal(decode(block, &summary), HFTL_OK);
     assert_int_equal(summary_ident(&summary, 0, &ident), HFTL_OK);
     assert_int_equal(summary_ident(&summary, 1, &ident), HFTL_CORRUPT);

@@ -7,8 +7,8 @@ _Static_assert(FORMAT_SUPERBLOCK_BYTES == 512, "a record without verdicts is 512
 
 #define RECORD (2u * BLOCK) /* the sample, with its two verdicts */
 
-static const struct format_place there = { .place = 1, .position = 8 };
-static const struct verdict_list no_verdicts = { .count = 0 };
+static const struct format_place there = {.place = 1, .position = 8};
+static const struct verdict_list no_verdicts = {.count = 0};
 
 static void make(uint8_t *record)
 {
@@ -33,7 +33,7 @@ static enum hftl_status forged(size_t at, size_t count, uint64_t value)
     size_t bytes = RECORD;
     uint8_t record[RECORD];
     make(record);
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, at, count, value }, record, RECORD);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, at, count, value}, record, RECORD);
     return decode(record, &bytes);
 }
 
@@ -125,7 +125,7 @@ static void any_record_comes_back(void **state)
     prng_seed(&prng, 70);
     for (unsigned i = 0; i < 500; i++) {
         struct format_context ctx = random_context(&prng);
-        struct verdict_list verdicts = { list, (uint32_t)prng_below(&prng, 31) };
+        struct verdict_list verdicts = {list, (uint32_t)prng_below(&prng, 31)};
         struct superblock back, superblock;
         fill_random(&prng, &superblock, ctx.block_bytes);
         for (uint32_t v = 0; v < verdicts.count; v++) {
@@ -141,7 +141,7 @@ static void any_record_comes_back(void **state)
         size_t bytes = superblock_bytes(ctx.block_bytes, &verdicts);
         assert_true(bytes <= sizeof record);
         superblock_encode(&ctx, &superblock, &verdicts, record, bytes);
-        struct format_place where = { superblock.copy, superblock.offset };
+        struct format_place where = {superblock.copy, superblock.offset};
         assert_int_equal(superblock_decode(&ctx, &where, record, sizeof record, &back), HFTL_OK);
         assert_int_equal(back.bytes, bytes);
         assert_same(&back, &superblock);
@@ -204,8 +204,9 @@ static void P3_state_bits(void **state)
 {
     (void)state;
     for (unsigned bit = 0; bit < 32; bit++) {
-        enum hftl_status right = bit < 2 ? HFTL_OK : bit >= 8 && bit < 16 ? HFTL_UNSUPPORTED
-                                                                          : HFTL_CORRUPT;
+        enum hftl_status right = bit < 2                ? HFTL_OK
+                                 : bit >= 8 && bit < 16 ? HFTL_UNSUPPORTED
+                                                        : HFTL_CORRUPT;
         assert_int_equal(forged(300, 4, UINT64_C(1) << bit), right);
     }
 }
@@ -229,9 +230,9 @@ static void P4_a_record_ends_within_its_chunk(void **state)
     uint8_t record[BLOCK];
     (void)state;
     superblock_encode(&ctx, &superblock, &no_verdicts, record, BLOCK); /* at block 8 */
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 84, 4, 9 }, record, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 84, 4, 9}, record, BLOCK);
     assert_int_equal(decode(record, &bytes), HFTL_OK);
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 84, 4, 8 }, record, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 84, 4, 8}, record, BLOCK);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 }
 
@@ -261,17 +262,17 @@ static void P4_a_verdict_cut_by_the_end(void **state)
     uint8_t record[RECORD];
     (void)state;
     superblock_encode(&ctx, &superblock, &no_verdicts, record, BLOCK);
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 1 }, record, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 496, 4, 1}, record, BLOCK);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 
     make(record); /* a verdict of one column has 20 bytes: the 26th of 512 bytes is cut */
     memset(record + BLOCK, 0, BLOCK);
     for (size_t at = BLOCK; at + 20 <= RECORD; at += 20)
         record[at + 4] = 1;
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 25 }, record, RECORD);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 496, 4, 25}, record, RECORD);
     bytes = RECORD;
     assert_int_equal(decode(record, &bytes), HFTL_OK);
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 26 }, record, RECORD);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 496, 4, 26}, record, RECORD);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 
     memset(record + BLOCK, 0, BLOCK); /* 19 x 24 + 2 x 20 + 16: the last lacks its column */
@@ -281,9 +282,9 @@ static void P4_a_verdict_cut_by_the_end(void **state)
         at += i < 19 ? 24 : 20;
     }
     assert_int_equal(at, RECORD + 4);
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 21 }, record, RECORD);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 496, 4, 21}, record, RECORD);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT); /* what is left of it is not zero */
-    forge(&ctx, &(struct forgery){ STAMP_SUPERBLOCK, 496, 4, 22 }, record, RECORD);
+    forge(&ctx, &(struct forgery){STAMP_SUPERBLOCK, 496, 4, 22}, record, RECORD);
     assert_int_equal(decode(record, &bytes), HFTL_CORRUPT);
 }
 
@@ -295,10 +296,10 @@ static void fields_in_their_bounds_and_reserved_zero(void **state)
         assert_int_equal(forged(at, 1, 1), HFTL_CORRUPT);
     for (size_t at = 500; at < 512; at++)
         assert_int_equal(forged(at, 1, 1), HFTL_CORRUPT);
-    assert_int_equal(forged(360, 4, 4), HFTL_CORRUPT);   /* an open band that is not there */
+    assert_int_equal(forged(360, 4, 4), HFTL_CORRUPT); /* an open band that is not there */
     assert_int_equal(forged(364, 4, 129), HFTL_CORRUPT);
-    assert_int_equal(forged(380, 4, 1), HFTL_CORRUPT);   /* an unused slot with a number */
-    assert_int_equal(forged(432, 4, 4), HFTL_CORRUPT);   /* the witness's */
+    assert_int_equal(forged(380, 4, 1), HFTL_CORRUPT); /* an unused slot with a number */
+    assert_int_equal(forged(432, 4, 4), HFTL_CORRUPT); /* the witness's */
 }
 
 static void a_record_that_is_cut_is_refused(void **state)
@@ -328,7 +329,7 @@ static void peek_says_how_much_to_read(void **state)
 
 static void discovery_needs_no_device_id(void **state)
 {
-    struct format_context ctx = { .block_bytes = BLOCK, .any_device = true };
+    struct format_context ctx = {.block_bytes = BLOCK, .any_device = true};
     struct format_context sample = sample_context();
     struct superblock superblock;
     uint8_t record[RECORD];
@@ -347,13 +348,13 @@ static void has_a_text(void **state)
     superblock.bytes = RECORD;
     superblock.verdict_count = 2;
     superblock_to_text(&superblock, text, sizeof text);
-    assert_ptr_equal(
-        strstr(text, "superblock copy B record 12 at block 8, 1024 bytes\n"
-                     "epoch 6, seq 5.44, next generation 6.0, clean\n"
-                     "features 0x8000000000000001 read-only 0x0 incompatible 0x0\n"
-                     "open in stream 0: band 3 generation 5.7 position 16\n"
-                     "witness: flush 5.3, stream 0: band 2 generation 5.6 below 100\n"
-                     "2 verdicts\n"), text);
+    assert_ptr_equal(strstr(text, "superblock copy B record 12 at block 8, 1024 bytes\n"
+                                  "epoch 6, seq 5.44, next generation 6.0, clean\n"
+                                  "features 0x8000000000000001 read-only 0x0 incompatible 0x0\n"
+                                  "open in stream 0: band 3 generation 5.7 position 16\n"
+                                  "witness: flush 5.3, stream 0: band 2 generation 5.6 below 100\n"
+                                  "2 verdicts\n"),
+                     text);
     verdict_to_text(&verdicts.verdicts[0], text, sizeof text);
     assert_string_equal(text, "band 0 generation 5.5 accepted 40 64");
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /* 128 blocks, ws_min 4: T = 8 of which 5 hold the 120 identities, the last one 8 of them. */
-static const struct tail_place band = { .band = 3, .generation = 7, .band_blocks = 128,
-                                        .ws_min = 4, .index = 4 };
+static const struct tail_place band = {
+    .band = 3, .generation = 7, .band_blocks = 128, .ws_min = 4, .index = 4};
 
 static enum hftl_status decode(const uint8_t *block, void *argument)
 {
@@ -16,8 +16,8 @@ static enum hftl_status decode(const uint8_t *block, void *argument)
 static void make(uint8_t *block)
 {
     struct format_context ctx = sample_context();
-    struct tail tail = { .seq_highest = format_seq(5, 44).n, .count = 8,
-                         .idents = tail_ident_slot(block, 0) };
+    struct tail tail = {
+        .seq_highest = format_seq(5, 44).n, .count = 8, .idents = tail_ident_slot(block, 0)};
     memset(block, 0x5a, BLOCK);
     memset(tail_ident_slot(block, 7), 0, FORMAT_IDENT_BYTES);
     sample_idents(tail_ident_slot(block, 0));
@@ -30,7 +30,7 @@ static enum hftl_status forged(size_t at, size_t count, uint64_t value)
     struct tail tail;
     uint8_t block[BLOCK];
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_TAIL, at, count, value }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_TAIL, at, count, value}, block, BLOCK);
     return decode(block, &tail);
 }
 
@@ -55,7 +55,7 @@ static void all_blocks_hold_all_identities(void **state)
     prng_seed(&prng, 50);
     for (unsigned i = 0; i < 2000; i++) {
         uint32_t block_bytes = FORMAT_BLOCK_BYTES_MIN << prng_below(&prng, 4);
-        struct tail_place place = { .ws_min = 1u + (uint32_t)prng_below(&prng, 24) };
+        struct tail_place place = {.ws_min = 1u + (uint32_t)prng_below(&prng, 24)};
         place.band_blocks = place.ws_min * (2u + (uint32_t)prng_below(&prng, 5000));
         uint32_t first = tail_first(&place, block_bytes);
         uint64_t held = 0;
@@ -73,14 +73,16 @@ static void comes_back_as_it_was(void **state)
     for (unsigned i = 0; i < 3000; i++) {
         struct format_context ctx = random_context(&prng);
         uint8_t block[FORMAT_BLOCK_BYTES_MAX], packed[FORMAT_BLOCK_BYTES_MAX];
-        struct tail_place place = { .band = random_u32(&prng), .generation = prng_next(&prng),
-                                    .band_blocks = 2000, .ws_min = 1 };
+        struct tail_place place = {.band = random_u32(&prng),
+                                   .generation = prng_next(&prng),
+                                   .band_blocks = 2000,
+                                   .ws_min = 1};
         place.index = (uint32_t)prng_below(&prng, 2000u - tail_first(&place, ctx.block_bytes));
         struct tail back, tail = {
-            .seq_highest = prng_next(&prng) & FORMAT_SEQ_MAX,
-            .count = tail_idents(&place, ctx.block_bytes),
-            .idents = packed,
-        };
+                              .seq_highest = prng_next(&prng) & FORMAT_SEQ_MAX,
+                              .count = tail_idents(&place, ctx.block_bytes),
+                              .idents = packed,
+                          };
         random_bytes(&prng, packed, sizeof packed);
         tail_encode(&ctx, &place, &tail, block);
         assert_int_equal(tail_decode(&ctx, &place, block, &back), HFTL_OK);
@@ -134,7 +136,7 @@ static void T2_a_pad_is_not_a_tail_block(void **state)
     make(block);
     memset(block + 64, 0, BLOCK - 64);
     block[44]++; /* position 125 */
-    forge(&ctx, &(struct forgery){ STAMP_TAIL, 56, 4, 0 }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_TAIL, 56, 4, 0}, block, BLOCK);
     assert_int_equal(tail_decode(&ctx, &pad, block, &tail), HFTL_CORRUPT);
 }
 

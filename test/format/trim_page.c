@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct ident identity = { .kind = IDENT_TRIM, .lba = 2, .seq = 99 };
+static const struct ident identity = {.kind = IDENT_TRIM, .lba = 2, .seq = 99};
 
 static enum hftl_status decode(const uint8_t *block, void *argument)
 {
@@ -16,7 +16,7 @@ static void make(uint8_t *block)
 {
     struct format_context ctx = sample_context();
     uint8_t bitmap[38];
-    struct trim_page page = { .range = 2, .seq = 99, .bits = 300, .bitmap = bitmap };
+    struct trim_page page = {.range = 2, .seq = 99, .bits = 300, .bitmap = bitmap};
     memset(block, 0x5a, BLOCK);
     memset(bitmap, 0, sizeof bitmap);
     bitmap[0] = 0x81;
@@ -30,7 +30,7 @@ static enum hftl_status forged(size_t at, size_t count, uint64_t value)
     struct trim_page page;
     uint8_t block[BLOCK];
     make(block);
-    forge(&ctx, &(struct forgery){ STAMP_TRIM, at, count, value }, block, BLOCK);
+    forge(&ctx, &(struct forgery){STAMP_TRIM, at, count, value}, block, BLOCK);
     return decode(block, &page);
 }
 
@@ -42,14 +42,16 @@ static void comes_back_as_it_was(void **state)
     for (unsigned i = 0; i < 2000; i++) {
         struct format_context ctx = random_context(&prng);
         uint8_t block[FORMAT_BLOCK_BYTES_MAX], bitmap[FORMAT_BLOCK_BYTES_MAX];
-        struct ident ident = { .kind = IDENT_TRIM, .lba = random_u32(&prng),
-                               .seq = (prng_next(&prng) & FORMAT_SEQ_MAX) | 1u };
-        struct trim_page back, page = {
-            .range = (uint32_t)ident.lba,
-            .seq = ident.seq,
-            .bits = 1u + (uint32_t)prng_below(&prng, trim_page_lbas(ctx.block_bytes)),
-            .bitmap = bitmap,
-        };
+        struct ident ident = {.kind = IDENT_TRIM,
+                              .lba = random_u32(&prng),
+                              .seq = (prng_next(&prng) & FORMAT_SEQ_MAX) | 1u};
+        struct trim_page back,
+            page = {
+                .range = (uint32_t)ident.lba,
+                .seq = ident.seq,
+                .bits = 1u + (uint32_t)prng_below(&prng, trim_page_lbas(ctx.block_bytes)),
+                .bitmap = bitmap,
+            };
         random_bytes(&prng, bitmap, sizeof bitmap);
         if (page.bits % 8u != 0)
             bitmap[page.bits / 8u] &= (uint8_t)((1u << page.bits % 8u) - 1u);
@@ -113,7 +115,7 @@ static void counts_and_zeros_are_judged(void **state)
 static void a_range_beyond_32_bits_is_refused(void **state)
 {
     struct format_context ctx = sample_context();
-    struct ident far = { .kind = IDENT_TRIM, .lba = UINT64_C(0x100000002), .seq = 99 };
+    struct ident far = {.kind = IDENT_TRIM, .lba = UINT64_C(0x100000002), .seq = 99};
     struct trim_page page;
     uint8_t block[BLOCK];
     (void)state;
