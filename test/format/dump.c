@@ -5,7 +5,7 @@
  *   dump           prints it
  *   dump FILE      compares it with FILE; exit 1 and the first line that differs
  */
-#include "samples.h"
+#include "test/format/samples.h"
 
 #include <inttypes.h>
 #include <stdio.h>

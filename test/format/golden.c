@@ -3,7 +3,7 @@
  * golden.c - the bytes of each record, written down. A test that fails here says that drives of
  * yesterday are not read today: then it is the version that must change, not these digits.
  */
-#include "samples.h"
+#include "test/format/samples.h"
 
 #include "base/crc.h"
 #include "format/lost.h"
