@@ -138,12 +138,33 @@ static void crash_again(struct trial *t)
         harness_verify(&t->harness);
 }
 
+/* Many crashes with little between: no band may leak, and the device goes on at the end (9.5). */
+static void weather_a_storm(struct trial *t)
+{
+    uint64_t crashes = 5 + prng_below(&t->prng, 20);
+    for (uint64_t i = 0; i < crashes && is_well(t); i++) {
+        go_on(t, (uint32_t)prng_below(&t->prng, 6));
+        if (!is_well(t))
+            return;
+        harness_crash(&t->harness);
+        cut(t, t->harness.options.nand, any_cut(t));
+        (void)recover(t);
+    }
+    if (is_well(t))
+        harness_verify(&t->harness);
+    if (is_well(t))
+        go_on(t, 60);
+    if (is_well(t))
+        harness_settle(&t->harness);
+}
+
 /*
  * Ways to go on after a recovery; each finds something the others cannot:
  *   0  judge (C6 pins what was seen), use the device, crash again
  *   1  judge, crash at once: what was rejected must stay rejected
  *   2  use the device without having looked, crash twice
  *   3  judge, use, close, open
+ * and now and then a storm, whichever of them it was.
  */
 static void live_on(struct trial *t)
 {
@@ -160,6 +181,8 @@ static void live_on(struct trial *t)
         go_on(t, 2 + (uint32_t)prng_below(&t->prng, 8));
         crash_again(t);
     }
+    if (is_well(t) && prng_chance(&t->prng, 1, 24))
+        weather_a_storm(t);
     if (!is_well(t))
         return;
     say(t, "close, open, judge");
