@@ -22,11 +22,13 @@
  *       chunk before using it again.
  *   M4  FLUSH makes durable every write and finish that landed before the flush was submitted. It
  *       says nothing of those in flight. `volatile_cache` false: what landed is durable already.
- *   M5  RESET and FINISH that landed OK are durable. A reset cut by a power failure leaves the
- *       chunk FREE, or not FREE with any content.
+ *   M5  RESET and FINISH that landed OK are durable, a FINISH with all that its chunk held. A reset
+ *       cut by a power failure leaves the chunk FREE, or not FREE with any content.
  *   M6  A power cut leaves each chunk, on its own, some prefix of its writes since its last durable
  *       point; in the write at the end of the prefix any sector may be old, new or garbage. The
- *       write pointer after it is a multiple of ws_min and not below what was durable.
+ *       write pointer after it is a multiple of ws_min and not below what was durable. A chunk
+ *       that was FULL by a write and lost its end is partly written again, or FULL at its shorter
+ *       length where R3 leaves it no slot.
  *   M7  Facts do not change while the medium is open. Chunk states may, at any time (only towards
  *       READ_ONLY and OFFLINE when nobody asked).
  *
@@ -182,7 +184,8 @@ struct hftl_media_ops {
     /* Lands up to `max` finished ops; returns how many. Never blocks. */
     unsigned (*reap)(struct hftl_media *media, unsigned max);
     /* A descriptor readable when reap() has work; -1 when the medium is always ready (work that was
-     * submitted can be reaped at once). Level-triggered: readable until reap() has emptied it. */
+     * submitted can be reaped at once). Level-triggered: readable until reap() has emptied it, and
+     * now and then once or twice more (quietening it is a system call). */
     int (*fd)(const struct hftl_media *media);
     /* No op may be in flight. Frees the medium (and a wrapper's inner medium). */
     void (*close)(struct hftl_media *media);

@@ -385,8 +385,8 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
 
 /*
  * The descriptor is quietened only when nothing was found twice in a row, so that a busy caller
- * pays no system call for it; an idle one is woken once more than needed. Every sixteenth time it is
- * read regardless: a completion may be found before the kernel wrote to the descriptor for it.
+ * pays no system call for it; an idle one is woken once more than needed. Every sixteenth time it
+ * is read regardless: a completion may be found before the kernel wrote to the descriptor for it.
  */
 static void quieten(struct emu *emu)
 {

@@ -189,7 +189,8 @@ enum hftl_status emu_session_decode(const uint8_t bytes[EMU_SESSION_BYTES], cons
 }
 
 /* Record: 0 1 state, 1 1 finished, 2 2 zero, 4 4 written, 8 4 durable, 12 4 capacity, 16 4 wear,
- *         20 4 chunk, 24 4 zero, 28 4 crc. The states on the medium are these numbers and not the enum's. */
+ *         20 4 chunk, 24 4 zero, 28 4 crc. The states in the file are these numbers and not the
+ *         enum's. */
 static const uint8_t state_codes[HFTL_CHUNK_STATE_COUNT] = {
     [HFTL_CHUNK_FREE] = 1, [HFTL_CHUNK_OPEN] = 2,      [HFTL_CHUNK_PAUSED] = 3,
     [HFTL_CHUNK_FULL] = 4, [HFTL_CHUNK_READ_ONLY] = 5, [HFTL_CHUNK_OFFLINE] = 6,

@@ -9,11 +9,15 @@
 #include "media/ledger.h"
 #include "media/say.h"
 
+enum { SPARES_MAX = 32 };
+
 struct mem_store {
     struct hftl_media_facts facts;
     struct ledger ledger;
     uint8_t **bytes;      /* per chunk: data, then OOB; NULL until written */
     uint32_t *durable_wp; /* per chunk: what a cut leaves at least */
+    uint8_t *spares[SPARES_MAX]; /* of chunks that were reset */
+    unsigned spare_count;
     bool attached;
 };
 
@@ -97,6 +101,8 @@ void mem_store_destroy(struct mem_store *store)
     must(!store->attached);
     for (uint32_t i = 0; store->bytes && i < store->ledger.chunk_count; i++)
         free(store->bytes[i]);
+    while (store->spare_count > 0)
+        free(store->spares[--store->spare_count]);
     free(store->bytes);
     free(store->durable_wp);
     ledger_destroy(&store->ledger);
@@ -117,16 +123,30 @@ uint8_t *mem_block_oob(struct mem_store *store, uint32_t chunk, uint32_t offset)
     return bytes + count_data_bytes(store) + (size_t)offset * store->facts.oob_bytes;
 }
 
+static uint8_t *take_bytes(struct mem_store *store)
+{
+    if (store->spare_count > 0)
+        return store->spares[--store->spare_count];
+    size_t oob = (size_t)store->facts.chunk_blocks * store->facts.oob_bytes;
+    return calloc(1, count_data_bytes(store) + oob);
+}
+
+static void give_bytes(struct mem_store *store, uint8_t *bytes)
+{
+    if (bytes && store->spare_count < SPARES_MAX)
+        store->spares[store->spare_count++] = bytes;
+    else
+        free(bytes);
+}
+
 static enum hftl_status write_blocks(struct mem_store *store, struct hftl_media_op *op)
 {
     const struct hftl_media_facts *facts = &store->facts;
+    if (!store->bytes[op->chunk])
+        store->bytes[op->chunk] = take_bytes(store);
     if (!store->bytes[op->chunk]) {
-        size_t oob = (size_t)facts->chunk_blocks * facts->oob_bytes;
-        store->bytes[op->chunk] = calloc(1, count_data_bytes(store) + oob);
-        if (!store->bytes[op->chunk]) {
-            ledger_fail_write(&store->ledger, op->chunk);
-            return HFTL_MEMORY;
-        }
+        ledger_fail_write(&store->ledger, op->chunk);
+        return HFTL_MEMORY;
     }
     uint32_t at = store->ledger.chunks[op->chunk].wp;
     if (op->verb == HFTL_MEDIA_APPEND)
@@ -156,7 +176,7 @@ static enum hftl_status read_blocks(struct mem_store *store, struct hftl_media_o
 static enum hftl_status reset_chunk(struct mem_store *store, uint32_t chunk)
 {
     struct hftl_chunk *c = &store->ledger.chunks[chunk];
-    free(store->bytes[chunk]);
+    give_bytes(store, store->bytes[chunk]);
     store->bytes[chunk] = NULL;
     store->durable_wp[chunk] = 0;
     if (store->facts.reset_limit != 0 && c->wear >= store->facts.reset_limit) {

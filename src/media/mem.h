@@ -5,8 +5,9 @@
  * OWNS      a store: chunk states, wear, data and OOB of one imagined drive. A store outlives the
  *           handles that are attached to it one after the other, so a test can close and reopen.
  * PROMISES  the contract of media.h with every rule enforced; memory for a chunk's data is taken at
- *           its first write and given back at its reset, so a huge drive that is little written
- *           costs little (60 bytes a chunk).
+ *           its first write and given back at its reset (a few are kept for the next chunk, since
+ *           fresh memory costs more than the copy), so a huge drive that is little written costs
+ *           little (60 bytes a chunk).
  * IGNORES   files, time: what is submitted takes effect at once and lands at the next reap, in the
  *           order of submission. fd() is -1.
  *
