@@ -185,7 +185,7 @@ struct hftl_media_ops {
     unsigned (*reap)(struct hftl_media *media, unsigned max);
     /* A descriptor readable when reap() has work; -1 when the medium is always ready (work that was
      * submitted can be reaped at once). Level-triggered: readable until reap() has emptied it, and
-     * now and then once or twice more (quietening it is a system call). */
+     * now and then a few times more (quietening it is a system call). */
     int (*fd)(const struct hftl_media *media);
     /* No op may be in flight. Frees the medium (and a wrapper's inner medium). */
     void (*close)(struct hftl_media *media);

@@ -14,8 +14,8 @@ enum { SPARES_MAX = 32 };
 struct mem_store {
     struct hftl_media_facts facts;
     struct ledger ledger;
-    uint8_t **bytes;      /* per chunk: data, then OOB; NULL until written */
-    uint32_t *durable_wp; /* per chunk: what a cut leaves at least */
+    uint8_t **bytes;             /* per chunk: data, then OOB; NULL until written */
+    uint32_t *durable_wp;        /* per chunk: what a cut leaves at least */
     uint8_t *spares[SPARES_MAX]; /* of chunks that were reset */
     unsigned spare_count;
     bool attached;
