@@ -11,6 +11,7 @@
  */
 #include "base/bytes.h"
 #include "base/must.h"
+#include "base/mutant.h"
 #include "format/head.h"
 #include "format/stamp.h"
 #include "format/tail.h"
@@ -271,6 +272,30 @@ static const struct band_mark *clean_mark_of(const struct opening *o, const stru
     return NULL;
 }
 
+/* A planted bug: goes on writing a band that a cut left open, where its chunks happen to agree. */
+static bool mutant_resumes(struct opening *o, const struct band *band)
+{
+    const struct geometry *g = &o->device->geometry;
+    uint32_t wp[FORMAT_COLUMNS_MAX];
+    uint32_t tail = geometry_tail(g, band->width);
+    unsigned stream = o->sightings[band->index].stream;
+    if (!mutant("sealed-band-written-again") ||
+        o->found.record.open[stream].band != FORMAT_BAND_NONE)
+        return false;
+    for (uint32_t position = g->ws_min; position < tail; position += g->ws_min) {
+        bool same = true;
+        geometry_write_pointers(g, band->width, position, wp);
+        for (uint32_t c = 0; c < band->width && same; c++)
+            same = o->chunks[band->chunks[c]].wp == wp[c];
+        if (same) {
+            o->found.record.open[stream] =
+                (struct band_mark){band->index, position, band->generation};
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_scan(struct opening *o, struct band *band, const uint32_t *earlier, bool resumed)
 {
     struct scan *scan = &o->scans[o->scan_count++];
@@ -296,7 +321,7 @@ static void classify(struct opening *o, struct band *band)
         return;
     }
     const struct verdict *verdict = verdict_of(o, band);
-    bool resumed = clean_mark_of(o, band) != NULL;
+    bool resumed = clean_mark_of(o, band) != NULL || mutant_resumes(o, band);
     o->sightings[band->index].head = true;
     o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(band->generation >> 32));
     if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && has_good_tail(o, band))

@@ -202,6 +202,7 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
         !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device))
         return HFTL_MEMORY;
     device->limits.critical = BANDS_RESERVE;
-    device->limits.start = BANDS_RESERVE + 3;
+    /* One more than users may not touch; on a device of many bands a few, to take bursts. */
+    device->limits.start = BANDS_RESERVE + 1 + min_u32(g->bands / 100, 4);
     return HFTL_OK;
 }

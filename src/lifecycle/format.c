@@ -14,7 +14,7 @@
 #define OP_PERMILLE_MAX 9000u
 #define BANDS_LEAST 8u
 #define COLUMNS_CHOSEN_MAX 4u
-#define BANDS_GOOD 32u
+#define BANDS_GOOD 60u /* the reserve and the open bands are then a tenth of them */
 
 struct formatting {
     struct blocking b;
