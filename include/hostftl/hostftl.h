@@ -90,7 +90,7 @@ struct hftl_request {
     uint64_t blocks;
     /* READ, WRITE: lengths add up to blocks * 4096, each a multiple of 4096 */
     const struct iovec *iov;
-    int iov_count;
+    int iov_count;               /* at most 1024, none of them empty */
     struct hftl_extent *extents; /* EXTENTS */
     uint32_t extent_count;       /* EXTENTS: room in, entries filled out */
     void (*done)(struct hftl_request *request);
@@ -142,6 +142,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_open_media(struct hftl_media *me
  * Refuses new requests, completes those in flight, flushes, marks the device clean, frees it with
  * its channels. Not OK: it was freed all the same, but not marked clean; the next open recovers.
  */
+/* Callbacks that nobody reaped yet run inside hftl_close; no other thread may be in a call. */
 HFTL_PUBLIC enum hftl_status hftl_close(struct hftl_device *device);
 
 struct hftl_format_options {
@@ -201,7 +202,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_probe(const char *path, struct h
 
 /* ---- running ---- */
 
-/* Facts of an open device. Any thread; a snapshot. */
+/* Facts of an open device. Any thread; a snapshot. info->size: the caller's sizeof (0: this one). */
 HFTL_PUBLIC void hftl_get_info(struct hftl_device *device, struct hftl_info *info);
 
 /* Caller's loop only: a descriptor that is readable when hftl_step has work. */

@@ -99,7 +99,8 @@ HFTL_PUBLIC const char *hftl_status_name(enum hftl_status status);
 /* A positive errno, 0 for HFTL_OK. */
 HFTL_PUBLIC int hftl_status_errno(enum hftl_status status);
 
-/* Where messages go. `message` is one line without its end and lives only for the call. */
+/* Where messages go. `message` is one line without its end and lives only for the call. The hook
+ * must not call the library. */
 enum hftl_log_level { HFTL_LOG_ERROR, HFTL_LOG_WARN, HFTL_LOG_INFO, HFTL_LOG_DEBUG };
 typedef void (*hftl_log_fn)(void *arg, enum hftl_log_level level, const char *message);
 

@@ -57,7 +57,8 @@ void device_discard(struct device *device);
  * medium's: iovec lengths add up to blocks * block_bytes. The request lands in `complete`, once.
  */
 void device_submit(struct device *device, struct hftl_request *request);
-/* Reaps the medium, runs what is ready. False: nothing to do until the medium or a client
+/* Reaps the medium, runs what is ready. The last word of request->internal is not used: it is the
+ * front's. False: nothing to do until the medium or a client
  * speaks. */
 bool device_step(struct device *device);
 /* No request in flight and no errand under way: stepping again would change nothing. */

@@ -245,7 +245,8 @@ static bool has_good_tail(struct opening *o, const struct band *band)
     struct tail tail;
     for (place.index = 0; tail_idents(&place, g->block_bytes) > 0; place.index++) {
         band_locate(o->device, band, first + place.index, &op);
-        if (read_block(o, op.chunk, op.offset) != HFTL_OK ||
+        if (!has_readable(o, op.chunk, op.offset) ||
+            read_block(o, op.chunk, op.offset) != HFTL_OK ||
             tail_decode(&o->device->format, &place, o->block, &tail) != HFTL_OK)
             return false;
         if (first + place.index + 1 == band->width * g->chunk_blocks)
