@@ -85,7 +85,7 @@ try() {
 }
 
 try --kind zoned --size 16M
-try --kind ocssd --groups 1 --pus 3 --chunks 29 --chunk-blocks 120 --ws-min 4 --ws-opt 24 \
+try --kind ocssd --groups 1 --pus 3 --chunks 21 --chunk-blocks 120 --ws-min 4 --ws-opt 24 \
     --mw-cunits 24 --bad-chunks 3 --oob 16
-try --kind zoned --zones 61 --zone-size 1M --zone-capacity 772K --max-open 7 --max-active 9 \
+try --kind zoned --zones 43 --zone-size 1M --zone-capacity 772K --max-open 7 --max-active 9 \
     --short-chunks 2

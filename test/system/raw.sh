@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # An emulated drive served as it is keeps its rules: writes only at the write pointer, resets
 # only of whole chunks, errors that name the rule; and what was flushed survives the end of the
-# server. shellcheck source-path=SCRIPTDIR source=lib.bash
+# server.
+# shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need
 need_libnbd
