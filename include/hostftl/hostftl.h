@@ -202,7 +202,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_probe(const char *path, struct h
 
 /* ---- running ---- */
 
-/* Facts of an open device. Any thread; a snapshot. info->size: the caller's sizeof (0: this one). */
+/* Facts of an open device; a snapshot. Any thread. info->size: the caller's sizeof, or 0. */
 HFTL_PUBLIC void hftl_get_info(struct hftl_device *device, struct hftl_info *info);
 
 /* Caller's loop only: a descriptor that is readable when hftl_step has work. */
