@@ -23,6 +23,10 @@ fi
 jq -r 'select(.result == "SKIP") | "skipped: \(.name): \(
     (.stdout // "") | split("\n") | map(select(. != "")) | last // "no reason given")"' "$log"
 
+# What the simulator tried and found, and which mutants were caught by what.
+jq -r 'select(.name | test("sim")) | (.stdout // "") | split("\n")[] |
+    select(test("^(cuts|lists|mutants) [0-9]| (caught|survives) +[0-9]"))' "$log"
+
 count() {
     jq -s --arg results "$1" '
         [.[] | select(.result as $r | $results | split(" ") | index($r))] | length' "$log"
