@@ -304,6 +304,10 @@ static void land_read(const struct nand *nand, struct nand_cell *cell, struct hf
         op->status = HFTL_OFFLINE;
         return;
     }
+    if (op->offset < cell->flaky_to && op->offset + op->blocks > cell->flaky_from) {
+        op->status = HFTL_IO;
+        return;
+    }
     uint32_t there = op->offset < cell->real ? cell->real - op->offset : 0;
     if (there > op->blocks)
         there = op->blocks;
@@ -321,6 +325,7 @@ static void land_read(const struct nand *nand, struct nand_cell *cell, struct hf
 
 static void land_reset(struct nand_cell *cell)
 {
+    cell->flaky_from = cell->flaky_to = 0;
     nand_page_drop(cell->page);
     cell->page = NULL;
     cell->chunk.state = HFTL_CHUNK_FREE;

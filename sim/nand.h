@@ -85,7 +85,9 @@ uint64_t nand_moments(const struct nand *nand);
     X(ONE_LOSES, "one chunk loses all that is volatile, the others nothing")                       \
     X(ONE_KEEPS, "one chunk keeps all that is volatile, the others nothing")                       \
     X(HALF_ERASED, "as PREFIX; a reset in flight leaves old blocks, garbage, and no FREE chunk")   \
-    X(LIVES, "the host died, the drive did not: what landed is there, and still volatile")
+    X(LIVES, "the host died, the drive did not: what landed is there, and still volatile")         \
+    X(FLAKY, "everything survives; what was volatile on one chunk cannot be read until power is "  \
+             "cut again")
 
 enum nand_cut {
 #define NAND_CUT_ENUM(name, text) NAND_CUT_##name,

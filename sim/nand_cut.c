@@ -46,7 +46,7 @@ bool nand_cut_matters(const struct nand *nand, enum nand_cut cut)
         return resets > 0;
     if (cut == NAND_CUT_ONE_LOSES || cut == NAND_CUT_ONE_KEEPS)
         return volatiles > 1;
-    if (cut == NAND_CUT_TORN)
+    if (cut == NAND_CUT_TORN || cut == NAND_CUT_FLAKY)
         return volatiles > 0;
     if (cut == NAND_CUT_PREFIX)
         return most > nand->media.facts.ws_min || volatiles > 1;
@@ -157,6 +157,7 @@ static uint32_t end_of(const struct nand *nand, uint32_t chunk, uint32_t chosen,
     case NAND_CUT_LOST:
         return cell->durable;
     case NAND_CUT_KEPT:
+    case NAND_CUT_FLAKY:
         return cell->reach;
     case NAND_CUT_ONE_LOSES:
         return chunk == chosen ? cell->durable : cell->reach;
@@ -171,7 +172,7 @@ static bool by_chance(enum nand_cut cut, struct prng *prng)
 {
     if (cut == NAND_CUT_LOST)
         return false;
-    return cut == NAND_CUT_KEPT || prng_chance(prng, 1, 2);
+    return cut == NAND_CUT_KEPT || cut == NAND_CUT_FLAKY || prng_chance(prng, 1, 2);
 }
 
 /* The chunk stays FULL whatever of its data is left; only a zoned drive hides where that ends. */
@@ -199,6 +200,10 @@ static void cut_chunk(struct nand *nand, uint32_t chunk, uint32_t chosen, enum n
         if (cell->finish)
             finished = by_chance(cut, prng);
         cell->real = end_of(nand, chunk, chosen, cut, prng);
+        if (cut == NAND_CUT_FLAKY && chunk == chosen) {
+            cell->flaky_from = cell->durable;
+            cell->flaky_to = cell->real;
+        }
         if (cut == NAND_CUT_TORN)
             tear(nand, cell, prng);
         if (finished)
@@ -256,6 +261,7 @@ void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed)
     nand_forget(nand);
     for (uint32_t i = 0; i < nand->count; i++) {
         struct nand_cell *cell = &nand->cells[i];
+        cell->flaky_from = cell->flaky_to = 0;
         if (cut == NAND_CUT_LIVES)
             orphan_chunk(nand, cell, drop_flight, &prng);
         else

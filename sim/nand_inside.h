@@ -24,6 +24,7 @@ struct nand_cell {
     uint32_t life;           /* resets: a flush of an earlier life says nothing of this one */
     uint32_t reads, writes;  /* in flight */
     bool reset, finish;      /* in flight */
+    uint32_t flaky_from, flaky_to; /* in this power cycle reads of these blocks fail */
 };
 
 struct nand_flush { /* what a flush in flight will make durable */

@@ -28,7 +28,9 @@ static void drop_verdicts(struct device *device)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < super->verdict_count; i++) {
         const struct band *band = &device->bands[super->verdicts[i].band];
-        if (band->generation == super->verdicts[i].generation && band->state != BAND_FREE)
+        /* Until it was erased a band keeps the generation it was found with; 0: not known. */
+        bool same = band->generation == super->verdicts[i].generation || band->generation == 0;
+        if (same && band->state != BAND_FREE)
             super->verdicts[kept++] = super->verdicts[i];
     }
     super->verdict_count = kept;

@@ -38,7 +38,7 @@ struct super {
     /* Recovery's verdicts of bands that are still SEALED or EMPTIED. */
     struct verdict *verdicts;
     uint32_t verdict_count;
-    uint32_t *accepted; /* their columns */
+    uint32_t *accepted; /* zeros, for bands of which nothing is accepted */
 };
 
 void super_init(struct device *device);

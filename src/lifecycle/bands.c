@@ -225,6 +225,38 @@ static bool find_by_tail(struct opening *o, struct band *band)
     return true;
 }
 
+/* The last resort: a summary names the band and its generation too. */
+static bool is_summary_of(struct opening *o, struct band *band, uint32_t position)
+{
+    struct stamp stamp;
+    struct stamp_expected expected = {
+        .kind = STAMP_SUMMARY, .place = band->index, .position = position};
+    if (memcmp(o->block, "HFTLSUMM", 8) != 0 ||
+        stamp_decode(&o->device->format, &expected, o->block, o->device->geometry.block_bytes,
+                     &stamp) != HFTL_OK)
+        return false;
+    band->generation = stamp.number;
+    return true;
+}
+
+static bool find_by_summary(struct opening *o, struct band *band)
+{
+    const struct geometry *g = &o->device->geometry;
+    struct hftl_media_op op;
+    take_columns(o, band, NULL);
+    for (uint32_t position = 0; !g->oob && position < band->width * g->chunk_blocks; position++) {
+        band_locate(o->device, band, position, &op);
+        if (!has_readable(o, op.chunk, op.offset) ||
+            read_block(o, op.chunk, op.offset) != HFTL_OK || !is_summary_of(o, band, position))
+            continue;
+        o->sightings[band->index].stream = STREAM_USER;
+        device_log(o->device, HFTL_LOG_WARN, "band %u has no readable head; a summary names it",
+                   band->index);
+        return true;
+    }
+    return false;
+}
+
 static bool is_all(const struct opening *o, const struct band *band, enum hftl_chunk_state state)
 {
     for (uint32_t i = 0; i < band->width; i++)
@@ -257,9 +289,14 @@ static bool has_good_tail(struct opening *o, const struct band *band)
 
 static const struct verdict *verdict_of(const struct opening *o, const struct band *band)
 {
-    for (uint32_t i = 0; i < o->earlier_count; i++)
-        if (o->earlier[i].band == band->index && o->earlier[i].generation == band->generation)
-            return &o->earlier[i];
+    for (uint32_t i = 0; i < o->earlier_count; i++) {
+        const struct verdict *verdict = &o->earlier[i];
+        bool same = verdict->generation == band->generation;
+        bool bound =
+            generation_is_bound(verdict->generation) && verdict->generation > band->generation;
+        if (verdict->band == band->index && (same || bound))
+            return verdict;
+    }
     return NULL;
 }
 
@@ -315,8 +352,9 @@ static void classify(struct opening *o, struct band *band)
         band_load(device, band, BAND_FREE);
         return;
     }
-    if (!find_head(o, band) && !find_by_tail(o, band)) {
+    if (!find_head(o, band) && !find_by_tail(o, band) && !find_by_summary(o, band)) {
         take_columns(o, band, NULL);
+        o->sightings[band->index].unknown = true;
         bool none = band->width == 0 || geometry_data_blocks(&device->geometry, band->width) == 0;
         band_load(device, band, none ? BAND_RETIRED : BAND_EMPTIED);
         return;
@@ -327,7 +365,8 @@ static void classify(struct opening *o, struct band *band)
     o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(band->generation >> 32));
     if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && has_good_tail(o, band))
         return; /* closed: loaded when its valid blocks are counted */
-    bool same = verdict != NULL && verdict->columns == band->width;
+    bool same = verdict != NULL &&
+                (verdict->columns == band->width || generation_is_bound(verdict->generation));
     add_scan(o, band, same ? verdict->accepted : NULL, resumed);
 }
 

@@ -189,23 +189,42 @@ static enum hftl_status load_bands(void *arg)
     return HFTL_OK;
 }
 
-/* O12, O14: every sealed band, also one from which nothing is believed. */
+/* One more verdict; accepted NULL: nothing of what is there. */
+static void add_verdict(struct super *super, const struct band *band, uint64_t generation,
+                        const uint32_t *accepted)
+{
+    super->verdicts[super->verdict_count++] =
+        (struct verdict){.band = band->index,
+                         .columns = max_u32(1, band->width),
+                         .generation = generation,
+                         .accepted = accepted != NULL ? accepted : super->accepted};
+}
+
+/* O12, O14: every sealed band, also one from which nothing is believed, and every band that could not
+ * be read: it is rejected in whatever life it turns out to be. */
+static void list_verdicts(struct opening *o)
+{
+    struct device *device = o->device;
+    uint64_t bound = (uint64_t)(device->epoch - 1) << 32 | GENERATION_BOUND;
+    for (uint32_t i = 0; i < o->scan_count; i++) {
+        const struct scan *scan = &o->scans[i];
+        if (!scan->resumed && !mutant("verdict-not-durable"))
+            add_verdict(&device->super, scan->band, scan->band->generation, scan->accepted);
+    }
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (o->sightings[i].unknown && device->bands[i].state == BAND_EMPTIED)
+            add_verdict(&device->super, &device->bands[i], bound, NULL);
+}
+
 static enum hftl_status write_verdicts(struct opening *o)
 {
     struct device *device = o->device;
     struct super *super = &device->super;
-    super->verdicts = build_alloc(device, (o->scan_count + 1) * sizeof(struct verdict));
-    if (super->verdicts == NULL)
+    super->verdicts = build_alloc(device, device->geometry.bands * sizeof(struct verdict));
+    super->accepted = build_alloc(device, device->geometry.columns * sizeof(uint32_t));
+    if (super->verdicts == NULL || super->accepted == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory for verdicts");
-    for (uint32_t i = 0; i < o->scan_count; i++) {
-        const struct scan *scan = &o->scans[i];
-        if (!scan->resumed && !mutant("verdict-not-durable"))
-            super->verdicts[super->verdict_count++] =
-                (struct verdict){.band = scan->band->index,
-                                 .columns = scan->band->width,
-                                 .generation = scan->band->generation,
-                                 .accepted = scan->accepted};
-    }
+    list_verdicts(o);
     struct verdict_list list = {.verdicts = super->verdicts, .count = super->verdict_count};
     uint64_t bytes = superblock_bytes(device->geometry.block_bytes, &list);
     uint64_t run = (uint64_t)super_run_blocks(&device->geometry, bytes);

@@ -39,6 +39,7 @@ struct scan {
 
 /* What is known of a band before it is read. */
 struct sighting {
+    bool unknown; /* there is something, and nobody could read what */
     bool head;
     enum band_stream stream;
     uint32_t scan; /* 1 + index in scans; 0: none */
@@ -78,6 +79,13 @@ struct opening {
     uint8_t *trial;       /* one block, for reading while `block` is in use */
     uint32_t scratch_blocks;
 };
+
+/* A verdict on every life of a band up to this generation, of a band whose own cannot be read. */
+#define GENERATION_BOUND UINT32_C(0xffffffff)
+static inline bool generation_is_bound(uint64_t generation)
+{
+    return (generation & GENERATION_BOUND) == GENERATION_BOUND;
+}
 
 /* bands.c */
 HFTL_MUST_USE enum hftl_status bands_pad_open_chunks(struct opening *o);

@@ -27,13 +27,29 @@ static struct format_context context_of(const struct search *s)
     return (struct format_context){.block_bytes = facts_of(s)->block_bytes, .any_device = true};
 }
 
-/* Reads [offset, offset + blocks) of the chunk to its place in `bytes`. */
-static enum hftl_status load(struct search *s, uint32_t offset, uint32_t blocks)
+/* Reads blocks of the chunk to their place in `bytes`. */
+static enum hftl_status load_run(struct search *s, uint32_t offset, uint32_t blocks)
 {
     size_t at = (size_t)offset * facts_of(s)->block_bytes;
     return blocking_read(
         s->b, (struct hftl_media_op){
                   .chunk = s->chunk, .offset = offset, .blocks = blocks, .data = s->bytes + at});
+}
+
+/* [offset, offset + blocks). A block that cannot be read does not hide its neighbours; it is left as
+ * zeros, which are no record. */
+static void load(struct search *s, uint32_t offset, uint32_t blocks)
+{
+    uint32_t block_bytes = facts_of(s)->block_bytes;
+    if (load_run(s, offset, blocks) == HFTL_OK)
+        return;
+    for (uint32_t i = 0; i < blocks; i++) {
+        enum hftl_status status = load_run(s, offset + i, 1);
+        if (status == HFTL_OK || load_run(s, offset + i, 1) == HFTL_OK)
+            continue;
+        memset(s->bytes + (size_t)(offset + i) * block_bytes, 0, block_bytes);
+        s->status = status;
+    }
 }
 
 static uint32_t readable_blocks(const struct search *s)
@@ -87,11 +103,7 @@ static void search_backwards(struct search *s)
     while (low > 0) {
         uint32_t high = low;
         low = high > step ? round_up_u32(high - step, ws_min) : 0;
-        enum hftl_status read = load(s, low, high - low);
-        if (read != HFTL_OK) {
-            s->status = read;
-            continue;
-        }
+        load(s, low, high - low);
         for (uint32_t at = high / ws_min * ws_min + ws_min; at >= low + ws_min; at -= ws_min) {
             uint32_t offset = at - ws_min;
             if (offset >= high)
