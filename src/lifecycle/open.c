@@ -200,8 +200,8 @@ static void add_verdict(struct super *super, const struct band *band, uint64_t g
                          .accepted = accepted != NULL ? accepted : super->accepted};
 }
 
-/* O12, O14: every sealed band, also one from which nothing is believed, and every band that could not
- * be read: it is rejected in whatever life it turns out to be. */
+/* O12, O14: every sealed band, also one from which nothing is believed, and every band that could
+ * not be read: it is rejected in whatever life it turns out to be. */
 static void list_verdicts(struct opening *o)
 {
     struct device *device = o->device;

@@ -36,8 +36,8 @@ static enum hftl_status load_run(struct search *s, uint32_t offset, uint32_t blo
                   .chunk = s->chunk, .offset = offset, .blocks = blocks, .data = s->bytes + at});
 }
 
-/* [offset, offset + blocks). A block that cannot be read does not hide its neighbours; it is left as
- * zeros, which are no record. */
+/* [offset, offset + blocks). A block that cannot be read does not hide its neighbours; it is left
+ * as zeros, which are no record. */
 static void load(struct search *s, uint32_t offset, uint32_t blocks)
 {
     uint32_t block_bytes = facts_of(s)->block_bytes;
