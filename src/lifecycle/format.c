@@ -297,14 +297,12 @@ static enum hftl_status refuse_existing(struct formatting *f)
         return HFTL_OK;
     }
     if (status == HFTL_OK) {
-        why_say(f->why, HFTL_EXISTS,
-                "there is a hostftl device \"%s\" already; --force replaces it",
+        why_say(f->why, HFTL_EXISTS, "there is a hostftl device \"%s\" already",
                 found.record.layout.name);
         superfind_free(&f->b, &found);
         return HFTL_EXISTS;
     }
-    return why_say(f->why, HFTL_EXISTS,
-                   "what is there looks like a hostftl device (%s); --force replaces it",
+    return why_say(f->why, HFTL_EXISTS, "what is there looks like a hostftl device (%s)",
                    hftl_status_text(status));
 }
 
