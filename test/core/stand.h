@@ -50,6 +50,7 @@ struct tap {
     unsigned hold_verbs;
     struct hftl_media_op *held[TAP_HELD_MAX];
     uint32_t held_count;
+    int quiet[2];
 };
 
 struct stand {
