@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/must.h"
+#include "format/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -564,7 +565,48 @@ void stand_write_all(struct stand *stand, uint64_t version)
     stand_flush(stand);
 }
 
+bool stand_churn(struct stand *stand, uint64_t first, uint64_t most,
+                 bool (*done)(struct stand *stand))
+{
+    uint64_t room = stand->expected_count - first;
+    for (uint64_t i = 0; i < most; i++) {
+        if (done(stand))
+            return true;
+        uint64_t lba = first + i % room;
+        stand_write(stand, lba, 1, (stand->expected[lba] & 0xffff) + 1);
+    }
+    return done(stand);
+}
+
 /* ---- looking inside ---- */
+
+static bool find_in_tail(struct stand *stand, const struct band *band, uint32_t position,
+                         struct ident *ident)
+{
+    const struct geometry *g = &stand->device->geometry;
+    struct hftl_media_op op;
+    band_locate(stand->device, band, geometry_tail(g, band->width) + position / g->tail_max, &op);
+    const uint8_t *block = mem_block(stand->store, op.chunk, op.offset);
+    return ident_decode(block + FORMAT_TAIL_IDENTS_AT +
+                            (size_t)(position % g->tail_max) * FORMAT_IDENT_BYTES,
+                        ident) == HFTL_OK;
+}
+
+struct ident stand_ident(struct stand *stand, uint64_t lba)
+{
+    uint32_t position;
+    struct ident ident = {.seq = 0};
+    const struct band *band = stand_band_of(stand, lba, &position);
+    const struct stream *stream = stream_of_band(stand->device, band);
+    const uint8_t *kept = band->idents != NULL ? band->idents
+                          : stream != NULL     ? stream->idents
+                                               : NULL;
+    bool found = kept != NULL
+                     ? ident_decode(kept + (size_t)position * FORMAT_IDENT_BYTES, &ident) == HFTL_OK
+                     : find_in_tail(stand, band, position, &ident);
+    assert_true(found);
+    return ident;
+}
 
 uint32_t stand_bands_in(const struct stand *stand, enum band_state state)
 {

@@ -141,6 +141,13 @@ void stand_verify(struct stand *stand);
 /* The whole device once, flushed: `version` everywhere. */
 void stand_write_all(struct stand *stand, uint64_t version);
 
+/* Overwrites lbas from `first` on, one after the other, until `done` says so; at most `most` of them. */
+bool stand_churn(struct stand *stand, uint64_t first, uint64_t most,
+                 bool (*done)(struct stand *stand));
+/* The identity of the block that the lba is mapped to, wherever it is kept; it must be on the
+ * medium, or in a band that is being written. */
+struct ident stand_ident(struct stand *stand, uint64_t lba);
+
 uint32_t stand_bands_in(const struct stand *stand, enum band_state state);
 /* The bytes on the medium of what the lba's map entry points to; NULL: not written there yet. */
 uint8_t *stand_media_block(struct stand *stand, uint64_t lba);
