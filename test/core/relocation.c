@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Moving what is valid: the seq stays, the newest wins, what cannot be read becomes lost. */
+#include "test/core/stand.h"
+
+#include <string.h>
+
+#define COLD 24u /* lbas [0, COLD) are written once and then moved */
+
+static uint64_t place_before;
+static bool first_block_has_moved(struct stand *stand)
+{
+    return map_get(stand->device, (hftl_lba){0}).n != place_before;
+}
+
+/* Fills the device and overwrites all but the cold blocks until lba 0 was relocated. */
+static void move_the_cold(struct stand *stand)
+{
+    place_before = map_get(stand->device, (hftl_lba){0}).n;
+    if (!stand_churn(stand, COLD, 40 * stand->expected_count, first_block_has_moved))
+        fail_msg("lba 0 was never moved");
+}
+
+static bool is_moved_and_closed(struct stand *stand)
+{
+    uint32_t position;
+    return first_block_has_moved(stand) && stand_band_of(stand, 0, &position)->state == BAND_CLOSED;
+}
+
+static void a_copy_carries_the_seq_of_its_original(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(i)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        struct ident before = stand_ident(&stand, 0);
+        for (unsigned times = 0; times < 3; times++) {
+            move_the_cold(&stand);
+            struct ident after = stand_ident(&stand, 0);
+            assert_int_equal(after.seq, before.seq);
+            assert_int_equal(after.lba, 0);
+            assert_int_equal(after.kind, IDENT_DATA);
+            assert_int_not_equal(after.crc, before.crc); /* another place, another salt */
+        }
+        assert_true(stand.device->stats.blocks_written_relocation > 0);
+        assert_int_equal(stand.device->stats.blocks_lost, 0);
+        stand_check(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* Steps until the victim's blocks are being read, with reads of the medium kept back. */
+static bool catch_a_batch(struct stand *stand)
+{
+    struct relocation *r = &stand->device->relocation;
+    stand->unchecked = true;
+    for (uint64_t i = 0; i < 20 * stand->expected_count; i++) {
+        uint64_t lba = COLD + i % (stand->expected_count - COLD);
+        stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
+        stand_write(stand, lba, 1, stand->expected[lba] + 1);
+        while (stand->tap->held_count > 0) {
+            if (r->batch_count > 0 && r->op_count > 0 &&
+                stand->tap->held[0]->data >= (void *)r->data &&
+                r->errand.in_flight == stand->tap->held_count &&
+                r->batch[0].ident.kind == IDENT_DATA)
+                return true;
+            tap_release(stand->tap);
+            stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
+            (void)stand_step(stand);
+        }
+    }
+    return false;
+}
+
+static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand_write_all(&stand, 1);
+    if (!catch_a_batch(&stand))
+        fail_msg("no victim was ever read");
+    struct relocation *r = &stand.device->relocation;
+    stand.unchecked = false;
+    uint32_t count = r->batch_count;
+    struct moving batch[RELOCATION_BATCH];
+    memcpy(batch, r->batch, sizeof(batch));
+    for (uint32_t i = 0; i < count && i < 4; i++) { /* L3 */
+        stand_write(&stand, batch[i].ident.lba, 1, 1000 + i);
+        assert_true(stand_ident(&stand, batch[i].ident.lba).seq > batch[i].ident.seq);
+    }
+    stand_trim(&stand, batch[count - 1].ident.lba, 1);
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    for (uint32_t i = 0; i < count && i < 4 && i + 1 < count; i++)
+        stand_expect(&stand, batch[i].ident.lba, 1, 1000 + i);
+    assert_true(map_is_none(map_get(stand.device, (hftl_lba){batch[count - 1].ident.lba})));
+    stand_verify(&stand);
+    stand_flush(&stand);
+    stand_crash(&stand, true, 3);
+    stand_open(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void damage(struct stand *stand, uint64_t lba)
+{
+    uint8_t *block = stand_media_block(stand, lba);
+    assert_non_null(block);
+    block[100] ^= 0x40;
+}
+
+static void expect_lost(struct stand *stand, uint64_t lba)
+{
+    assert_int_equal(stand_read_status(stand, lba), HFTL_LOST);
+}
+
+static void an_unreadable_block_is_lost_until_it_is_written_again(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(i)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        stand_write(&stand, 0, COLD, 2); /* an older version is there as well */
+        (void)stand_churn(&stand, COLD, 300, is_moved_and_closed);
+        damage(&stand, 0);
+        assert_int_equal(stand_read_status(&stand, 0), HFTL_MISMATCH);
+        stand_expect(&stand, 1, 1, 2); /* and only that block */
+        assert_true(stand.device->stats.mismatches > 0);
+        move_the_cold(&stand);
+        assert_int_equal(stand.device->stats.blocks_lost, 1);
+        assert_true(stand_logged(&stand, "lba 0 cannot be read any more"));
+        expect_lost(&stand, 0);
+        stand_flush(&stand);
+        stand_crash(&stand, true, i);
+        stand_open(&stand);
+        expect_lost(&stand, 0);
+        move_the_cold(&stand); /* the mark moves on, and is counted once */
+        assert_int_equal(stand.device->stats.blocks_lost, 0);
+        assert_int_equal(stand_ident(&stand, 0).kind, IDENT_LOST);
+        expect_lost(&stand, 0);
+        stand_reopen(&stand);
+        expect_lost(&stand, 0);
+        stand_expect(&stand, 1, COLD - 1, 2);
+        stand_write(&stand, 0, 1, 3);
+        stand_expect(&stand, 0, 1, 3);
+        move_the_cold(&stand);
+        stand_reopen(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* Reads that are not verified must still not return a lost block's filling. */
+static void a_lost_block_fails_also_where_reads_are_not_verified(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, stand_shape_named("zoned, two columns"));
+    stand.options.verify = HFTL_VERIFY_RELOCATION;
+    stand_format(&stand);
+    stand_open(&stand);
+    stand.unchecked = true;
+    stand_write_all(&stand, 1);
+    damage(&stand, 0);
+    assert_int_equal(stand_read_status(&stand, 0), HFTL_OK); /* said loudly: not verified */
+    move_the_cold(&stand);
+    expect_lost(&stand, 0);
+    stand_reopen(&stand);
+    expect_lost(&stand, 0);
+    stand_end(&stand);
+}
+
+static void one_bad_read_is_tried_again_and_harms_nothing(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand.unchecked = true;
+    stand_write_all(&stand, 1);
+    if (!catch_a_batch(&stand))
+        fail_msg("no victim was ever read");
+    tap_release(stand.tap);
+    place_before = map_get(stand.device, (hftl_lba){0}).n;
+    for (uint32_t i = 0; i < 3000; i++) { /* now and then a read fails, never twice in a row */
+        if (i % 3 == 0)
+            tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, 1, HFTL_IO);
+        uint64_t lba = COLD + i % (stand.expected_count - COLD);
+        stand_write(&stand, lba, 1, stand.expected[lba] + 1);
+    }
+    stand.tap->fail_count = 0;
+    assert_int_equal(stand.device->stats.blocks_lost, 0);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static uint64_t page_before;
+static bool page_has_moved(struct stand *stand)
+{
+    return map_page(stand->device, 0).n != page_before;
+}
+
+static void trim_pages_are_moved_like_data(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned", "units of seven"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct stand stand;
+        stand_begin(&stand, names[i]);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        stand_trim(&stand, 3, 9);
+        stand_flush(&stand);
+        for (unsigned times = 0; times < 2; times++) {
+            page_before = map_page(stand.device, 0).n;
+            assert_true(stand_churn(&stand, COLD, 40 * stand.expected_count, page_has_moved));
+        }
+        stand_flush(&stand);
+        stand_crash(&stand, true, i);
+        stand_open(&stand);
+        stand_verify(&stand); /* what was trimmed does not come back */
+        stand_end(&stand);
+    }
+}
+
+static void a_trim_page_that_cannot_be_read_is_made_anew_from_the_map(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand.unchecked = true;
+    stand_write_all(&stand, 1);
+    stand_trim(&stand, 3, 9);
+    stand_flush(&stand);
+    for (uint64_t i = 0; i < 200; i++) /* beyond the unit and the window */
+        stand_write(&stand, COLD + i, 1, 2);
+    page_before = map_page(stand.device, 0).n;
+    uint32_t position;
+    struct hftl_media_op op;
+    const struct band *band = band_of(stand.device, (hftl_pba){page_before}, &position);
+    band_locate(stand.device, band, position, &op);
+    mem_block(stand.store, op.chunk, op.offset)[200] ^= 1;
+    assert_true(stand_churn(&stand, COLD, 40 * stand.expected_count, page_has_moved));
+    stand_flush(&stand);
+    stand_check(&stand);
+    stand_crash(&stand, true, 1);
+    stand_open(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static bool never(struct stand *stand)
+{
+    (void)stand;
+    return false;
+}
+
+static void a_victim_whose_tail_cannot_be_read_is_set_aside_and_others_are_cleaned(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand.unchecked = true;
+    stand_write_all(&stand, 1);
+    struct device *device = stand.device;
+    uint32_t position;
+    struct band *band = stand_band_of(&stand, 0, &position);
+    struct hftl_media_op op;
+    band_locate(device, band, geometry_tail(&device->geometry, band->width), &op);
+    mem_block(stand.store, op.chunk, op.offset)[70] ^= 1;
+    (void)stand_churn(&stand, COLD, 20 * stand.expected_count, never);
+    assert_int_equal(band->state, BAND_CLOSED); /* L4 */
+    assert_true(device->stats.bands_erased > 50);
+    assert_true(stand_logged(&stand, "its tail cannot be read"));
+    stand_check(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void sealed_bands_are_emptied_first_and_given_back(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(i)->name);
+        for (uint64_t n = 0; n < 30; n++) {
+            stand_write(&stand, n * 3, 3, n + 1);
+            stand_flush(&stand);
+            stand_crash(&stand, true, n);
+            stand_open(&stand);
+            /* One a stream, and the originals of copies that were lost with the last one. */
+            assert_in_range(stand.device->bands_sealed, 0, 4);
+            stand_settle(&stand);
+            assert_int_equal(stand_bands_in(&stand, BAND_SEALED), 0);
+        }
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_carries_the_seq_of_its_original),
+        cmocka_unit_test(what_is_overwritten_while_it_is_read_is_not_moved),
+        cmocka_unit_test(an_unreadable_block_is_lost_until_it_is_written_again),
+        cmocka_unit_test(a_lost_block_fails_also_where_reads_are_not_verified),
+        cmocka_unit_test(one_bad_read_is_tried_again_and_harms_nothing),
+        cmocka_unit_test(trim_pages_are_moved_like_data),
+        cmocka_unit_test(a_trim_page_that_cannot_be_read_is_made_anew_from_the_map),
+        cmocka_unit_test(a_victim_whose_tail_cannot_be_read_is_set_aside_and_others_are_cleaned),
+        cmocka_unit_test(sealed_bands_are_emptied_first_and_given_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
