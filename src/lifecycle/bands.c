@@ -302,12 +302,10 @@ static const struct verdict *verdict_of(const struct opening *o, const struct ba
 
 static const struct band_mark *clean_mark_of(const struct opening *o, const struct band *band)
 {
-    for (unsigned i = 0; o->clean && i < STREAMS; i++) {
-        const struct band_mark *mark = &o->found.record.open[i];
-        if (mark->band == band->index && mark->generation == band->generation)
-            return mark;
-    }
-    return NULL;
+    /* One band a stream, the stream its head names: whatever else the record says. */
+    const struct band_mark *mark = &o->found.record.open[o->sightings[band->index].stream];
+    bool same = mark->band == band->index && mark->generation == band->generation;
+    return o->clean && same ? mark : NULL;
 }
 
 /* A planted bug: goes on writing a band that a cut left open, where its chunks happen to agree. */
@@ -390,6 +388,9 @@ bool bands_clean_marks_hold(const struct opening *o)
             continue;
         struct band probe = device->bands[mark->band];
         take_columns((struct opening *)(uintptr_t)o, &probe, NULL);
+        if (probe.width == 0 || mark->position % g->ws_min != 0 ||
+            mark->position >= geometry_tail(g, probe.width))
+            return false;
         geometry_write_pointers(g, probe.width, mark->position, wp);
         for (uint32_t c = 0; c < probe.width; c++)
             if (o->chunks[probe.chunks[c]].wp != wp[c])

@@ -148,10 +148,7 @@ static void resume_stream(struct opening *o, struct scan *scan)
     struct band *band = scan->band;
     const struct sighting *seen = &o->sightings[band->index];
     struct stream *stream = &device->streams[seen->stream];
-    uint32_t position = 0;
-    for (unsigned i = 0; i < STREAMS; i++)
-        if (o->found.record.open[i].band == band->index)
-            position = o->found.record.open[i].position;
+    uint32_t position = o->found.record.open[seen->stream].position;
     band_load(device, band, BAND_OPEN);
     stream_resume(stream, band, position);
     memcpy(stream->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
