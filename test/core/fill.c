@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A device filled to its last block and overwritten ten times, in order and at random, never runs
+ * out of space (C11) and never forgets. */
+#include "test/core/stand.h"
+
+#include "base/bytes.h"
+
+static void overwrite_at_random(struct stand *stand, uint64_t version)
+{
+    for (uint64_t left = stand->expected_count; left > 0;) {
+        uint64_t blocks = min_u64(left, 1 + prng_below(&stand->prng, 12));
+        uint64_t lba = prng_below(&stand->prng, stand->expected_count - blocks + 1);
+        stand_write(stand, lba, blocks, version);
+        left -= blocks;
+        if (prng_chance(&stand->prng, 1, 50))
+            stand_flush(stand);
+    }
+}
+
+static void fill_and_overwrite(const struct stand_shape *shape, bool random)
+{
+    struct stand stand;
+    stand_init(&stand, shape);
+    stand.unchecked = true;
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_write_all(&stand, 1);
+    assert_int_equal(stand.device->map.mapped, stand.expected_count);
+    for (uint64_t version = 2; version <= 11; version++) {
+        if (random)
+            overwrite_at_random(&stand, version);
+        else
+            stand_write_all(&stand, version);
+        stand_check(&stand);
+        if (version % 4 == 0)
+            stand_reopen(&stand);
+        if (version % 4 == 2) {
+            stand_flush(&stand);
+            stand_crash(&stand, true, version);
+            stand_open(&stand);
+        }
+    }
+    stand_verify(&stand);
+    stand_trim(&stand, 0, stand.expected_count);
+    stand_flush(&stand);
+    stand_write_all(&stand, 20);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void every_odd_geometry_in_order(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++)
+        fill_and_overwrite(stand_shape(i), false);
+}
+
+static void every_odd_geometry_at_random(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++)
+        fill_and_overwrite(stand_shape(i), true);
+}
+
+/* The memory medium's own shapes: 16 MiB of 4 KiB blocks. */
+static void sixteen_mebibytes_open_channel(void **state)
+{
+    (void)state;
+    struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_OCSSD), 0};
+    fill_and_overwrite(&shape, false);
+    fill_and_overwrite(&shape, true);
+}
+
+static void sixteen_mebibytes_zoned(void **state)
+{
+    (void)state;
+    for (uint32_t columns = 1; columns <= 3; columns++) {
+        struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_ZONED), columns};
+        fill_and_overwrite(&shape, true);
+    }
+}
+
+static void with_no_more_over_provisioning_than_the_geometry_needs(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned", "units of 24"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape_named(names[i]));
+        stand.unchecked = true;
+        stand.format.op_permille = 1;
+        stand_format(&stand);
+        stand_open(&stand);
+        for (uint64_t version = 1; version <= 5; version++) {
+            stand_write_all(&stand, version);
+            overwrite_at_random(&stand, version);
+        }
+        stand_check(&stand);
+        stand_verify(&stand);
+        stand_reopen(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* Each flushed by itself: the padding must not eat the device. */
+static void single_blocks_each_with_fua(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(i)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        for (uint64_t n = 0; n < stand.expected_count; n++)
+            stand_write_fua(&stand, prng_below(&stand.prng, stand.expected_count), 1, n + 2);
+        stand_check(&stand);
+        stand_crash(&stand, true, i);
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_odd_geometry_in_order),
+        cmocka_unit_test(every_odd_geometry_at_random),
+        cmocka_unit_test(sixteen_mebibytes_open_channel),
+        cmocka_unit_test(sixteen_mebibytes_zoned),
+        cmocka_unit_test(with_no_more_over_provisioning_than_the_geometry_needs),
+        cmocka_unit_test(single_blocks_each_with_fua),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
