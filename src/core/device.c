@@ -93,7 +93,8 @@ bool device_step(struct device *device)
         request_pump(device);
     device_push(device);
     bool delivered = deliver(device);
-    return busy || delivered || device->writes_more || !list_is_empty(&device->ready);
+    bool more = device->writes_more && !device->read_only && !list_is_empty(&device->writes);
+    return busy || delivered || more || !list_is_empty(&device->ready);
 }
 
 bool device_is_idle(const struct device *device)
