@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making a device: what is refused and with which sentence, what is promised, what is left alone. */
+#include "test/core/stand.h"
+
+#include <string.h>
+
+/* The test fails unless formatting gives this status and a sentence with this text in it. */
+static void refused(struct stand *stand, enum hftl_status status, const char *text)
+{
+    enum hftl_status got = stand_try_format(stand);
+    if (got != status || strstr(stand->why.text, text) == NULL)
+        fail_msg("%s: \"%s\", expected %s: \"%s\"", hftl_status_name(got), stand->why.text,
+                 hftl_status_name(status), text);
+    assert_int_equal(tap_count(stand->tap, HFTL_MEDIA_WRITE), 0);
+    assert_int_equal(tap_count(stand->tap, HFTL_MEDIA_RESET), 0);
+    assert_int_equal(stand->pieces, 0);
+}
+
+static void refuse_shape(const struct stand_shape *shape, const char *text)
+{
+    struct stand stand;
+    stand_init(&stand, shape);
+    refused(&stand, HFTL_GEOMETRY, text);
+    stand_end(&stand);
+}
+
+static void a_drive_of_too_few_bands_is_refused(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("two PUs");
+    shape.facts.chunks_per_pu = 8; /* one of them is the superblocks' */
+    refuse_shape(&shape, "at least 8 bands are needed");
+    shape = *stand_shape_named("zoned, two columns");
+    shape.facts.chunks_per_pu = 17;
+    refuse_shape(&shape, "7 bands of at most");
+}
+
+static void one_band_more_is_enough(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("two PUs");
+    shape.facts.chunks_per_pu = 9;
+    struct stand stand;
+    stand_init(&stand, &shape);
+    stand_format(&stand);
+    stand_open(&stand);
+    for (uint64_t version = 1; version < 6; version++)
+        stand_write_all(&stand, version);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void too_few_open_zones_are_refused_with_the_numbers(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("zoned, three columns");
+    shape.facts.open_max = shape.facts.active_max = 7;
+    refuse_shape(&shape, "3 columns need 8 open chunks (2 for superblocks, 2 streams of 3); the "
+                         "drive allows 7");
+    shape.facts.open_max = 0;
+    refuse_shape(&shape, "the drive allows 7"); /* the active limit alone */
+    shape.facts.active_max = 8;
+    struct stand stand;
+    stand_init(&stand, &shape);
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_write_all(&stand, 1); /* the guard counts active chunks */
+    stand_write_all(&stand, 2);
+    stand_end(&stand);
+}
+
+static void without_a_wish_as_many_columns_are_taken_as_the_drive_carries(void **state)
+{
+    (void)state;
+    static const uint32_t zones[] = {12, 62, 200, 400, 400, 400};
+    static const uint32_t most[] = {14, 14, 14, 14, 7, 5};
+    static const uint32_t columns[] = {1, 1, 3, 4, 2, 1};
+    for (unsigned i = 0; i < 6; i++) {
+        struct stand_shape shape = *stand_shape_named("zoned");
+        struct stand stand;
+        shape.columns = 0;
+        shape.facts.chunks_per_pu = zones[i];
+        shape.facts.open_max = shape.facts.active_max = most[i];
+        stand_init(&stand, &shape);
+        stand.format.dry_run = true;
+        stand_format(&stand);
+        assert_int_equal(stand.info.columns, columns[i]);
+        stand_end(&stand);
+    }
+}
+
+static void more_columns_than_a_head_can_name_are_refused(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("two PUs");
+    shape.facts.groups = 257;
+    shape.facts.pus_per_group = 1;
+    refuse_shape(&shape, "257 columns: at most 256");
+}
+
+static void single_block_units_of_more_columns_than_a_summary_names_are_refused(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("bare");
+    shape.facts.groups = 22;
+    shape.facts.pus_per_group = 1;
+    shape.facts.ws_min = shape.facts.ws_opt = 1;
+    refuse_shape(&shape, "22 columns of write units of one block: at most 21");
+}
+
+static void no_good_chunk_for_a_superblock_is_refused(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, stand_shape_named("two PUs"));
+    stand_detach(&stand);
+    for (uint32_t i = 0; i < 24; i++)
+        mem_retire(stand.store, 24 + i, HFTL_CHUNK_OFFLINE);
+    stand_attach(&stand);
+    refused(&stand, HFTL_GEOMETRY, "no good chunk for a superblock among the first 8");
+    stand_end(&stand);
+}
+
+static void bad_chunks_are_gone_around(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape(shape));
+        stand_detach(&stand);
+        uint32_t chunks = hftl_media_chunks(&stand_shape(shape)->facts);
+        mem_retire(stand.store, 0, HFTL_CHUNK_OFFLINE);
+        for (uint32_t chunk = 13; chunk < chunks; chunk += 17)
+            mem_retire(stand.store, chunk,
+                       chunk % 2 == 0 ? HFTL_CHUNK_OFFLINE : HFTL_CHUNK_READ_ONLY);
+        stand_attach(&stand);
+        stand_format(&stand);
+        stand_open(&stand);
+        stand.unchecked = true;
+        for (uint64_t version = 1; version < 5; version++)
+            stand_write_all(&stand, version);
+        stand_crash(&stand, true, shape);
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void over_provisioning_has_a_limit_and_what_is_asked_for_is_given(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("two PUs");
+    struct stand stand;
+    shape.facts.chunks_per_pu = 100;
+    stand_init(&stand, &shape);
+    stand.format.op_permille = 9001;
+    refused(&stand, HFTL_INVALID, "over-provisioning of 900.1 %: at most 900 %");
+    stand.format.dry_run = true;
+    uint64_t before = UINT64_MAX;
+    for (uint32_t op = 1; op <= 9000; op = op * 3 + 50) {
+        stand.format.op_permille = op;
+        assert_int_equal(stand_try_format(&stand), HFTL_OK);
+        assert_int_equal(stand.info.op_permille, op);
+        assert_true(stand.info.op_effective_permille >= op); /* never less */
+        assert_true(stand.info.blocks <= before);
+        before = stand.info.blocks;
+    }
+    stand.format.op_permille = 0;
+    assert_int_equal(stand_try_format(&stand), HFTL_OK);
+    assert_int_equal(stand.info.op_permille, 200);
+    stand_end(&stand);
+}
+
+static void a_device_is_replaced_only_by_force(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, stand_shape_named("two PUs"));
+    memcpy(stand.format.name, "first", 6);
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_write(&stand, 5, 10, 1);
+    stand_close(&stand);
+    tap_clear(stand.tap);
+    refused(&stand, HFTL_EXISTS, "there is a hostftl device \"first\" already");
+    stand_open(&stand);
+    stand_expect(&stand, 5, 10, 1); /* untouched */
+    stand_close(&stand);
+    stand.format.force = true;
+    stand_format(&stand);
+    assert_string_equal(stand.info.name, "first");
+    stand_open(&stand);
+    stand_verify(&stand); /* zeros */
+    stand_end(&stand);
+}
+
+static void what_only_looks_like_a_device_is_replaced_only_by_force_too(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, stand_shape_named("two PUs"));
+    stand_format(&stand);
+    mem_block(stand.store, 0, 0)[300] ^= 1;
+    mem_block(stand.store, 24, 0)[300] ^= 1;
+    tap_clear(stand.tap);
+    refused(&stand, HFTL_EXISTS, "looks like a hostftl device");
+    stand.format.force = true;
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_end(&stand);
+}
+
+static void a_dry_run_says_it_all_and_writes_nothing(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape(shape));
+        stand.format.dry_run = true;
+        tap_clear(stand.tap);
+        assert_int_equal(stand_try_format(&stand), HFTL_OK);
+        struct hftl_info dry = stand.info;
+        assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 0);
+        assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_RESET), 0);
+        assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_FINISH), 0);
+        assert_int_equal(stand_try_open(&stand), HFTL_FOREIGN);
+        stand.format.dry_run = false;
+        stand_format(&stand);
+        assert_int_equal(stand.info.blocks, dry.blocks);
+        assert_int_equal(stand.info.bands, dry.bands);
+        assert_int_equal(stand.info.blocks_data, dry.blocks_data);
+        stand_open(&stand);
+        struct hftl_info open;
+        device_get_info(stand.device, &open);
+        assert_int_equal(open.blocks, dry.blocks);
+        assert_int_equal(open.blocks_data, dry.blocks_data);
+        assert_int_equal(open.op_effective_permille, dry.op_effective_permille);
+        stand_end(&stand);
+    }
+}
+
+/* O18: also chunks that the new device's superblocks do not need. */
+static void every_chunk_that_is_not_free_is_reset(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape(shape));
+        stand_format(&stand);
+        stand_open(&stand);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        stand_write(&stand, 0, 9, 2);
+        stand_crash(&stand, false, 0);
+        stand.format.force = true;
+        stand_format(&stand);
+        stand_open(&stand);
+        assert_int_equal(stand_bands_in(&stand, BAND_FREE) + stand_bands_in(&stand, BAND_RETIRED),
+                         stand.device->geometry.bands);
+        assert_int_equal(stand.device->map.mapped, 0);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static uint64_t steps, total_seen;
+static void count_progress(void *arg, uint64_t done, uint64_t total)
+{
+    (void)arg;
+    steps++;
+    assert_int_equal(done, steps);
+    total_seen = total;
+}
+
+static void tells_its_progress_its_id_and_its_name(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, stand_shape_named("three PUs"));
+    stand.format.progress = count_progress;
+    memset(stand.format.id, 0x42, sizeof(stand.format.id));
+    steps = 0;
+    stand_format(&stand);
+    assert_int_equal(steps, 72);
+    assert_int_equal(total_seen, 72);
+    assert_string_equal(stand.info.name, "default");
+    struct hftl_info probed;
+    assert_int_equal(device_probe(stand.guard, &stand.world, &probed, &stand.why), HFTL_OK);
+    assert_memory_equal(probed.id, stand.format.id, 16);
+    assert_int_equal(probed.created, 1700000000);
+    assert_true(probed.clean);
+    stand_end(&stand);
+}
+
+static void ids_that_are_not_given_are_random_version_4(void **state)
+{
+    (void)state;
+    struct stand stand;
+    uint8_t first[16];
+    stand_init(&stand, stand_shape_named("two PUs"));
+    stand_format(&stand);
+    memcpy(first, stand.info.id, 16);
+    assert_int_equal(first[6] >> 4, 4);
+    assert_int_equal(first[8] >> 6, 2);
+    stand.format.force = true;
+    stand_format(&stand);
+    assert_memory_not_equal(first, stand.info.id, 16);
+    stand_end(&stand);
+}
+
+static void each_failing_operation_ends_format_cleanly_and_leaves_no_half_device(void **state)
+{
+    (void)state;
+    static const enum hftl_media_verb verbs[] = {HFTL_MEDIA_WRITE, HFTL_MEDIA_FLUSH,
+                                                 HFTL_MEDIA_RESET, HFTL_MEDIA_REPORT};
+    for (unsigned v = 0; v < 4; v++)
+        for (uint32_t after = 0; after < 40; after++) {
+            struct stand stand;
+            stand_begin(&stand, "two PUs");
+            stand_write(&stand, 0, 500, 1);
+            stand_crash(&stand, false, 0);
+            stand.format.force = true;
+            tap_fail(stand.tap, verbs[v], ANY_CHUNK, 1, HFTL_IO);
+            stand.tap->fail_after = after;
+            enum hftl_status status = stand_try_format(&stand);
+            /* By force a device need not be found, so a report for the search may fail. */
+            if (stand.tap->fail_count == 0 && verbs[v] != HFTL_MEDIA_REPORT)
+                assert_int_equal(status, HFTL_IO);
+            assert_int_equal(stand.pieces, 0);
+            if (verbs[v] != HFTL_MEDIA_FLUSH)
+                assert_int_equal(status == HFTL_OK, stand.why.text[0] == '\0');
+            stand.tap->fail_count = 0;
+            stand_crash(&stand, true, after); /* and the drive goes on */
+            stand_format(&stand);
+            stand_open(&stand);
+            stand_verify(&stand);
+            stand_end(&stand);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_drive_of_too_few_bands_is_refused),
+        cmocka_unit_test(one_band_more_is_enough),
+        cmocka_unit_test(too_few_open_zones_are_refused_with_the_numbers),
+        cmocka_unit_test(without_a_wish_as_many_columns_are_taken_as_the_drive_carries),
+        cmocka_unit_test(more_columns_than_a_head_can_name_are_refused),
+        cmocka_unit_test(single_block_units_of_more_columns_than_a_summary_names_are_refused),
+        cmocka_unit_test(no_good_chunk_for_a_superblock_is_refused),
+        cmocka_unit_test(bad_chunks_are_gone_around),
+        cmocka_unit_test(over_provisioning_has_a_limit_and_what_is_asked_for_is_given),
+        cmocka_unit_test(a_device_is_replaced_only_by_force),
+        cmocka_unit_test(what_only_looks_like_a_device_is_replaced_only_by_force_too),
+        cmocka_unit_test(a_dry_run_says_it_all_and_writes_nothing),
+        cmocka_unit_test(every_chunk_that_is_not_free_is_reset),
+        cmocka_unit_test(tells_its_progress_its_id_and_its_name),
+        cmocka_unit_test(ids_that_are_not_given_are_random_version_4),
+        cmocka_unit_test(each_failing_operation_ends_format_cleanly_and_leaves_no_half_device),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
