@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Clean closes, and storms of closes and crashes that must not cost a band. */
+#include "test/core/stand.h"
+
+#include <string.h>
+
+static void a_clean_close_is_known_as_one(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        struct hftl_info info;
+        stand_begin(&stand, stand_shape(shape)->name);
+        for (uint64_t n = 0; n < 40; n++) {
+            stand_write(&stand, n * 5 % (stand.expected_count - 8), 1 + n % 8, n + 1);
+            if (n % 6 == 1)
+                stand_trim(&stand, n, 3);
+            stand_close(&stand);
+            assert_int_equal(device_probe(stand.guard, &stand.world, &info, &stand.why), HFTL_OK);
+            assert_true(info.clean);
+            stand_open(&stand);
+            assert_true(stand.device->was_clean);
+            assert_int_equal(stand.device->bands_sealed, 0);
+            stand_verify(&stand);
+        }
+        stand_end(&stand);
+    }
+}
+
+static void a_clean_close_survives_the_power_going_right_after_it(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++)
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            struct stand stand;
+            stand_begin(&stand, stand_shape(shape)->name);
+            stand.unchecked = true;
+            for (uint64_t lba = 0; lba + 7 < stand.expected_count / seed; lba += 7)
+                stand_write(&stand, lba, 7, seed);
+            stand_close(&stand);
+            stand_crash(&stand, true, seed);
+            stand_open(&stand);
+            assert_true(stand.device->was_clean);
+            stand_verify(&stand);
+            stand_end(&stand);
+        }
+}
+
+static void a_close_answers_what_is_in_flight_first(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct ask asks[30];
+    static uint8_t data[30][4 * 512];
+    stand_begin(&stand, "zoned, two columns");
+    for (uint64_t i = 0; i < 30; i++) {
+        enum hftl_verb verb = i % 3 == 0 ? HFTL_READ : i % 3 == 1 ? HFTL_WRITE : HFTL_FLUSH;
+        stand_fill(&stand, data[i], i * 4, 4, 7);
+        stand_ask(&stand, &asks[i], verb, 0, verb == HFTL_FLUSH ? 0 : i * 4,
+                  verb == HFTL_FLUSH ? 0 : 4, data[i]);
+        for (uint64_t b = 0; verb == HFTL_WRITE && b < 4; b++)
+            stand.expected[i * 4 + b] = 7;
+    }
+    stand_close(&stand);
+    for (unsigned i = 0; i < 30; i++) {
+        assert_true(asks[i].answered);
+        assert_int_equal(asks[i].request.status, HFTL_OK);
+    }
+    stand_open(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+/* Every band is still of use: the whole device can be overwritten, again and again. */
+static void check_space(struct stand *stand, uint32_t retired)
+{
+    for (uint64_t version = 1000; version < 1004; version++)
+        stand_write_all(stand, version);
+    stand_settle(stand);
+    stand_check(stand);
+    assert_int_equal(stand_bands_in(stand, BAND_SEALED), 0);
+    assert_int_equal(stand_bands_in(stand, BAND_RETIRED), retired);
+    stand_verify(stand);
+}
+
+static void two_hundred_clean_reopens_leak_no_band(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand.unchecked = true;
+        stand_write(&stand, 0, 50, 1);
+        uint32_t retired = stand_bands_in(&stand, BAND_RETIRED);
+        for (unsigned n = 0; n < 200; n++) {
+            if (n % 4 == 0)
+                stand_write(&stand, n % 50, 1, n);
+            stand_close(&stand);
+            stand_open(&stand);
+            assert_true(stand.device->was_clean);
+        }
+        stand_check(&stand);
+        stand_verify(&stand);
+        check_space(&stand, retired);
+        stand_end(&stand);
+    }
+}
+
+static void reopening_without_a_write_changes_nothing_but_the_superblock(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand_write(&stand, 0, 50, 1);
+        stand_trim(&stand, 3, 3);
+        stand_reopen(&stand);
+        stand_reopen(&stand);
+        uint32_t chunks[2] = {stand.device->layout.superblock_chunk[0],
+                              stand.device->layout.superblock_chunk[1]};
+        for (unsigned n = 0; n < 20; n++) {
+            const struct stream *user = &stand.device->streams[STREAM_USER];
+            uint32_t position = user->band == NULL ? 0 : user->position;
+            tap_clear(stand.tap);
+            stand_reopen(&stand);
+            user = &stand.device->streams[STREAM_USER];
+            for (uint32_t i = 0; i < stand.tap->note_count; i++) {
+                const struct tap_note *note = &stand.tap->notes[i];
+                if (note->verb == HFTL_MEDIA_WRITE && stand.tap->media.facts.mw_cunits == 0)
+                    assert_true(note->chunk == chunks[0] || note->chunk == chunks[1]);
+            }
+            if (stand.tap->media.facts.mw_cunits == 0 && user->band != NULL)
+                assert_int_equal(user->position, position);
+        }
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void crash_and_reopen(bool writes, bool power, unsigned stride)
+{
+    for (unsigned shape = 0; shape < stand_shapes(); shape += stride) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand.unchecked = true;
+        uint32_t retired = stand_bands_in(&stand, BAND_RETIRED);
+        stand_write(&stand, 0, 40, 1);
+        stand_flush(&stand);
+        for (unsigned n = 0; n < 500; n++) {
+            if (writes)
+                stand_write_fua(&stand, n % 40, 1, n + 2);
+            stand_crash(&stand, power, n);
+            stand_open(&stand);
+            if (stand.device->read_only)
+                fail_msg("%s, crash %u: read-only: %s", stand_shape(shape)->name, n,
+                         stand.device->reason);
+            if (n % 50 == 0)
+                stand_verify(&stand);
+        }
+        stand_check(&stand);
+        stand_verify(&stand);
+        check_space(&stand, retired);
+        stand_end(&stand);
+    }
+}
+
+static void five_hundred_crashes_without_progress_leak_no_band(void **state)
+{
+    (void)state;
+    crash_and_reopen(false, true, 3);
+}
+
+static void five_hundred_crashes_with_one_write_each_leak_no_band(void **state)
+{
+    (void)state;
+    crash_and_reopen(true, true, 1);
+}
+
+static void five_hundred_deaths_of_the_host_alone_leak_no_band(void **state)
+{
+    (void)state;
+    crash_and_reopen(true, false, 4);
+}
+
+/* The same on a full device, where there is no slack. */
+static void a_full_device_survives_a_storm_of_crashes(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand.unchecked = true;
+        uint32_t retired = stand_bands_in(&stand, BAND_RETIRED);
+        stand_write_all(&stand, 1);
+        for (unsigned n = 0; n < 80; n++) {
+            for (unsigned i = 0; i < n % 5; i++)
+                stand_write_fua(&stand, prng_below(&stand.prng, stand.expected_count), 1, n + 2);
+            for (uint64_t steps = prng_below(&stand.prng, 40); steps > 0; steps--)
+                (void)stand_step(&stand);
+            stand_crash(&stand, true, n);
+            stand_open(&stand);
+            assert_false(stand.device->read_only);
+        }
+        stand_verify(&stand);
+        check_space(&stand, retired);
+        stand_end(&stand);
+    }
+}
+
+static void a_close_that_cannot_write_its_record_says_so_and_loses_nothing(void **state)
+{
+    (void)state;
+    static const enum hftl_media_verb verbs[] = {HFTL_MEDIA_WRITE, HFTL_MEDIA_FLUSH};
+    for (unsigned v = 0; v < 2; v++)
+        for (uint32_t after = 0; after < 8; after++) {
+            struct stand stand;
+            stand_begin(&stand, "two PUs");
+            stand_write(&stand, 0, 20, 1);
+            stand_flush(&stand);
+            stand_write(&stand, 20, 1, 1);
+            tap_fail(stand.tap, verbs[v], ANY_CHUNK, 1, HFTL_IO);
+            stand.tap->fail_after = after;
+            enum hftl_status status = stand_try_close(&stand);
+            bool failed = stand.tap->fail_count == 0;
+            stand.tap->fail_count = 0;
+            assert_int_equal(status == HFTL_OK, !failed);
+            stand_crash(&stand, true, after);
+            stand_open(&stand);
+            stand_expect(&stand, 0, 20, 1);
+            if (!failed)
+                stand_expect(&stand, 20, 1, 1);
+            stand_end(&stand);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clean_close_is_known_as_one),
+        cmocka_unit_test(a_clean_close_survives_the_power_going_right_after_it),
+        cmocka_unit_test(a_close_answers_what_is_in_flight_first),
+        cmocka_unit_test(two_hundred_clean_reopens_leak_no_band),
+        cmocka_unit_test(reopening_without_a_write_changes_nothing_but_the_superblock),
+        cmocka_unit_test(five_hundred_crashes_without_progress_leak_no_band),
+        cmocka_unit_test(five_hundred_crashes_with_one_write_each_leak_no_band),
+        cmocka_unit_test(five_hundred_deaths_of_the_host_alone_leak_no_band),
+        cmocka_unit_test(a_full_device_survives_a_storm_of_crashes),
+        cmocka_unit_test(a_close_that_cannot_write_its_record_says_so_and_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

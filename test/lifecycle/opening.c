@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening: read-only, in little memory, with memory or operations failing, and after cuts. */
+#include "test/core/stand.h"
+
+#include "lifecycle/blocking.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void read_only_opens_what_was_closed_cleanly_and_writes_nothing(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        uint8_t data[512] = {0};
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        stand_write(&stand, 0, 9, 2);
+        stand_trim(&stand, 30, 5);
+        stand_close(&stand);
+        stand.options.read_only = true;
+        tap_clear(stand.tap);
+        stand_open(&stand);
+        stand_verify(&stand);
+        assert_int_equal(stand_do(&stand, HFTL_WRITE, 0, 0, 1, data), HFTL_READ_ONLY);
+        assert_int_equal(stand_do(&stand, HFTL_TRIM, 0, 0, 1, NULL), HFTL_READ_ONLY);
+        assert_int_equal(stand_do(&stand, HFTL_WRITE_ZEROES, 0, 0, 1, NULL), HFTL_READ_ONLY);
+        stand_flush(&stand); /* nothing to do is done */
+        stand_settle(&stand);
+        stand_close(&stand);
+        for (uint32_t i = 0; i < stand.tap->note_count; i++)
+            assert_true(stand.tap->notes[i].verb == HFTL_MEDIA_READ ||
+                        stand.tap->notes[i].verb == HFTL_MEDIA_REPORT);
+        stand.options.read_only = false;
+        stand_open(&stand);
+        assert_true(stand.device->was_clean); /* still */
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void read_only_refuses_what_was_not_closed_cleanly(void **state)
+{
+    (void)state;
+    for (int power = 0; power < 2; power++) {
+        struct stand stand;
+        stand_begin(&stand, "two PUs");
+        stand_write(&stand, 0, 9, 1);
+        stand_flush(&stand);
+        stand_crash(&stand, power, 1);
+        stand.options.read_only = true;
+        tap_clear(stand.tap);
+        assert_int_equal(stand_try_open(&stand), HFTL_READ_ONLY);
+        assert_non_null(strstr(stand.why.text, "open it for writing once to recover it"));
+        assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 0); /* O19 */
+        stand.options.read_only = false;
+        stand_open(&stand);
+        stand_expect(&stand, 0, 9, 1);
+        stand_end(&stand);
+    }
+}
+
+/* The record says clean, the chunks say otherwise: somebody wrote behind our back. */
+static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand_write(&stand, 0, 9, 1);
+    uint32_t chunk = stand.device->streams[STREAM_USER].band->chunks[0];
+    stand_close(&stand);
+    stand_detach(&stand);
+    struct hftl_media *mem;
+    assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
+    struct hftl_chunk report;
+    uint8_t junk[512] = {1};
+    struct blocking b = {mem, &stand.world};
+    assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = report.wp, .blocks = 1, .data = junk};
+    assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
+    mem->ops->close(mem);
+    stand_attach(&stand);
+    stand.options.read_only = true;
+    assert_int_equal(stand_try_open(&stand), HFTL_READ_ONLY);
+    stand.options.read_only = false;
+    stand_open(&stand);
+    assert_false(stand.device->was_clean);
+    stand_expect(&stand, 0, 9, 1);
+    stand_end(&stand);
+}
+
+static uint32_t *copy_map(const struct stand *stand)
+{
+    uint32_t *map = calloc(stand->expected_count, sizeof(uint32_t));
+    memcpy(map, stand->device->map.pba, stand->expected_count * sizeof(uint32_t));
+    return map;
+}
+
+/* Opened read-only, so that nothing moves: the same map in one pass and in many. */
+static void a_tiny_window_gives_the_same_map(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand_shape shape = *stand_shape(i);
+        struct stand stand;
+        shape.facts.chunks_per_pu *= 9; /* several windows of the least size */
+        stand_init(&stand, &shape);
+        stand.unchecked = true;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_write_all(&stand, 1);
+        for (uint64_t n = 0; n < 3000; n++)
+            stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 2 + n);
+        for (uint64_t n = 0; n < 30; n++)
+            stand_trim(&stand, prng_below(&stand.prng, stand.expected_count - 20), 20);
+        stand_close(&stand);
+        stand.options.read_only = true;
+        stand_open(&stand);
+        assert_true(stand.device->geometry.ranges >= 2);
+        uint32_t *map = copy_map(&stand);
+        uint64_t mapped = stand.device->map.mapped;
+        stand_close(&stand);
+        stand.options.recovery_memory_bytes = 1;
+        stand_open(&stand);
+        assert_memory_equal(map, stand.device->map.pba, stand.expected_count * sizeof(uint32_t));
+        assert_int_equal(stand.device->map.mapped, mapped);
+        stand_verify(&stand);
+        free(map);
+        stand_end(&stand);
+    }
+}
+
+static void a_tiny_window_recovers_from_cuts_as_well(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct stand_shape shape = *stand_shape_named(seed % 2 == 0 ? "two PUs" : "bare");
+        struct stand stand;
+        shape.facts.chunks_per_pu *= 6;
+        stand_init(&stand, &shape);
+        stand.unchecked = true;
+        stand.options.recovery_memory_bytes = 8;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_write_all(&stand, 1);
+        for (uint64_t n = 0; n < 1000; n++)
+            stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 2 + n);
+        stand_trim(&stand, 100, 50);
+        stand_flush(&stand);
+        stand_crash(&stand, true, seed);
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* A device with something of everything: closed, open and sealed bands, trims, relocated blocks. */
+static void make_interesting(struct stand *stand, const char *shape)
+{
+    stand_begin(stand, shape);
+    stand->unchecked = true;
+    stand_write_all(stand, 1);
+    for (uint64_t n = 0; n < 700; n++)
+        stand_write(stand, 5 + n * 3 % (stand->expected_count - 5), 1, 2 + n);
+    stand_trim(stand, 40, 20);
+    stand_flush(stand);
+    stand_crash(stand, true, 7);
+}
+
+static void no_allocation_of_format_is_one_too_many(void **state)
+{
+    (void)state;
+    for (int forever = 0; forever < 2; forever++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape_named("bare"));
+        stand_format(&stand);
+        uint64_t total = stand.allocations;
+        assert_true(total > 2);
+        stand.format.force = true;
+        for (uint64_t n = 1; n <= total; n++) {
+            stand.allocations = 0;
+            stand.fail_at = forever ? 0 : n;
+            stand.fail_from = forever ? n : 0;
+            enum hftl_status status = stand_try_format(&stand);
+            assert_true(status == HFTL_MEMORY || (status == HFTL_OK && !forever));
+            assert_int_equal(status == HFTL_OK, stand.why.text[0] == '\0');
+            assert_int_equal(stand.pieces, 0);
+        }
+        stand.fail_at = stand.fail_from = 0;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void fail_each_allocation(const char *shape, bool forever)
+{
+    struct stand stand;
+    make_interesting(&stand, shape);
+    for (uint64_t n = 1;; n++) {
+        stand.allocations = 0;
+        stand.fail_at = forever ? 0 : n;
+        stand.fail_from = forever ? n : 0;
+        enum hftl_status status = stand_try_open(&stand);
+        if (status == HFTL_OK)
+            break;
+        if (status != HFTL_MEMORY)
+            fail_msg("%s, allocation %llu: %s \"%s\"", shape, (unsigned long long)n,
+                     hftl_status_name(status), stand.why.text);
+        assert_null(stand.device);
+        assert_int_equal(stand.pieces, 0);
+    }
+    stand.fail_at = stand.fail_from = 0;
+    assert_true(stand.allocations > 30);
+    stand_check(&stand);
+    stand_verify(&stand);
+    stand_write_all(&stand, 5);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void no_allocation_of_open_is_one_too_many(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned"};
+    for (unsigned i = 0; i < 3; i++)
+        for (int forever = 0; forever < 2; forever++)
+            fail_each_allocation(names[i], forever);
+}
+
+static void nothing_is_allocated_once_it_is_open(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "bare");
+    stand.unchecked = true;
+    uint64_t before = stand.allocations, bytes = stand.bytes;
+    assert_int_equal(stand.device->memory_bytes, bytes);
+    stand_write_all(&stand, 1);
+    stand_write_all(&stand, 2);
+    stand_trim(&stand, 3, 50);
+    stand_flush(&stand);
+    stand_verify(&stand);
+    stand.device->counter = UINT32_MAX - 4;
+    stand_write_all(&stand, 3);
+    assert_int_equal(stand.allocations, before);
+    assert_int_equal(stand.bytes, bytes);
+    stand_end(&stand);
+}
+
+static void each_failing_operation_ends_open_cleanly_and_the_next_open_recovers(void **state)
+{
+    (void)state;
+    static const enum hftl_media_verb verbs[] = {
+        HFTL_MEDIA_WRITE, HFTL_MEDIA_FLUSH, HFTL_MEDIA_RESET, HFTL_MEDIA_REPORT, HFTL_MEDIA_FINISH};
+    static const char *const names[] = {"two PUs", "zoned", "three PUs"};
+    for (unsigned shape = 0; shape < 3; shape++)
+        for (unsigned v = 0; v < 5; v++)
+            for (uint32_t after = 0; after < 12; after++) {
+                struct stand stand;
+                make_interesting(&stand, names[shape]);
+                tap_fail(stand.tap, verbs[v], ANY_CHUNK, 1, HFTL_IO);
+                stand.tap->fail_after = after;
+                enum hftl_status status = stand_try_open(&stand);
+                if (status != HFTL_OK) {
+                    assert_int_equal(stand.pieces, 0);
+                    assert_int_equal(stand.tap->fail_count, 0);
+                }
+                stand.tap->fail_count = 0;
+                stand_crash(&stand, true, after);
+                stand_open(&stand);
+                stand_verify(&stand);
+                stand_end(&stand);
+            }
+}
+
+/* Cut again and again while opening: every prefix of what an open writes. */
+static void an_open_that_is_cut_is_begun_again(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "zoned, two columns", "three PUs", "bare"};
+    for (unsigned shape = 0; shape < 4; shape++) {
+        struct stand stand;
+        make_interesting(&stand, names[shape]);
+        for (uint32_t after = 0; after < 25; after++) {
+            tap_fail(stand.tap, HFTL_MEDIA_WRITE, ANY_CHUNK, UINT32_MAX, HFTL_IO);
+            stand.tap->fail_after = after;
+            (void)stand_try_open(&stand);
+            stand_crash(&stand, true, after);
+        }
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void opening_begins_with_a_flush(void **state)
+{
+    (void)state;
+    struct stand stand;
+    make_interesting(&stand, "two PUs");
+    tap_clear(stand.tap);
+    stand_open(&stand);
+    assert_int_equal(stand.tap->notes[0].verb, HFTL_MEDIA_FLUSH);
+    stand_end(&stand);
+}
+
+/* O12: what was not served once is not served later, though the medium thinks better of it. */
+static void what_was_rejected_once_is_rejected_for_ever(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct stand stand;
+        stand_begin(&stand, names[i]);
+        stand_write(&stand, 0, 8, 1);
+        stand_flush(&stand);
+        stand_write(&stand, 0, 1, 2); /* never flushed, but it landed */
+        tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
+        struct ask flush;
+        stand_ask(&stand, &flush, HFTL_FLUSH, 0, 0, 0, NULL);
+        stand_settle(&stand);
+        uint8_t *block = stand_media_block(&stand, 0);
+        assert_non_null(block);
+        stand_crash(&stand, false, 0);
+        block[99] ^= 1;
+        stand_open(&stand);
+        stand_expect(&stand, 0, 1, 1);
+        device_discard(stand.device); /* at once: the sealed band is still there */
+        stand.device = NULL;
+        stand_crash(&stand, false, 0);
+        block[99] ^= 1; /* reads well again */
+        stand_open(&stand);
+        stand_expect(&stand, 0, 1, 1);
+        stand_end(&stand);
+    }
+}
+
+static void what_was_flushed_and_damaged_is_unreadable_and_never_older(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned", "units of seven"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct stand stand;
+        stand_begin(&stand, names[i]);
+        stand_write(&stand, 0, 8, 1);
+        stand_flush(&stand);
+        stand_write(&stand, 3, 1, 2);
+        stand_flush(&stand);
+        for (uint64_t lba = 100; lba < 160; lba++) /* the witness, and units behind it */
+            stand_write_fua(&stand, lba, 1, 1);
+        uint8_t *block = stand_media_block(&stand, 3);
+        assert_non_null(block);
+        stand_crash(&stand, true, i);
+        block[99] ^= 1;
+        for (unsigned life = 0; life < 3; life++) {
+            stand_open(&stand);
+            enum hftl_status status = stand_read_status(&stand, 3);
+            assert_true(status == HFTL_MISMATCH || status == HFTL_LOST);
+            stand_expect(&stand, 2, 1, 1);
+            stand_settle(&stand);
+            stand_flush(&stand);
+            assert_true(stand_read_status(&stand, 3) == HFTL_LOST ||
+                        stand_read_status(&stand, 3) == HFTL_MISMATCH);
+            stand_crash(&stand, true, life);
+        }
+        stand_open(&stand);
+        stand_write(&stand, 3, 1, 3);
+        stand_reopen(&stand);
+        stand_expect(&stand, 3, 1, 3);
+        stand_end(&stand);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_only_opens_what_was_closed_cleanly_and_writes_nothing),
+        cmocka_unit_test(read_only_refuses_what_was_not_closed_cleanly),
+        cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
+        cmocka_unit_test(a_tiny_window_gives_the_same_map),
+        cmocka_unit_test(a_tiny_window_recovers_from_cuts_as_well),
+        cmocka_unit_test(no_allocation_of_format_is_one_too_many),
+        cmocka_unit_test(no_allocation_of_open_is_one_too_many),
+        cmocka_unit_test(nothing_is_allocated_once_it_is_open),
+        cmocka_unit_test(each_failing_operation_ends_open_cleanly_and_the_next_open_recovers),
+        cmocka_unit_test(an_open_that_is_cut_is_begun_again),
+        cmocka_unit_test(opening_begins_with_a_flush),
+        cmocka_unit_test(what_was_rejected_once_is_rejected_for_ever),
+        cmocka_unit_test(what_was_flushed_and_damaged_is_unreadable_and_never_older),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
