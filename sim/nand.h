@@ -44,6 +44,7 @@ struct nand_options {
     uint32_t
         delay_max; /* reaps that an operation may be held back; 0 with a seed: only reordered */
     uint32_t bad_every; /* 0: none; n: about one chunk in n is OFFLINE from the factory */
+    bool steady;        /* what is there can always be read: FLAKY is as KEPT */
 };
 
 struct nand *nand_create(const struct nand_options *options);

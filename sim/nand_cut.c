@@ -46,7 +46,9 @@ bool nand_cut_matters(const struct nand *nand, enum nand_cut cut)
         return resets > 0;
     if (cut == NAND_CUT_ONE_LOSES || cut == NAND_CUT_ONE_KEEPS)
         return volatiles > 1;
-    if (cut == NAND_CUT_TORN || cut == NAND_CUT_FLAKY)
+    if (cut == NAND_CUT_FLAKY)
+        return volatiles > 0 && !nand->options.steady;
+    if (cut == NAND_CUT_TORN)
         return volatiles > 0;
     if (cut == NAND_CUT_PREFIX)
         return most > nand->media.facts.ws_min || volatiles > 1;
@@ -200,7 +202,7 @@ static void cut_chunk(struct nand *nand, uint32_t chunk, uint32_t chosen, enum n
         if (cell->finish)
             finished = by_chance(cut, prng);
         cell->real = end_of(nand, chunk, chosen, cut, prng);
-        if (cut == NAND_CUT_FLAKY && chunk == chosen) {
+        if (cut == NAND_CUT_FLAKY && chunk == chosen && !nand->options.steady) {
             cell->flaky_from = cell->durable;
             cell->flaky_to = cell->real;
         }

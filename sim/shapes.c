@@ -144,6 +144,7 @@ void shape_random(struct shape *shape, struct prng *prng)
 struct nand *shape_make(const struct shape *shape, uint64_t seed)
 {
     struct nand_options options = {.facts = shape->facts,
+                                   .steady = shape->steady,
                                    .seed = shape->in_order ? 0 : seed | 1,
                                    .delay_max = shape->delay_max,
                                    .bad_every = shape->bad_every};

@@ -25,6 +25,7 @@ const char *toy_lie_name(enum toy_lie lie)
 
 const struct shape toy_shape = {
     .name = "toy",
+    .steady = true, /* the toy keeps no verdicts */
     .text = "a medium that never fills",
     .facts = {.size = sizeof(struct hftl_media_facts),
               .kind = HFTL_KIND_OCSSD,
