@@ -394,10 +394,29 @@ void stand_reopen(struct stand *stand)
     stand_open(stand);
 }
 
+/* On this medium an operation took effect when it was sent, so to land what is in flight changes
+ * nothing but the memory of an engine that is about to die. What the tap kept back never happened. */
+static void land_all(struct stand *stand)
+{
+    struct tap *tap = stand->tap;
+    struct guard_counts counts;
+    must(tap->failed_count + tap->held_count <= TAP_HELD_MAX);
+    for (uint32_t i = 0; i < tap->held_count; i++) {
+        tap->held[i]->status = HFTL_IO;
+        tap->failed[tap->failed_count++] = tap->held[i];
+    }
+    tap->held_count = 0;
+    for (guard_count(stand->guard, &counts); counts.in_flight > 0;
+         guard_count(stand->guard, &counts))
+        stand->guard->ops->reap(stand->guard, OUTBOX_MAX);
+}
+
 void stand_crash(struct stand *stand, bool power, uint64_t seed)
 {
-    if (stand->device != NULL)
+    if (stand->device != NULL) {
+        land_all(stand);
         device_discard(stand->device);
+    }
     stand->device = NULL;
     stand_detach(stand);
     assert_int_equal(stand->bytes, 0);

@@ -173,7 +173,7 @@ static void five_hundred_crashes_without_progress_leak_no_band(void **state)
 static void five_hundred_crashes_with_one_write_each_leak_no_band(void **state)
 {
     (void)state;
-    crash_and_reopen(true, true, 1);
+    crash_and_reopen(true, true, 2);
 }
 
 static void five_hundred_deaths_of_the_host_alone_leak_no_band(void **state)
