@@ -28,7 +28,6 @@ static void start_round(struct device *device)
     flush->holding = false;
     flush->paged = false;
     flush->next_range = 0;
-    memcpy(flush->snapshot, device->map.dirty, range_words(device) * sizeof(uint64_t));
     flush->errand.at = DATA;
 }
 
@@ -51,6 +50,10 @@ static bool end_runs(struct device *device)
         return false;
     }
     flush->ended[STREAM_USER] = end_of(user);
+    /* F1: the clock that the round will call durable, and the trims it has to write pages for, are of
+     * one moment. */
+    if (flush->errand.at == DATA)
+        memcpy(flush->snapshot, device->map.dirty, range_words(device) * sizeof(uint64_t));
     if (flush->errand.at == DATA || device->map.dirty_count == 0)
         flush->user_target = clock;
     if (!flush->with_relocation)
@@ -158,8 +161,7 @@ static bool make_pages(struct device *device)
         if (range >= ranges)
             break;
         if (!range_is_durable(device, range)) {
-            must(!flush->holding);
-            hold_ranges(device);
+            hold_ranges(device); /* each round holds more ranges, so there are not many rounds */
             return true;
         }
         struct slot slot;

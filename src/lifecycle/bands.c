@@ -156,11 +156,13 @@ static bool has_readable(const struct opening *o, uint32_t chunk, uint32_t offse
     return hftl_media_readable(&o->b.medium->facts, &o->chunks[chunk], offset);
 }
 
+/* Twice before it is given up: what hangs on a head or a tail is a whole band. */
 static enum hftl_status read_block(struct opening *o, uint32_t chunk, uint32_t offset)
 {
-    return blocking_read(
-        &o->b,
-        (struct hftl_media_op){.chunk = chunk, .offset = offset, .blocks = 1, .data = o->block});
+    struct hftl_media_op op = {.chunk = chunk, .offset = offset, .blocks = 1, .data = o->block};
+    if (blocking_read(&o->b, op) == HFTL_OK)
+        return HFTL_OK;
+    return blocking_read(&o->b, op);
 }
 
 static uint32_t rank_of(const struct head *head, uint32_t column)
@@ -186,11 +188,15 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
            head->position == rank_of(head, column) * o->device->geometry.ws_opt;
 }
 
+/* A chunk that was retired keeps the head of an earlier life: the others are asked first. */
 static bool find_head(struct opening *o, struct band *band)
 {
+    uint32_t columns = o->device->geometry.columns;
     struct head head;
-    for (uint32_t column = 0; column < o->device->geometry.columns; column++) {
-        if (!read_head(o, band, column, &head))
+    for (uint32_t i = 0; i < 2 * columns; i++) {
+        uint32_t column = i % columns;
+        bool usable = is_usable(o, layout_band_chunk(&o->device->layout, band->index, column));
+        if (usable != (i < columns) || !read_head(o, band, column, &head))
             continue;
         take_columns(o, band, &head);
         band->generation = head.generation;

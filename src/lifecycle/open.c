@@ -263,7 +263,8 @@ static enum hftl_status write_record(void *arg)
 static enum hftl_status release_chunks(void *arg)
 {
     struct opening *o = arg;
-    return o->options->read_only ? HFTL_OK : bands_release_chunks(o);
+    /* Read-only, perhaps because the verdicts did not fit: then nothing may be finished (O13). */
+    return o->device->read_only ? HFTL_OK : bands_release_chunks(o);
 }
 
 static const struct step steps[] = {
