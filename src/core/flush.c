@@ -50,7 +50,8 @@ static bool end_runs(struct device *device)
         return false;
     }
     flush->ended[STREAM_USER] = end_of(user);
-    /* F1: the clock that the round will call durable, and the trims it has to write pages for, are of
+    /* F1: the clock that the round will call durable, and the trims it has to write pages for,
+     * are of
      * one moment. */
     if (flush->errand.at == DATA)
         memcpy(flush->snapshot, device->map.dirty, range_words(device) * sizeof(uint64_t));

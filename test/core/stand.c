@@ -395,7 +395,8 @@ void stand_reopen(struct stand *stand)
 }
 
 /* On this medium an operation took effect when it was sent, so to land what is in flight changes
- * nothing but the memory of an engine that is about to die. What the tap kept back never happened. */
+ * nothing but the memory of an engine that is about to die. What the tap kept back never
+ * happened. */
 static void land_all(struct stand *stand)
 {
     struct tap *tap = stand->tap;

@@ -141,7 +141,8 @@ void stand_verify(struct stand *stand);
 /* The whole device once, flushed: `version` everywhere. */
 void stand_write_all(struct stand *stand, uint64_t version);
 
-/* Overwrites lbas from `first` on, one after the other, until `done` says so; at most `most` of them. */
+/* Overwrites lbas from `first` on, one after the other, until `done` says so; at most `most` of
+ * them. */
 bool stand_churn(struct stand *stand, uint64_t first, uint64_t most,
                  bool (*done)(struct stand *stand));
 /* The identity of the block that the lba is mapped to, wherever it is kept; it must be on the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What streams put on the medium, read back with the decoders of the format: every position of every
+ * What streams put on the medium, read back with the decoders of the format: every position of
+ * every
  * band of every odd geometry; and the life of units.
  */
 #include "test/core/stand.h"
@@ -281,7 +282,7 @@ static void keeps_one_write_in_flight_on_each_chunk_and_then_waits_for_units(voi
     stand_end(&stand);
 }
 
-/* A unit is given back only when the medium can serve all of it (the guard stops a read too early). */
+/* A unit is given back only when the medium can serve all of it (the guard stops early reads). */
 static void every_block_can_be_read_at_every_moment(void **state)
 {
     (void)state;

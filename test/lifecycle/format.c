@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Making a device: what is refused and with which sentence, what is promised, what is left alone. */
+/* Making a device: what is refused and with which sentence, what is promised, what is left
+ * alone. */
 #include "test/core/stand.h"
 
 #include <string.h>
