@@ -186,6 +186,16 @@ void tap_release(struct tap *tap)
         tap->inner->ops->submit(tap->inner, &tap->held[i], 1);
 }
 
+void tap_refuse_first(struct tap *tap, enum hftl_status status)
+{
+    must(tap->held_count > 0);
+    struct hftl_media_op *op = tap->held[0];
+    tap->held_count--;
+    memmove(tap->held, tap->held + 1, tap->held_count * sizeof(tap->held[0]));
+    op->status = status;
+    tap->failed[tap->failed_count++] = op;
+}
+
 uint32_t tap_count(const struct tap *tap, enum hftl_media_verb verb)
 {
     uint32_t count = 0;

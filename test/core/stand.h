@@ -162,6 +162,8 @@ void tap_fail(struct tap *tap, enum hftl_media_verb verb, uint32_t chunk, uint32
 void tap_hold(struct tap *tap, enum hftl_media_verb verb);
 /* Lets go what is kept back, in order, and keeps nothing any more. */
 void tap_release(struct tap *tap);
+/* The first that is kept back lands with this status instead. */
+void tap_refuse_first(struct tap *tap, enum hftl_status status);
 uint32_t tap_count(const struct tap *tap, enum hftl_media_verb verb);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What streams put on the medium, read back with the decoders of the format: every position of
- * every
- * band of every odd geometry; and the life of units.
+ * What streams put on the medium, read back with the decoders of the format: every position
+ * of every band of every odd geometry; and the life of units.
  */
 #include "test/core/stand.h"
 

@@ -240,6 +240,24 @@ static void a_dry_run_says_it_all_and_writes_nothing(void **state)
     }
 }
 
+static void a_dry_run_by_force_leaves_the_device_that_is_there(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand_write(&stand, 0, 30, 1);
+    stand_close(&stand);
+    stand.format.force = stand.format.dry_run = true;
+    tap_clear(stand.tap);
+    assert_int_equal(stand_try_format(&stand), HFTL_OK);
+    for (uint32_t i = 0; i < stand.tap->note_count; i++)
+        assert_true(stand.tap->notes[i].verb == HFTL_MEDIA_READ ||
+                    stand.tap->notes[i].verb == HFTL_MEDIA_REPORT);
+    stand_open(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 /* O18: also chunks that the new device's superblocks do not need. */
 static void every_chunk_that_is_not_free_is_reset(void **state)
 {
@@ -354,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_device_is_replaced_only_by_force),
         cmocka_unit_test(what_only_looks_like_a_device_is_replaced_only_by_force_too),
         cmocka_unit_test(a_dry_run_says_it_all_and_writes_nothing),
+        cmocka_unit_test(a_dry_run_by_force_leaves_the_device_that_is_there),
         cmocka_unit_test(every_chunk_that_is_not_free_is_reset),
         cmocka_unit_test(tells_its_progress_its_id_and_its_name),
         cmocka_unit_test(ids_that_are_not_given_are_random_version_4),
