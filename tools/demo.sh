@@ -123,25 +123,34 @@ use_file_system() {
     well "$(wc -l <"$folder/sums") files and 300 SQLite transactions (synchronous=FULL)"
 }
 
+# crash PID: the server's process, not the one that watches over it.
+crash() {
+    typed kill -9 "$1"
+    kill -KILL "$1" || fail "the server was gone before it was killed"
+    wait_for 20 gone "$1" || fail "the server outlived SIGKILL"
+}
+
+show_restart() {
+    step "It is started again, on the same socket, and recovers"
+    wait_for 60 grep -q 'ready again' "$folder/server.log" || fail "the server did not come again"
+    grep -oE 'the server was ended by signal[^:]*|ready again after .*' "$folder/server.log" |
+        indent
+}
+
 kill_and_recover() {
-    local writer
+    local writer pid
     step "kill -9 of the server while the database commits"
+    pid=$(engine)
     "$python" "$folder/writer.py" "$folder/mnt/db" "$folder/notes" 2>/dev/null &
     writer=$!
     disown "$writer"
     sleep 1.5
-    typed kill -9 "$server"
-    kill_server
+    crash "$pid"
     wait_for 30 gone "$writer" || kill -KILL "$writer"
     badly "the server is gone, and with it the drive's volatile cache"
     detach
 
-    step "Restart"
-    typed hostftl serve drive.img --nbd unix:socket
-    local from
-    from=$(date +%s%N)
-    serve "$image"
-    say "recovered and ready after $((($(date +%s%N) - from) / 1000000)) ms"
+    show_restart
     attach
     mount_disk
     unmount_disk
@@ -192,18 +201,17 @@ sys.exit(lost > 0)
 PYTHON
 
 kill_and_recover_blocks() {
-    local writer said
+    local writer pid said
     step "kill -9 of the server while a client writes and flushes"
+    pid=$(engine)
     "$python" "$folder/client.py" "$uri" "$folder/notes" write 2>/dev/null &
     writer=$!
     disown "$writer"
     sleep 2
-    typed kill -9 "$server"
-    kill_server
+    crash "$pid"
     wait_for 30 gone "$writer" || kill -KILL "$writer"
     badly "the server is gone, and with it the drive's volatile cache"
-    step "Restart"
-    serve "$image"
+    show_restart
     said=$(timeout --foreground 60 "$python" "$folder/client.py" "$uri" "$folder/notes" check) ||
         fail "$said"
     well "$said"

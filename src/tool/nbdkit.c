@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tool/socket.h"
+#include "tool/supervise.h"
 
 #define HANDED_FD 3 /* where socket activation expects the first descriptor */
 #define ARGS_MAX 32u
@@ -147,6 +150,48 @@ static int exec_failed(const struct tool *tool, int err)
                            });
 }
 
+/* What the supervisor's callbacks need. */
+struct errand {
+    const struct tool *tool;
+    const struct nbdkit_service *service;
+    const char *const *paths; /* plugin, drive, socket */
+    int listening;
+};
+
+static void become_in_child(void *arg)
+{
+    const struct errand *e = arg;
+
+    become(e->service, e->paths[0], e->paths[1], e->listening);
+    (void)exec_failed(e->tool, errno);
+}
+
+static void tell_ready(void *arg)
+{
+    const struct errand *e = arg;
+
+    if (!e->service->daemon) /* there, the process that was started tells */
+        print_ready(e->tool, e->service, e->paths[2], getpid());
+}
+
+/* Serves until the end, as this process's own errand: an exit code. */
+static int keep_serving(const struct tool *tool, const struct nbdkit_service *service,
+                        const char *const paths[3], int listening)
+{
+    struct errand errand = {tool, service, paths, listening};
+    const struct supervised supervised = {
+        .tool = tool,
+        .name = paths[1],
+        .socket = paths[2],
+        .untold = service->daemon,
+        .become = become_in_child,
+        .ready = tell_ready,
+        .arg = &errand,
+    };
+
+    return supervise(&supervised, listening);
+}
+
 /* True: messages go to the log, or there is none. */
 static bool redirect_log(const char *log)
 {
@@ -191,6 +236,7 @@ static int await_daemon(const struct tool *tool, const struct nbdkit_service *se
 
     fds[1].fd = socket_connect(socket);
     while (fds[1].fd >= 0) {
+        fds[1].revents = 0;
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             break;
         if ((fds[0].revents & POLLIN) != 0) {
@@ -201,11 +247,13 @@ static int await_daemon(const struct tool *tool, const struct nbdkit_service *se
         }
         if (fds[1].revents == 0)
             continue;
-        if (!socket_greeted(fds[1].fd))
-            break;
+        bool greeted = socket_greeted(fds[1].fd);
         (void)close(fds[1].fd);
-        print_ready(tool, service, socket, child);
-        return TOOL_OK;
+        if (greeted) {
+            print_ready(tool, service, socket, child);
+            return TOOL_OK;
+        }
+        fds[1].fd = socket_connect(socket); /* refused, unless the server is started again */
     }
     relay(messages);
     (void)unlink(socket);
@@ -241,6 +289,8 @@ static _Noreturn void be_daemon(const struct tool *tool, const struct nbdkit_ser
     if (!redirect_log(service->log))
         _exit(log_failed(tool, service));
     (void)!chdir("/");
+    if (service->restart)
+        _exit(keep_serving(tool, service, paths, listening));
     become(service, paths[0], paths[1], listening);
     _exit(exec_failed(tool, errno));
 }
@@ -271,6 +321,11 @@ static int serve_here(const struct tool *tool, const struct nbdkit_service *serv
 {
     if (!redirect_log(service->log))
         return log_failed(tool, service);
+    if (service->restart) {
+        /* As nbdkit itself does when it is handed a socket. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return keep_serving(tool, service, paths, listening);
+    }
     send_herald(tool, service, paths[2], listening);
     become(service, paths[0], paths[1], listening);
     int err = errno;

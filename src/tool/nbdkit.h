@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * nbdkit.h - becomes an NBD server.
+ * nbdkit.h - starts an NBD server.
  *
  * OWNS      the way from a parsed command line to a running nbdkit: its plugin, its socket, the
  *           line that says when it is ready.
- * PROMISES  in the foreground this process becomes nbdkit (execvp): its signals, exit code and pid
- *           are nbdkit's. The socket is bound before, and handed over as systemd would
- *           (LISTEN_FDS), so clients may connect at once and wait. The ready line comes when the
- *           server greets, which it does once the device is open.
+ * PROMISES  The socket is bound before, and handed over as systemd would (LISTEN_FDS), so clients
+ *           may connect at once and wait. The ready line comes once, when the server greets, which
+ *           it does once the device is open.
  *
- *     hostftl serve --(bind, listen)--+--(exec)--> nbdkit plugin.so ... greets
- *                                     |                                   |
- *                                     '--(fork)--> the herald: connects, waits, prints the line
+ *     hostftl serve --(bind, listen)--(fork)--> nbdkit plugin.so: greets, serves
+ *           '--> supervise.h: waits for its greeting, prints the line, starts it again
  *
- *     With daemon the herald is the process that was started, and nbdkit its child.
+ *     Without restart this process becomes nbdkit (execvp): its signals, exit code and pid are
+ *     nbdkit's, and a process that is nobody's child, the herald, waits for the greeting.
+ *
+ *     With daemon either of them goes into the background first, and the process that was started
+ *     is one more herald, whose exit code says whether the server is ready.
  */
 #ifndef HOSTFTL_TOOL_NBDKIT_H
 #define HOSTFTL_TOOL_NBDKIT_H
@@ -29,13 +31,14 @@ struct nbdkit_service {
     const char *config[NBDKIT_CONFIG_MAX]; /* further key=value, ended by NULL */
     bool read_only;
     bool daemon;
+    bool restart;    /* after a crash, see supervise.h */
     const char *log; /* file for messages, NULL: the standard error */
 };
 
 /* Takes "unix:PATH" apart: the path, or NULL after a complaint (tool_usage). */
 const char *nbdkit_parse_address(struct tool *tool, const char *text);
 
-/* Returns only when it failed, or with daemon, when it is ready. */
+/* With daemon, returns when it is ready; else when it has ended. An exit code. */
 int nbdkit_serve(const struct tool *tool, const struct nbdkit_service *service);
 
 #endif

@@ -7,7 +7,14 @@
 
 #include <hostftl/hostftl.h>
 
-enum { KEY_VERIFY = SERVE_KEY_OWN };
+enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART };
+
+/* The settings: the service, and the options that only this verb has. */
+struct settings {
+    struct nbdkit_service service; /* first: what serve_parse() takes */
+    const char *verify;
+    bool no_restart;
+};
 
 error_t serve_parse(struct tool *tool, struct nbdkit_service *service, int key, char *arg,
                     const struct argp_state *state)
@@ -44,14 +51,21 @@ error_t serve_parse(struct tool *tool, struct nbdkit_service *service, int key, 
 static error_t parse(struct tool *tool, void *settings, int key, char *arg,
                      const struct argp_state *state)
 {
-    struct nbdkit_service *service = settings;
+    struct settings *own = settings;
 
-    if (key != KEY_VERIFY)
-        return serve_parse(tool, service, key, arg, state);
+    switch (key) {
+    case KEY_NO_RESTART:
+        own->no_restart = true;
+        return 0;
+    case KEY_VERIFY:
+        break;
+    default:
+        return serve_parse(tool, &own->service, key, arg, state);
+    }
     if (strcmp(arg, "always") == 0)
-        service->config[0] = "verify=always";
+        own->verify = "verify=always";
     else if (strcmp(arg, "relocation") == 0)
-        service->config[0] = "verify=relocation";
+        own->verify = "verify=relocation";
     else
         return tool_usage(tool, "no such way to verify reads", arg, "use always or relocation");
     return 0;
@@ -59,8 +73,10 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
 
 static int run(struct tool *tool, void *settings)
 {
-    struct nbdkit_service *service = settings;
+    struct settings *own = settings;
+    struct nbdkit_service *service = &own->service;
     struct hftl_info info = {.size = sizeof info};
+    unsigned n = 0;
     char why[256] = "";
 
     /* nbdkit would say so too, but later, in its own words and not as JSON. */
@@ -68,6 +84,12 @@ static int run(struct tool *tool, void *settings)
     if (status != HFTL_OK)
         return tool_fail_why(tool, status, why, service->drive);
     service->plugin = "nbdkit-hostftl-plugin.so";
+    service->restart = !own->no_restart;
+    if (own->verify != NULL)
+        service->config[n++] = own->verify;
+    /* nbdkit's own --readonly would only refuse clients: recovery and closing would still write. */
+    if (service->read_only)
+        service->config[n++] = "read-only=true";
     return nbdkit_serve(tool, service);
 }
 
@@ -75,6 +97,8 @@ static const struct argp_option options[] = {
     SERVE_OPTIONS,
     {"verify", KEY_VERIFY, "HOW", 0,
      "Where the drive has no OOB: verify reads always (default), or only on relocation", 0},
+    {"no-restart", KEY_NO_RESTART, NULL, 0,
+     "Become the server, instead of watching over it and starting it again after a crash", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -86,9 +110,9 @@ const struct verb verb_serve = {
         "Opens the hostftl device on DEVICE, recovers it if it was not closed cleanly, and serves "
         "it "
         "over NBD (nbdkit) until it is told to stop by SIGTERM or SIGINT. Prints one line with the "
-        "NBD URI when it is ready.",
+        "NBD URI when it is ready. A server that crashes is started again on the same socket.",
     .options = options,
     .parse = parse,
-    .settings_bytes = sizeof(struct nbdkit_service),
+    .settings_bytes = sizeof(struct settings),
     .run = run,
 };

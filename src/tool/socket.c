@@ -11,12 +11,14 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "tool/tool.h"
 
 #define BACKLOG 128
+#define PATIENCE_SECONDS 5
 
 /* False: the path is longer than a socket's address can be. */
 static bool address_of(const char *path, struct sockaddr_un *address)
@@ -28,7 +30,7 @@ static bool address_of(const char *path, struct sockaddr_un *address)
     return true;
 }
 
-int socket_connect(const char *path)
+static int dial(const char *path, int flags)
 {
     struct sockaddr_un address;
     int fd;
@@ -37,7 +39,7 @@ int socket_connect(const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0)
         return -1;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
@@ -46,6 +48,23 @@ int socket_connect(const char *path)
     (void)close(fd);
     errno = err;
     return -1;
+}
+
+int socket_connect(const char *path)
+{
+    return dial(path, 0);
+}
+
+int socket_connect_now(const char *path)
+{
+    static const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+    int fd = dial(path, SOCK_NONBLOCK);
+
+    if (fd < 0)
+        return -1;
+    (void)fcntl(fd, F_SETFL, 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
 }
 
 /* Takes away a socket that nobody listens to. HFTL_OK: nothing stands at `path` now. */
@@ -60,7 +79,7 @@ static enum hftl_status clear(const char *path, char *why, size_t why_bytes)
         (void)snprintf(why, why_bytes, "%s exists and is no socket; name another path", path);
         return HFTL_INVALID;
     }
-    fd = socket_connect(path);
+    fd = socket_connect_now(path); /* a full queue is somebody's too */
     if (fd >= 0 || errno != ECONNREFUSED) {
         if (fd >= 0)
             (void)close(fd);

@@ -17,8 +17,11 @@
  * listens there, EXISTS when something that is no socket stands there. */
 int socket_listen(const char *path, enum hftl_status *status, char *why, size_t why_bytes);
 
-/* Connects; -1 and errno. */
+/* Connects; -1 and errno. Waits while the listener's queue is full. */
 int socket_connect(const char *path);
+/* The same, but never waits: EAGAIN while the queue is full. What is read from it later waits for a
+ * while only (SO_RCVTIMEO). */
+int socket_connect_now(const char *path);
 
 /* On a connection: waits for an NBD server's greeting and takes leave politely. True: it is there
  * and serves. False: whoever listened went away, or speaks something else. */

@@ -97,9 +97,23 @@ stop_server() {
     [ "$code" -eq 0 ] || fail "the server ended with $code"
 }
 
+# The process that has the device: the one that was started, or the nbdkit that it watches over.
+engine() {
+    local child
+    child=$(cat "/proc/$server/task/$server/children" 2>/dev/null) || true
+    [ -n "$child" ] && echo "${child%% *}" || echo "$server"
+}
+
+# A power cut as far as a process can have one: SIGKILL for the engine. Who watches over it is
+# stopped before, so that it neither starts it again nor, going first, lets it end in order.
 kill_server() {
+    local pid
+    pid=$(engine)
     disown "$server"
-    kill -KILL "$server" 2>/dev/null || fail "the server was gone before it was killed"
+    kill -STOP "$server" 2>/dev/null || fail "the server was gone before it was killed"
+    kill -KILL "$pid" 2>/dev/null || fail "the engine was gone before it was killed"
+    kill -KILL "$server" 2>/dev/null || true
+    wait_for 20 gone "$pid" || fail "the engine outlived SIGKILL"
     wait_for 20 gone "$server" || fail "the server outlived SIGKILL"
     server=0
 }
@@ -144,15 +158,20 @@ detach() {
 loop_is_free() { ! losetup "$loop" >/dev/null 2>&1; }
 fuse_let_go() { fusermount3 -u "$folder/nbd" 2>/dev/null || gone "$fuse"; }
 
+# Whatever state it is in.
+take_down() {
+    [ "$server" -eq 0 ] || kill -KILL "$(engine)" "$server" 2>/dev/null
+}
+
 clean_up() {
     local code=$?
     trap - EXIT
     set +e
     # A server that hangs must not hang the test: without it, what is mounted on it fails at once.
     [ "$server" -eq 0 ] || disown "$server" 2>/dev/null
-    [ "$code" -eq 0 ] || [ "$server" -eq 0 ] || kill -KILL "$server" 2>/dev/null
+    [ "$code" -eq 0 ] || take_down
     detach
-    [ "$server" -eq 0 ] || kill -KILL "$server" 2>/dev/null
+    take_down
     if declare -F more_cleaning >/dev/null; then
         more_cleaning
     fi

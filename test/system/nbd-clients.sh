@@ -74,7 +74,8 @@ kill_server
 serve "$image"
 timeout 60 "$python" "$folder/connections.py" "$uri" read || fail "flush or FUA did not hold"
 stop_server
-# Read-only: reads, refuses to write, and is still clean afterwards.
+# Read-only: reads, refuses to write, is still clean afterwards, and nothing was written.
+sum=$(sha256sum <"$image")
 serve "$image" --read-only
 timeout 20 nbdinfo --json "$uri" | jq -e '.exports[0].is_read_only' >/dev/null ||
     fail "not read-only"
@@ -82,4 +83,9 @@ timeout 60 "$python" "$folder/connections.py" "$uri" read || fail "read-only: re
 ! timeout 20 qemu-io -f raw -c "write 0 4k" "$uri" >/dev/null 2>&1 || fail "read-only: wrote"
 stop_server
 [ "$("$hostftl" info -o json "$image" | jq .data.clean)" = true ] || fail "read-only: not clean"
+[ "$sum" = "$(sha256sum <"$image")" ] || fail "read-only: the drive's file is not as it was"
+serve "$image"
+kill_server
+! timeout 20 "$hostftl" serve --read-only --nbd "unix:$socket" "$image" >/dev/null 2>&1 ||
+    fail "read-only: served a device that was not closed cleanly"
 echo "nbdinfo, nbdcopy, qemu-img, qemu-io, eight connections: as promised"

@@ -64,6 +64,8 @@ expect 16 "a name has no spaces" format --name 'a#b' drive
 expect 16 "not a number of columns" format --columns 0 drive
 expect 16 "where is it to be served?" serve drive
 expect 16 "write unix:PATH" serve --nbd tcp:127.0.0.1 drive
+expect 16 "takes no value: --no-restart=1" serve --nbd unix:s --no-restart=1 drive
+expect 16 "no such option: --no-restart" emu serve-raw --nbd unix:s --no-restart drive
 expect 16 "no such way to verify" serve --nbd unix:s --verify never drive
 [ -z "$(ls)" ] || { echo "FAILED: something was made: $(ls)"; failed=1; }
 

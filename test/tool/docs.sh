@@ -27,7 +27,8 @@ plant "--dry-run" hostftl-format.1.scd '/^\*--dry-run\*$/d'
 plant "--op=NUMBER" hostftl-format.1.scd 's/^\*--op\*=_PERCENT_/*--op*=_NUMBER_/'
 plant "--frobnicate" hostftl-serve.1.scd 's/^\*--daemon\*$/*--frobnicate*/'
 plant "--seed" hostftl-emu.1.scd '/^\*--seed\*/d'
+plant "--no-restart" hostftl-serve.1.scd '/^\*--no-restart\*$/d'
 plant "emu zones" hostftl.1.scd '/^\*emu zones\*$/d'
 plant "exit code 16" hostftl-info.1.scd '/^\*16\*$/d'
 plant "--quiet" hostftl.1.scd '/^\*-q, --quiet\*$/d'
-echo "seven planted differences were seen"
+echo "eight planted differences were seen"
