@@ -233,6 +233,35 @@ static void a_close_that_cannot_write_its_record_says_so_and_loses_nothing(void 
         }
 }
 
+/* Whatever a cut leaves of a close: a record that says clean vouches for all. */
+static void a_record_that_says_clean_never_outlives_what_it_vouches_for(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "zoned", "one PU"};
+    uint32_t clean = 0, unclean = 0;
+    for (unsigned shape = 0; shape < 3; shape++)
+        for (uint64_t blocks = 28; blocks < 92; blocks++)
+            for (uint32_t after = 0; after < 5; after++) {
+                struct stand stand;
+                stand_begin(&stand, names[shape]);
+                stand.unchecked = true;
+                stand_write(&stand, 0, blocks, 1);
+                tap_fail(stand.tap, HFTL_MEDIA_FLUSH, ANY_CHUNK, UINT32_MAX, HFTL_IO);
+                stand.tap->fail_after = after;
+                (void)stand_try_close(&stand);
+                stand_crash(&stand, true, blocks * 7 + after);
+                stand_open(&stand);
+                clean += stand.device->was_clean;
+                unclean += !stand.device->was_clean;
+                if (stand.device->was_clean) {
+                    assert_int_equal(stand.device->super.verdict_count, 0);
+                    stand_verify(&stand);
+                }
+                stand_end(&stand);
+            }
+    assert_true(clean > 20 && unclean > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +275,7 @@ int main(void)
         cmocka_unit_test(five_hundred_deaths_of_the_host_alone_leak_no_band),
         cmocka_unit_test(a_full_device_survives_a_storm_of_crashes),
         cmocka_unit_test(a_close_that_cannot_write_its_record_says_so_and_loses_nothing),
+        cmocka_unit_test(a_record_that_says_clean_never_outlives_what_it_vouches_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
