@@ -24,8 +24,8 @@
 
 #define SUPERVISE_RESTARTS_MAX 5u
 #define SUPERVISE_SECONDS 60
-#define SUPERVISE_NO_EXEC                                                                          \
-    127 /* exit code of a child that could not become the server, and said so */
+/* Exit code of a child that could not become the server, and said so. */
+#define SUPERVISE_NO_EXEC 127
 
 struct supervised {
     const struct tool *tool;
