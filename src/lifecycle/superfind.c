@@ -92,6 +92,40 @@ static enum hftl_status try_offset(struct search *s, uint32_t offset)
     return status;
 }
 
+/* A record of another version is one only when its checksum says so: a flipped bit is none. */
+static bool is_whole(struct search *s, uint32_t offset)
+{
+    struct format_context ctx = context_of(s);
+    uint8_t *record = s->bytes + (size_t)offset * ctx.block_bytes;
+    uint32_t bytes = get_u32(record + 56), crc = get_u32(record + 12);
+    if (bytes < ctx.block_bytes || bytes % ctx.block_bytes != 0 ||
+        bytes / ctx.block_bytes > readable_blocks(s) - offset)
+        return false;
+    stamp_seal(&ctx, STAMP_SUPERBLOCK, record, bytes);
+    bool same = get_u32(record + 12) == crc;
+    put_u32(record + 12, crc);
+    return same;
+}
+
+/* The newest record is for another program than this: what lies below it is history. */
+static bool is_not_for_us(struct search *s, uint32_t offset, enum hftl_status status)
+{
+    return status == HFTL_UNSUPPORTED || (status == HFTL_VERSION && is_whole(s, offset));
+}
+
+/* True: the search ends here, with s->status. */
+static bool ends_at(struct search *s, uint32_t offset)
+{
+    enum hftl_status status = try_offset(s, offset);
+    if (status == HFTL_OK || is_not_for_us(s, offset, status)) {
+        s->status = status;
+        return true;
+    }
+    if (status != HFTL_FOREIGN)
+        s->status = HFTL_CORRUPT;
+    return false;
+}
+
 /* The last valid record, from the end backwards; what else was seen is in status. */
 static void search_backwards(struct search *s)
 {
@@ -104,19 +138,19 @@ static void search_backwards(struct search *s)
         uint32_t high = low;
         low = high > step ? round_up_u32(high - step, ws_min) : 0;
         load(s, low, high - low);
-        for (uint32_t at = high / ws_min * ws_min + ws_min; at >= low + ws_min; at -= ws_min) {
-            uint32_t offset = at - ws_min;
-            if (offset >= high)
-                continue;
-            enum hftl_status status = try_offset(s, offset);
-            if (status == HFTL_OK) {
-                s->status = HFTL_OK;
+        for (uint32_t at = high / ws_min * ws_min + ws_min; at >= low + ws_min; at -= ws_min)
+            if (at - ws_min < high && ends_at(s, at - ws_min))
                 return;
-            }
-            if (status != HFTL_FOREIGN && s->status != HFTL_VERSION)
-                s->status = status;
-        }
     }
+}
+
+/* A chunk that holds superblock records begins with one; users' blocks are never at offset 0, so no
+ * user can write one that is found. */
+static bool begins_with_record(struct search *s)
+{
+    load(s, 0, 1);
+    enum hftl_status status = stamp_peek(s->bytes, STAMP_SUPERBLOCK);
+    return status == HFTL_OK || status == HFTL_VERSION;
 }
 
 /* P2, and features, of a record that was found. */
@@ -165,10 +199,12 @@ static enum hftl_status find_any(struct search *s)
             if (s->state.state == HFTL_CHUNK_FREE || readable_blocks(s) == 0)
                 continue;
             s->copy = -1;
+            if (!begins_with_record(s))
+                continue;
             search_backwards(s);
-            if (s->status == HFTL_OK)
-                return HFTL_OK;
-            if (s->status != HFTL_FOREIGN && worst != HFTL_VERSION)
+            if (s->status == HFTL_OK || s->status == HFTL_VERSION || s->status == HFTL_UNSUPPORTED)
+                return s->status;
+            if (s->status != HFTL_FOREIGN)
                 worst = s->status;
         }
     }
@@ -203,6 +239,8 @@ static enum hftl_status search_copy(struct search *s, struct found *found, int c
     mine->state = s->state;
     mine->newest = 0;
     search_backwards(s);
+    if (s->status == HFTL_VERSION || s->status == HFTL_UNSUPPORTED)
+        return s->status;
     if (s->status != HFTL_OK || memcmp(id, s->record.id, sizeof(id)) != 0) {
         /* Whatever is there is no record of ours: newest = 0, and it is reset before it is used. */
         return HFTL_OK;
@@ -246,8 +284,11 @@ enum hftl_status superfind(const struct blocking *b, struct found *found, struct
         found->record.number = 0;
         for (int copy = 0; copy < 2; copy++)
             found->copies[copy].chunk = s.record.layout.superblock_chunk[copy];
-        for (int copy = 0; copy < 2 && status == HFTL_OK; copy++)
+        for (int copy = 0; copy < 2 && status == HFTL_OK; copy++) {
             status = search_copy(&s, found, copy);
+            if (status != HFTL_OK)
+                explain(status, why);
+        }
         if (status == HFTL_OK && found->bytes == NULL)
             status = why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");
     }
