@@ -84,6 +84,13 @@ static bool deliver(struct device *device)
     return any;
 }
 
+/* C12: writes wait and nothing is left that could move: no victim, nothing to erase, no flush. */
+static bool is_stuck(const struct device *device)
+{
+    return !device->read_only && !device->closing && device->media_in_flight == 0 &&
+           list_is_empty(&device->ready) && !list_is_empty(&device->writes) && !device->writes_more;
+}
+
 bool device_step(struct device *device)
 {
     bool busy = device_turn(device);
@@ -92,6 +99,8 @@ bool device_step(struct device *device)
     if (!list_is_empty(&device->writes))
         request_pump(device);
     device_push(device);
+    if (!busy && is_stuck(device) && !relocation_try_again(device))
+        device_degrade(device, HFTL_SPACE, "no band can be freed");
     bool delivered = deliver(device);
     bool more = device->writes_more && !device->read_only && !list_is_empty(&device->writes);
     return busy || delivered || more || !list_is_empty(&device->ready);

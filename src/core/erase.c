@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/erase.h"
 
+#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/must.h"
 #include "base/mutant.h"
@@ -40,10 +41,21 @@ static bool relocation_is_stuck(const struct device *device)
     return relocation_is_idle(device) || (device->bands_free <= 1 && stream->band == NULL);
 }
 
+/* Bands that recovery sealed are read whole at every open until they are erased. */
+static bool has_emptied_sealed(const struct device *device)
+{
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (device->bands[i].state == BAND_EMPTIED && device->bands[i].idents != NULL)
+            return true;
+    return false;
+}
+
 static void ask_for_durability(struct device *device)
 {
-    if (device->bands_emptied == 0 || device->bands_free > device->limits.start ||
-        (device->closing && relocation_is_idle(device)))
+    if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
+        return;
+    if (device->bands_free > device->limits.start &&
+        !(relocation_is_idle(device) && has_emptied_sealed(device)))
         return;
     if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
         flush_ask(device, true);
@@ -60,6 +72,12 @@ static void send_reports(struct device *device)
                                                   .out.report = &erase->reports[i]};
         errand_send(&erase->errand, &erase->ops[i]);
     }
+}
+
+static void retry_reports(struct device *device)
+{
+    device->erase.report_retried = true;
+    send_reports(device);
 }
 
 /* O9: whatever is not FREE. */
@@ -96,6 +114,7 @@ static void finish(struct device *device, enum hftl_status status)
     erase->band = NULL;
     erase->errand.at = PICK;
     band->idents = NULL;
+    bitmap_clear(device->relocation.set_aside, band->index);
     if (status == HFTL_OK) {
         device->stats.bands_erased++;
         band_enter(device, band, BAND_FREE);
@@ -120,11 +139,14 @@ static bool go_on(struct device *device)
         }
         erase->generation = erase->band->generation;
         band_enter(device, erase->band, BAND_ERASING);
+        erase->report_retried = false;
         send_reports(device);
         return false;
     case REPORT:
         if (status == HFTL_OK)
             send_resets(device);
+        else if (!erase->report_retried)
+            retry_reports(device);
         else
             finish(device, status);
         return erase->errand.in_flight == 0;
@@ -135,6 +157,11 @@ static bool go_on(struct device *device)
             finish(device, status);
         return erase->errand.in_flight == 0;
     case SYNC:
+        if (status != HFTL_OK) { /* whoever flushes next must hear of it (C8) */
+            device->flush.failed = status;
+            device_degrade(device, status, "flushing the medium after an erase");
+            return false;
+        }
         finish(device, status);
         return true;
     }

@@ -30,7 +30,7 @@ struct erase {
     uint64_t generation;        /* X1 */
     struct errand_op *ops;      /* one a column */
     struct hftl_chunk *reports; /* one a column */
-    uint32_t pending;           /* ops of the present deed */
+    bool report_retried;
 };
 
 void erase_init(struct device *device);

@@ -21,9 +21,12 @@ static bool is_worth(const struct device *device, const struct band *band)
 {
     uint32_t capacity = geometry_data_blocks(&device->geometry, band->width);
     uint32_t invalid = capacity > band->valid ? capacity - band->valid : 0;
-    if (device->bands_free <= device->limits.critical)
+    /* L5: the flush that its erase may ask for pads a run of each stream. Somebody who waits takes
+     * what there is; for nobody, less than that is no gain, and cleaning would never end. */
+    uint32_t cost = 2 * device->geometry.ws_min + 2;
+    if (device->bands_free <= device->limits.critical && !list_is_empty(&device->writes))
         return invalid > 0;
-    return invalid >= max_u32(1, capacity / 10);
+    return invalid > max_u32(cost, capacity / 10);
 }
 
 static double score(const struct device *device, const struct band *band)
@@ -110,11 +113,8 @@ static void read_tail(struct device *device)
 static bool has_portion(const struct device *device)
 {
     const struct relocation *r = &device->relocation;
-    if (r->victim->idents != NULL)
-        return (uint64_t)r->tail_index * device->geometry.tail_max <
-               geometry_tail(&device->geometry, r->victim->width);
-    struct tail_place place = tail_of(device, r->victim, r->tail_index);
-    return tail_idents(&place, device->geometry.block_bytes) > 0;
+    return (uint64_t)r->tail_index * device->geometry.tail_max <
+           geometry_tail(&device->geometry, r->victim->width);
 }
 
 static void start_portion(struct device *device)
@@ -127,6 +127,7 @@ static void start_portion(struct device *device)
     r->errand.at = GATHER;
 }
 
+/* False: it is being read again, or the victim was set aside. */
 static bool decode_tail(struct device *device)
 {
     struct relocation *r = &device->relocation;
@@ -135,11 +136,17 @@ static bool decode_tail(struct device *device)
     enum hftl_status status = errand_take_status(&r->errand);
     if (status == HFTL_OK)
         status = tail_decode(&device->format, &place, r->tail_block, &tail);
-    if (status != HFTL_OK) {
-        set_aside(device, "its tail cannot be read", status);
+    if (status == HFTL_OK)
+        return true;
+    if (!r->tail_retried) {
+        r->tail_retried = true;
+        read_tail(device);
         return false;
     }
-    return true;
+    struct band *victim = r->victim;
+    set_aside(device, "its tail cannot be read", status);
+    band_read_end(device, victim);
+    return false;
 }
 
 static const uint8_t *ident_bytes(const struct relocation *r, uint32_t tail_max, uint32_t index)
@@ -346,6 +353,7 @@ static bool next_idents(struct device *device)
         end_victim(device);
         return true;
     }
+    r->tail_retried = false;
     if (r->victim->idents != NULL)
         start_portion(device);
     else
@@ -361,14 +369,10 @@ static bool go_on(struct device *device)
         return pick(device);
     case IDENTS:
         return next_idents(device);
-    case IDENTS_READ: {
-        struct band *victim = r->victim;
+    case IDENTS_READ:
         if (decode_tail(device))
             start_portion(device);
-        else
-            band_read_end(device, victim);
-        return true;
-    }
+        return r->errand.in_flight == 0;
     case GATHER:
         gather(device);
         if (r->batch_count > 0) {
@@ -418,4 +422,19 @@ void relocation_consider(struct device *device)
 bool relocation_is_idle(const struct device *device)
 {
     return device->relocation.errand.at == PICK;
+}
+
+bool relocation_try_again(struct device *device)
+{
+    struct relocation *r = &device->relocation;
+    size_t words = bitmap_words(device->geometry.bands);
+    bool any = false;
+    for (size_t i = 0; i < words; i++)
+        any = any || r->set_aside[i] != 0;
+    if (!any || r->second_chances == RELOCATION_CHANCES_MAX)
+        return false;
+    r->second_chances++;
+    memset(r->set_aside, 0, words * sizeof(uint64_t));
+    relocation_consider(device);
+    return true;
 }

@@ -15,8 +15,10 @@
  * kept
  *     back for it (stream_for).
  * L3  the map is looked at again after the read: an overwrite meanwhile wins.
- * L4  a victim that cannot be emptied (its tail cannot be read) is set aside, counted and logged,
- *     never picked again in this life; relocation goes on with others.
+ * L4  a victim that cannot be emptied (its tail cannot be read) is set aside and logged; relocation
+ *     goes on with others, and comes back to it when nothing else is left, a few times.
+ * L5  without anybody waiting only what gains more than its erase's flush may pad is cleaned: so
+ *     cleaning ends on an idle device.
  */
 #ifndef HOSTFTL_CORE_RELOCATION_H
 #define HOSTFTL_CORE_RELOCATION_H
@@ -27,6 +29,7 @@
 struct band;
 
 #define RELOCATION_BATCH 64u
+#define RELOCATION_CHANCES_MAX 4u
 
 struct moving {
     struct ident ident;
@@ -46,13 +49,16 @@ struct relocation {
     uint8_t *data, *oob; /* RELOCATION_BATCH blocks */
     struct errand_op ops[RELOCATION_BATCH];
     uint32_t op_count;
-    bool retried;
+    bool retried, tail_retried;
+    uint32_t second_chances;
     uint64_t *set_aside; /* bitmap of bands: L4 */
 };
 
 void relocation_init(struct device *device);
 /* Something changed that may make it worth to pick a victim. */
 void relocation_consider(struct device *device);
+/* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
+bool relocation_try_again(struct device *device);
 bool relocation_is_idle(const struct device *device);
 
 #endif

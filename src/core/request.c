@@ -126,6 +126,8 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
         bool done = public->verb == HFTL_WRITE ? write_block(device, request, lba)
                                                : trim_block(device, request, lba);
         if (!done) {
+            if (request->parts == 0)
+                relocation_consider(device); /* somebody waits now (L5) */
             device->stats.stalls += request->parts == 0;
             request->parts = 1; /* counted once */
             return false;

@@ -247,8 +247,7 @@ static enum hftl_status write_record(void *arg)
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
         device->super.record.open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
     device->epoch_durable = device->epoch;
-    for (unsigned i = 0; i < STREAMS; i++)
-        device->streams[i].flushed = 0;
+    device->witness = o->witness; /* what was flushed before stays flushed */
     enum hftl_status status = write_verdicts(o);
     if (status != HFTL_OK || o->options->read_only)
         return status;
