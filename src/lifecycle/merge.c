@@ -7,6 +7,7 @@
  * Seqs are not kept for every lba: the work is done window by window, each with one pass over all
  * tails and sealed bands.
  */
+#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
@@ -64,6 +65,10 @@ static void set_entry(struct opening *o, const struct entry *e)
     struct map *map = &o->device->map;
     map->pba[e->ident.lba] = pba_of(o, e);
     o->seqs[e->ident.lba - o->window_first] = e->ident.seq;
+    if (e->ident.kind == IDENT_LOST)
+        bitmap_set(o->lost, e->ident.lba - o->window_first);
+    else
+        bitmap_clear(o->lost, e->ident.lba - o->window_first);
     if (map->crc != NULL)
         map->crc[e->ident.lba] =
             e->ident.kind == IDENT_LOST ? ~data_crc_of(o, e) : data_crc_of(o, e);
@@ -74,6 +79,21 @@ static void note_tie(struct opening *o, const struct entry *e, uint32_t loser)
     must_show(o->tie_count < o->tie_room, o->tie_count, o->tie_room);
     o->ties[o->tie_count++] = (struct tie){
         .lba = e->ident.lba, .seq = e->ident.seq, .crc = data_crc_of(o, e), .pba = loser};
+}
+
+/* Two copies of one version. What was once marked as lost stays lost (C6), wherever it is. */
+static bool gives_way_to_holder(struct opening *o, const struct entry *e, uint32_t held)
+{
+    uint32_t position;
+    const struct band *holder = band_of(o->device, (hftl_pba){held}, &position);
+    bool mine_lost = e->ident.kind == IDENT_LOST;
+    bool holder_lost = bitmap_get(o->lost, e->ident.lba - o->window_first);
+    if (mine_lost != holder_lost)
+        return holder_lost;
+    bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
+    if (!mine_lost && (is_sealed(o, holder) || is_sealed(o, e->band)))
+        note_tie(o, e, mine_goes ? pba_of(o, e) : held);
+    return mine_goes;
 }
 
 static void take_version(struct opening *o, const struct entry *e)
@@ -88,15 +108,9 @@ static void take_version(struct opening *o, const struct entry *e)
         set_entry(o, e);
         return;
     }
-    if (e->ident.seq < seq)
+    if (e->ident.seq < seq || gives_way_to_holder(o, e, held))
         return;
-    uint32_t position;
-    const struct band *holder = band_of(device, (hftl_pba){held}, &position);
-    bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
-    if (is_sealed(o, holder) || is_sealed(o, e->band))
-        note_tie(o, e, mine_goes ? pba_of(o, e) : held);
-    if (!mine_goes)
-        set_entry(o, e);
+    set_entry(o, e);
 }
 
 /* The page of this identity, read from where one of its copies is. */
@@ -201,6 +215,7 @@ static enum hftl_status pass(struct opening *o)
     enum hftl_status status = HFTL_OK;
     o->tie_count = 0;
     memset(o->seqs, 0, (size_t)o->window_blocks * sizeof(uint64_t));
+    memset(o->lost, 0, bitmap_words(o->window_blocks) * sizeof(uint64_t));
     for (uint32_t i = 0; i < device->geometry.bands && status == HFTL_OK; i++) {
         const struct sighting *seen = &o->sightings[i];
         if (seen->scan != 0)
@@ -290,9 +305,10 @@ static enum hftl_status alloc_merge(struct opening *o)
     o->window_blocks = min_u64(ranges * g->trim_lbas, g->blocks);
     o->tie_room = count_sealed_entries(o);
     o->seqs = build_alloc(device, (size_t)o->window_blocks * sizeof(uint64_t));
+    o->lost = build_alloc(device, bitmap_words(o->window_blocks) * sizeof(uint64_t));
     o->page_seqs = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
     o->ties = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct tie));
-    if (o->seqs == NULL || o->page_seqs == NULL || o->ties == NULL)
+    if (o->seqs == NULL || o->lost == NULL || o->page_seqs == NULL || o->ties == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
     return HFTL_OK;
 }
@@ -332,6 +348,7 @@ enum hftl_status merge_map(struct opening *o)
     if (status == HFTL_OK)
         count_valid(o);
     build_free(o->device, o->seqs);
+    build_free(o->device, o->lost);
     build_free(o->device, o->page_seqs);
     build_free(o->device, o->ties);
     return status;

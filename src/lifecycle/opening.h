@@ -72,6 +72,7 @@ struct opening {
     /* merge */
     uint64_t window_first, window_blocks;
     uint64_t *seqs; /* of the window */
+    uint64_t *lost; /* bitmap of the window: what holds the lba is a lost block */
     uint64_t *page_seqs;
     struct tie *ties;
     uint64_t tie_count, tie_room;

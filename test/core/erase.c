@@ -158,7 +158,7 @@ static void a_band_whose_reset_fails_is_retired_and_nothing_else_is(void **state
     }
 }
 
-static void a_report_that_fails_in_an_erase_retires_the_band(void **state)
+static void a_report_that_fails_twice_in_an_erase_retires_the_band(void **state)
 {
     (void)state;
     struct stand stand;
@@ -166,7 +166,7 @@ static void a_report_that_fails_in_an_erase_retires_the_band(void **state)
     stand.unchecked = true;
     stand_write_all(&stand, 1);
     uint32_t retired = stand_bands_in(&stand, BAND_RETIRED);
-    tap_fail(stand.tap, HFTL_MEDIA_REPORT, ANY_CHUNK, 1, HFTL_IO);
+    tap_fail(stand.tap, HFTL_MEDIA_REPORT, ANY_CHUNK, 1 + stand.device->geometry.columns, HFTL_IO);
     stand_write_all(&stand, 2);
     stand_write_all(&stand, 3);
     assert_int_equal(stand_bands_in(&stand, BAND_RETIRED), retired + 1);
@@ -207,7 +207,7 @@ int main(void)
         cmocka_unit_test(a_flush_lies_between_a_reset_and_the_next_write),
         cmocka_unit_test(a_band_that_is_being_read_is_not_erased),
         cmocka_unit_test(a_band_whose_reset_fails_is_retired_and_nothing_else_is),
-        cmocka_unit_test(a_report_that_fails_in_an_erase_retires_the_band),
+        cmocka_unit_test(a_report_that_fails_twice_in_an_erase_retires_the_band),
         cmocka_unit_test(a_chunk_that_went_offline_costs_its_band),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

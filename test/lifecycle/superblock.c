@@ -171,6 +171,31 @@ static void features_are_refused_tolerated_or_ignored_by_their_kind(void **state
     stand_end(&stand);
 }
 
+/* A later version went on writing the log of an earlier one: the older records below are no device
+ * to open. */
+static void a_newest_record_that_is_not_for_us_is_not_passed_over(void **state)
+{
+    (void)state;
+    for (int feature = 0; feature < 2; feature++) {
+        struct stand stand;
+        stand_begin(&stand, "two PUs");
+        stand_write(&stand, 0, 20, 1);
+        stand_close(&stand);
+        struct newest newest = find_newest(&stand);
+        for (int copy = 0; copy < 2; copy++)
+            if (feature)
+                put_u64(newest.bytes[copy] + 288, 1);
+            else
+                put_u16(newest.bytes[copy] + 8, 2);
+        seal(&newest);
+        if (feature)
+            refused(&stand, HFTL_UNSUPPORTED, "features this version does not have");
+        else
+            refused(&stand, HFTL_VERSION, "written by another version");
+        stand_end(&stand);
+    }
+}
+
 static void a_drive_of_another_shape_is_refused_naming_the_field(void **state)
 {
     (void)state;
@@ -306,6 +331,7 @@ int main(void)
         cmocka_unit_test(somebody_elses_data_is_foreign_and_not_touched),
         cmocka_unit_test(a_newer_version_of_the_format_is_refused_by_its_name),
         cmocka_unit_test(features_are_refused_tolerated_or_ignored_by_their_kind),
+        cmocka_unit_test(a_newest_record_that_is_not_for_us_is_not_passed_over),
         cmocka_unit_test(a_drive_of_another_shape_is_refused_naming_the_field),
         cmocka_unit_test(every_byte_of_the_newest_record_of_either_copy_may_be_damaged),
         cmocka_unit_test(both_newest_damaged_falls_back_to_a_record_that_says_unclean),
