@@ -98,8 +98,38 @@ static void end(struct device *device, enum hftl_status status)
     if (status == HFTL_OK)
         device->epoch_durable = super->record.epoch;
     else
-        device_degrade(device, status, "writing superblock copy %c", 'A' + super->copy);
+        device_degrade(device, status, "writing the superblock");
     errand_wake_all(&super->waiters);
+}
+
+static void start_copy(struct device *device);
+
+static void go_to_other(struct device *device)
+{
+    struct super *super = &device->super;
+    const struct super_copy *other = &super->copies[1 - super->copy];
+    if (other->dead || other->newest == super->record.number) {
+        end(device, HFTL_OK);
+        return;
+    }
+    super->copy = 1 - super->copy;
+    start_copy(device);
+}
+
+/* The copy takes no more records. With the record in the other one the device goes on. */
+static void give_up_copy(struct device *device, enum hftl_status status)
+{
+    struct super *super = &device->super;
+    struct super_copy *other = &super->copies[1 - super->copy];
+    super->copies[super->copy].dead = true;
+    device_log(device, HFTL_LOG_ERROR, "superblock copy %c (chunk %u) is given up: %s",
+               'A' + super->copy, super->copies[super->copy].chunk, hftl_status_text(status));
+    if (other->dead)
+        end(device, status);
+    else if (other->newest == super->record.number)
+        end(device, HFTL_OK);
+    else
+        go_to_other(device);
 }
 
 static bool may_be_reset(const struct device *device, const struct super_copy *copy)
@@ -154,13 +184,17 @@ static void start_copy(struct device *device)
     struct super *super = &device->super;
     struct super_copy *copy = &super->copies[super->copy];
     const struct super_copy *other = &super->copies[1 - super->copy];
+    if (copy->dead || copy->state.state == HFTL_CHUNK_OFFLINE || copy->state.state == HFTL_CHUNK_READ_ONLY) {
+        give_up_copy(device, HFTL_OFFLINE);
+        return;
+    }
     if (has_room(device, copy)) {
         encode(device, copy);
         send_write(device);
         return;
     }
-    if (copy->newest > other->newest) {
-        end(device, HFTL_SPACE);
+    if (other->dead || copy->newest > other->newest) {
+        give_up_copy(device, HFTL_SPACE);
         return;
     }
     send_reset(device);
@@ -194,7 +228,11 @@ static void step(struct device *device, struct errand *errand)
 {
     struct super *super = &device->super;
     enum hftl_status status = errand_take_status(errand);
-    if (status != HFTL_OK) {
+    if (status != HFTL_OK && errand->at != SYNC) {
+        give_up_copy(device, status);
+        return;
+    }
+    if (status != HFTL_OK) { /* a flush that fails is not one chunk's matter */
         end(device, status);
         return;
     }
@@ -218,12 +256,7 @@ static void step(struct device *device, struct errand *errand)
         return;
     case SYNC:
         super->copies[super->copy].newest = super->record.number;
-        if (super->copies[1 - super->copy].newest == super->record.number) {
-            end(device, HFTL_OK);
-            return;
-        }
-        super->copy = 1 - super->copy;
-        start_copy(device);
+        go_to_other(device);
         return;
     }
 }
@@ -242,6 +275,8 @@ void super_write(struct device *device)
     super->busy = true;
     /* A copy that missed the last record goes first: it is the one that may be reset. */
     super->copy = super->copies[1].newest < super->copies[0].newest ? 1 : 0;
+    if (super->copies[super->copy].dead)
+        super->copy = 1 - super->copy;
     super->record.number++;
     super->record.layout = device->layout;
     super->record.seq = (uint64_t)device->epoch << 32 | (device->counter & UINT32_MAX);

@@ -4,6 +4,8 @@
  *
  * I own        where both copies are, how full they are, the record's number, the epoch's reserve.
  * I promise    the newest record is always whole in at least one copy, flushed (O5).
+ *              A copy whose chunk fails is given up, said loudly, and the other goes on until it is
+ *              full: alone it may not be reset.
  * I ignore     what the record means.
  *
  *   for each copy, the one that lacks the last record first:
@@ -21,6 +23,7 @@ struct super_copy {
     uint32_t chunk;
     struct hftl_chunk state; /* as last known */
     uint64_t newest;         /* number of its newest record; 0: none */
+    bool dead;               /* takes no more records: the other copy goes on alone */
 };
 
 struct super {

@@ -173,6 +173,17 @@ static uint32_t rank_of(const struct head *head, uint32_t column)
     return rank;
 }
 
+/* No head of ours does. */
+static bool names_superblock(const struct opening *o, const struct band *band,
+                             const struct head *head)
+{
+    for (uint32_t i = 0; i < o->device->geometry.columns; i++)
+        if (head_has_column(head, i) &&
+            is_superblock(o, layout_band_chunk(&o->device->layout, band->index, i)))
+            return true;
+    return false;
+}
+
 /* H1-H3 of the head in one chunk. */
 static bool read_head(struct opening *o, const struct band *band, uint32_t column,
                       struct head *head)
@@ -183,6 +194,8 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
     /* Which position it has depends on the columns it names, so that is compared afterwards. */
     struct format_place where = {.place = band->index, .position = get_u32(o->block + 44)};
     if (head_decode(&o->device->format, &where, o->block, head) != HFTL_OK)
+        return false;
+    if (names_superblock(o, band, head))
         return false;
     return head->column == column && layout_equal(&head->layout, &o->device->layout) &&
            head->position == rank_of(head, column) * o->device->geometry.ws_opt;
@@ -347,16 +360,47 @@ static void add_scan(struct opening *o, struct band *band, const uint32_t *earli
     o->sightings[band->index].scan = o->scan_count;
 }
 
+/* A chunk that the drive made read-only may hold the only copy of what was flushed there. */
+static bool has_retired_data(const struct opening *o, const struct band *band)
+{
+    for (uint32_t column = 0; column < o->device->geometry.columns; column++) {
+        uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
+        const struct hftl_chunk *c = &o->chunks[chunk];
+        if (!is_superblock(o, chunk) && c->state == HFTL_CHUNK_READ_ONLY && c->wp > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A clean close names the bands it left open. */
+static bool find_by_record(struct opening *o, struct band *band)
+{
+    for (unsigned i = 0; o->clean && i < STREAMS; i++) {
+        const struct band_mark *mark = &o->found.record.open[i];
+        if (mark->band != band->index)
+            continue;
+        take_columns(o, band, NULL);
+        band->generation = mark->generation;
+        o->sightings[band->index].stream = (enum band_stream)i;
+        device_log(o->device, HFTL_LOG_WARN,
+                   "band %u has no readable head; the superblock names it", band->index);
+        return true;
+    }
+    return false;
+}
+
 static void classify(struct opening *o, struct band *band)
 {
     struct device *device = o->device;
     take_columns(o, band, NULL);
     if (band->width > 0 && geometry_data_blocks(&device->geometry, band->width) > 0 &&
-        is_all(o, band, HFTL_CHUNK_FREE)) {
+        is_all(o, band, HFTL_CHUNK_FREE) && !has_retired_data(o, band)) {
         band_load(device, band, BAND_FREE);
         return;
     }
-    if (!find_head(o, band) && !find_by_tail(o, band) && !find_by_summary(o, band)) {
+    if (!find_head(o, band) && !find_by_tail(o, band) && !find_by_summary(o, band) &&
+        !find_by_record(o, band)) {
+        band->generation = 0;
         take_columns(o, band, NULL);
         o->sightings[band->index].unknown = true;
         bool none = band->width == 0 || geometry_data_blocks(&device->geometry, band->width) == 0;

@@ -13,6 +13,7 @@
 #define OP_PERMILLE_DEFAULT 200u
 #define OP_PERMILLE_MAX 9000u
 #define BANDS_LEAST 8u
+#define VERDICTS_LEAST 24u /* that fit in a superblock record: SEALED_MAX and some crashes more */
 #define COLUMNS_CHOSEN_MAX 4u
 #define BANDS_GOOD 60u /* the reserve and the open bands are then a tenth of them */
 
@@ -171,11 +172,13 @@ static enum hftl_status check_limits(struct formatting *f)
     char text[200];
     struct geometry g;
     geometry_init(&g, &f->layout);
-    if (super_run_blocks(&g, FORMAT_SUPERBLOCK_BYTES) > g.chunk_blocks)
+    uint64_t verdicts = (uint64_t)min_u32(f->layout.bands, VERDICTS_LEAST) *
+                        (FORMAT_VERDICT_BYTES + 4u * (uint64_t)f->layout.columns);
+    if (super_run_blocks(&g, FORMAT_SUPERBLOCK_BYTES + verdicts) > g.chunk_blocks)
         return why_say(
             f->why, HFTL_GEOMETRY,
-            "chunks of %u blocks cannot hold a superblock record and the %u blocks after "
-            "it that make it readable",
+            "chunks of %u blocks cannot hold a superblock record with its verdicts and the %u "
+            "blocks after it that make it readable",
             g.chunk_blocks, g.mw_cunits);
     if (physical > FORMAT_PHYSICAL_MAX)
         return why_say(f->why, HFTL_GEOMETRY,
@@ -247,7 +250,12 @@ static enum hftl_status erase_all(struct formatting *f)
         if (f->options->progress != NULL)
             f->options->progress(f->options->progress_arg, chunk + 1, f->chunk_count);
     }
-    return status == HFTL_OK ? blocking_flush(&f->b) : status;
+    if (status != HFTL_OK)
+        return status;
+    status = blocking_flush(&f->b);
+    if (status != HFTL_OK)
+        return why_say(f->why, status, "flushing the medium: %s", hftl_status_text(status));
+    return HFTL_OK;
 }
 
 static void choose_id(const struct formatting *f, uint8_t id[16])
@@ -280,6 +288,8 @@ static enum hftl_status write_first(struct formatting *f, struct hftl_info *info
     if (status == HFTL_OK) {
         device->super.record.state = SUPERBLOCK_CLEAN;
         status = super_write_now(device);
+        if (status == HFTL_OK && (device->super.copies[0].dead || device->super.copies[1].dead))
+            status = HFTL_IO;
     }
     if (status != HFTL_OK)
         why_say(f->why, status, "writing the superblock: %s", hftl_status_text(status));
@@ -287,11 +297,26 @@ static enum hftl_status write_first(struct formatting *f, struct hftl_info *info
     return status;
 }
 
+static bool has_retired_copy(const struct found *found)
+{
+    return found->copies[0].state.state == HFTL_CHUNK_READ_ONLY ||
+           found->copies[1].state.state == HFTL_CHUNK_READ_ONLY;
+}
+
 static enum hftl_status refuse_existing(struct formatting *f)
 {
     struct found found;
     struct why ignored;
     enum hftl_status status = superfind(&f->b, &found, &ignored);
+    if (status == HFTL_MEMORY || status == HFTL_IO)
+        return why_say(f->why, status, "looking for a device that is there already: %s",
+                       hftl_status_text(status));
+    if (status == HFTL_OK && has_retired_copy(&found)) {
+        superfind_free(&f->b, &found);
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "a read-only chunk holds the superblock of another device: it cannot be "
+                       "erased and would be found again");
+    }
     if (status == HFTL_FOREIGN || f->options->force) {
         superfind_free(&f->b, &found);
         return HFTL_OK;

@@ -31,10 +31,22 @@ static enum hftl_status find_superblock(void *arg)
     return superfind(&o->b, &o->found, o->why);
 }
 
+/* As if the caller had asked for it: nothing at all is written. */
+static void take_read_only(struct opening *o)
+{
+    o->read_only_options = *o->options;
+    o->read_only_options.read_only = true;
+    o->options = &o->read_only_options;
+}
+
 static enum hftl_status check_features(void *arg)
 {
     struct opening *o = arg;
     bool clean = (o->found.record.state & SUPERBLOCK_CLEAN) != 0;
+    if (superblock_read_only(&o->found.record) && !o->options->read_only) {
+        take_read_only(o);
+        world_log(o->b.world, HFTL_LOG_WARN, "opened read-only: the superblock says so");
+    }
     if (o->options->read_only && !clean)
         return why_say(o->why, HFTL_READ_ONLY,
                        "the device was not closed cleanly: open it for writing once to recover it");
@@ -240,10 +252,12 @@ static enum hftl_status write_record(void *arg)
     struct device *device = o->device;
     uint32_t epoch = max_u32(o->found.record.epoch, o->epoch_seen);
     device->was_clean = o->clean;
+    if (epoch >= FORMAT_EPOCH_MAX)
+        return why_say(o->why, HFTL_UNSUPPORTED, "epoch %u was seen: no epochs are left", epoch);
     device->epoch = mutant("seq-without-epoch") ? 1 : epoch + 1;
     device->super.record = o->found.record;
     device->super.record.epoch = device->epoch;
-    device->super.record.state = 0;
+    device->super.record.state = o->found.record.state & SUPERBLOCK_READ_ONLY;
     for (unsigned i = 0; i < FORMAT_STREAMS; i++)
         device->super.record.open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
     device->epoch_durable = device->epoch;
@@ -251,11 +265,10 @@ static enum hftl_status write_record(void *arg)
     enum hftl_status status = write_verdicts(o);
     if (status != HFTL_OK || o->options->read_only)
         return status;
-    if (superblock_read_only(&o->found.record))
-        device_degrade(device, HFTL_READ_ONLY, "the superblock says so");
-    status = super_write_now(device);
-    if (status != HFTL_OK)
-        return why_say(o->why, status, "writing the superblock: %s", hftl_status_text(status));
+    /* If neither copy takes it the device is read-only now: nothing was and nothing will be written,
+     * and what can be read is there. */
+    if (super_write_now(device) != HFTL_OK)
+        device_log(device, HFTL_LOG_ERROR, "opened read-only: no superblock copy can be written");
     return HFTL_OK;
 }
 

@@ -54,6 +54,7 @@ struct tie {
 struct opening {
     struct blocking b;
     const struct device_options *options;
+    struct device_options read_only_options;
     struct why *why;
     struct found found;
     struct device *device;

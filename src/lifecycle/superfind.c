@@ -195,7 +195,9 @@ static enum hftl_status find_any(struct search *s)
                 return status;
             if (s->state.state == HFTL_CHUNK_OFFLINE)
                 continue;
-            good++;
+            /* As format counts; the others are looked at all the same. */
+            good +=
+                s->state.state != HFTL_CHUNK_READ_ONLY && s->state.capacity == facts->chunk_blocks;
             if (s->state.state == HFTL_CHUNK_FREE || readable_blocks(s) == 0)
                 continue;
             s->copy = -1;
@@ -287,7 +289,7 @@ enum hftl_status superfind(const struct blocking *b, struct found *found, struct
         for (int copy = 0; copy < 2 && status == HFTL_OK; copy++) {
             status = search_copy(&s, found, copy);
             if (status != HFTL_OK)
-                explain(status, why);
+                (void)explain(status, why);
         }
         if (status == HFTL_OK && found->bytes == NULL)
             status = why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");

