@@ -184,7 +184,8 @@ static void start_copy(struct device *device)
     struct super *super = &device->super;
     struct super_copy *copy = &super->copies[super->copy];
     const struct super_copy *other = &super->copies[1 - super->copy];
-    if (copy->dead || copy->state.state == HFTL_CHUNK_OFFLINE || copy->state.state == HFTL_CHUNK_READ_ONLY) {
+    if (copy->dead || copy->state.state == HFTL_CHUNK_OFFLINE ||
+        copy->state.state == HFTL_CHUNK_READ_ONLY) {
         give_up_copy(device, HFTL_OFFLINE);
         return;
     }

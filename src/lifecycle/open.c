@@ -265,8 +265,8 @@ static enum hftl_status write_record(void *arg)
     enum hftl_status status = write_verdicts(o);
     if (status != HFTL_OK || o->options->read_only)
         return status;
-    /* If neither copy takes it the device is read-only now: nothing was and nothing will be written,
-     * and what can be read is there. */
+    /* If neither copy takes it the device is read-only now: nothing was and nothing will be
+     * written, and what can be read is there. */
     if (super_write_now(device) != HFTL_OK)
         device_log(device, HFTL_LOG_ERROR, "opened read-only: no superblock copy can be written");
     return HFTL_OK;

@@ -142,6 +142,7 @@ static void when_the_record_of_the_next_epoch_fails_writing_ends(void **state)
     stand_begin(&stand, "two PUs");
     stand_write(&stand, 0, 10, 1);
     stand_flush(&stand);
+    stand.device->super.copies[0].dead = true; /* and the other one fails now */
     tap_fail(stand.tap, HFTL_MEDIA_WRITE, stand.device->layout.superblock_chunk[1], 1, HFTL_IO);
     stand.device->counter = UINT32_MAX - 3;
     assert_int_equal(stand_do(&stand, HFTL_WRITE, 0, 0, 40, data), HFTL_IO);
