@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was found by attacking the engine: each a story that went wrong once. */
+#include "base/prng.h"
 #include "test/core/stand.h"
 
 static const struct stand_shape three_ranges = {
@@ -62,8 +63,10 @@ static void cleaning_ends_when_nobody_asks(void **state)
         stand_begin(&stand, stand_shape(i)->name);
         stand.unchecked = true;
         stand_write_all(&stand, 1);
-        for (uint64_t n = 0; n < 2 * stand.expected_count; n++) {
-            stand_write(&stand, n * 7919 % stand.expected_count, 1, 2 + n);
+        struct prng prng;
+        prng_seed(&prng, i + 1);
+        for (uint64_t n = 0; n < 6000; n++) {
+            stand_write(&stand, prng_below(&prng, stand.expected_count), 1, 2 + n);
             unsigned steps = 0, idle = 0;
             for (; idle < 4 && steps < 50000; steps++)
                 idle = device_step(stand.device) ? 0 : idle + 1;
