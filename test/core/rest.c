@@ -21,8 +21,8 @@ static const struct stand_shape three_ranges = {
      .volatile_cache = true},
     0};
 
-/* A flush holds the range of lba 5 and goes round again; meanwhile an lba of another range is trimmed.
- * F1: that trim has no page, so it does not count as durable. */
+/* A flush holds the range of lba 5 and goes round again; meanwhile an lba of another range is
+ * trimmed. F1: that trim has no page, so it does not count as durable. */
 static void a_trim_between_the_rounds_of_a_flush_is_not_durable(void **state)
 {
     (void)state;
