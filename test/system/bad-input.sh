@@ -38,6 +38,35 @@ with open(sys.argv[1], "r+b") as f:
 PYTHON
 }
 
+# set_version FILE OFFSET VERSION: of the record there, with the checksum that goes with it.
+set_version() {
+    "$python" - "$@" <<'PYTHON'
+import struct, sys
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+assert crc32c(b"123456789") == 0xE3069283
+at, version = int(sys.argv[2]), int(sys.argv[3])
+with open(sys.argv[1], "r+b") as f:
+    f.seek(at)
+    stamp = f.read(64)
+    f.seek(at)
+    record = bytearray(f.read(struct.unpack_from("<I", stamp, 56)[0]))
+    crc = struct.unpack_from("<I", record, 12)[0]
+    struct.pack_into("<I", record, 12, 0)
+    if crc32c(record) != crc:
+        sys.exit(f"{sys.argv[1]}: the record at {at} is not whole")
+    struct.pack_into("<H", record, 8, version)
+    struct.pack_into("<I", record, 12, crc32c(record))
+    f.seek(at)
+    f.write(record)
+PYTHON
+}
+
 # Where superblock records are in a drive's file, a line each.
 superblocks() { grep -obUaP 'HFTLSUPR' "$1" | cut -d: -f1; }
 
@@ -192,11 +221,19 @@ for at in $(superblocks all.img); do
 done
 status 'CORRUPT|FOREIGN' info all.img
 status 'CORRUPT|FOREIGN' serve all.img --nbd unix:x
+# A version that only a damaged record claims is damage; a record that is whole is to be believed.
+cp good.img damaged.img
+for at in $(superblocks damaged.img); do
+    printf '\x63' | dd of=damaged.img bs=1 seek=$((at + 8)) conv=notrunc status=none
+done
+status 'CORRUPT|FOREIGN' info damaged.img
+refused 1 '' format damaged.img
 cp good.img newer.img
 for at in $(superblocks newer.img); do
-    printf '\x63' | dd of=newer.img bs=1 seek=$((at + 8)) conv=notrunc status=none
+    set_version newer.img "$at" 99
 done
 status 'VERSION' info newer.img
+status 'VERSION' serve newer.img --nbd unix:x
 refused 1 '' format newer.img
 echo "superblocks: one damaged is repaired, all damaged or of another version are refused"
 
