@@ -101,9 +101,7 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
 /* A trim uses no slot, but the trim pages that follow do: it waits when writes would. */
 static bool trim_block(struct device *device, struct request *request, hftl_lba lba)
 {
-    const struct stream *stream = &device->streams[STREAM_USER];
-    if (range_is_held(device, lba) ||
-        (stream->band == NULL && device->bands_free <= BANDS_RESERVE) ||
+    if (range_is_held(device, lba) || stream_users_wait(device) ||
         (device->bands_free == 0 && !stream_has_page_room(device, 1)))
         return false;
     device->user_clock++;

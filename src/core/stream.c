@@ -283,6 +283,22 @@ static bool may_open(const struct device *device, enum stream_for who)
     return device->bands_free > BANDS_RESERVE && device->bands_sealed <= SEALED_MAX;
 }
 
+/* Enough for a band of the users: relocation's own was taken from the reserve. */
+static bool has_reserve(const struct device *device)
+{
+    uint32_t relocation = device->streams[STREAM_RELOCATION].band != NULL;
+    return device->bands_free + relocation >= BANDS_RESERVE && device->bands_sealed <= SEALED_MAX;
+}
+
+bool stream_users_wait(struct device *device)
+{
+    struct stream *user = &device->streams[STREAM_USER];
+    if (user->band == NULL)
+        return !may_open(device, FOR_USER);
+    user->lent = user->lent && !has_reserve(device);
+    return user->lent;
+}
+
 static void start_band(struct stream *stream, struct band *band, uint32_t position)
 {
     const struct geometry *g = &stream->device->geometry;
@@ -311,6 +327,7 @@ static bool open_band(struct stream *stream, enum stream_for who)
     band->generation = (uint64_t)device->epoch << 32 | device->generation_count++;
     band_enter(device, band, BAND_OPEN);
     start_band(stream, band, 0);
+    stream->lent = who == FOR_ENGINE && !has_reserve(device);
     stream->seq_highest = 0;
     device->stats.bands_opened++;
     relocation_consider(device);
@@ -321,6 +338,7 @@ void stream_resume(struct stream *stream, struct band *band, uint32_t position)
 {
     const struct geometry *g = &stream->device->geometry;
     start_band(stream, band, position);
+    stream->lent = true; /* nobody noted whose it was; with the reserve there it is the users' */
     geometry_write_pointers(g, band->width, position, stream->column_wp);
     for (uint32_t unit = 0; unit < geometry_units(g, band->width); unit++) {
         uint32_t end =
@@ -379,7 +397,8 @@ bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
     struct device *device = stream->device;
     if (device->read_only)
         return false;
-    if (who == FOR_USER && device->bands_free == 0 && !stream_has_page_room(device, 0))
+    if (who == FOR_USER && (stream_users_wait(device) ||
+                            (device->bands_free == 0 && !stream_has_page_room(device, 0))))
         return false;
     if (!prepare_slot(stream, who))
         return false;

@@ -78,6 +78,7 @@ struct stream {
     uint32_t *column_oldest;   /* index of the oldest unit of each chunk that may be held */
     uint8_t *idents;           /* 16 bytes a position, for the tail */
     uint32_t flushed;          /* all positions below are flushed (witness) */
+    bool lent;                 /* the band was opened for trim pages only: users wait */
     uint64_t appended;         /* device clock of the last commit */
     struct unit *unit_memory;
     uint32_t unit_count;
@@ -98,6 +99,10 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
  * relocation emptied could not be erased, and both would wait for ever. When the user stream's
  * band has room for those pages relocation may take the last band too, and nobody may then use up
  * that room.
+ *
+ * A band that a flush opened for its pages below the users' floor is lent: users may not fill it
+ * until as many bands are free as if they had opened it. Otherwise each flush with a trim would
+ * hand them one band of the reserve more, until relocation has none to go on in.
  */
 enum stream_for { FOR_USER, FOR_ENGINE, FOR_RELOCATION };
 
@@ -118,6 +123,8 @@ HFTL_MUST_USE bool stream_end_run(struct stream *stream, uint64_t *ticket);
 bool stream_settled(const struct stream *stream, uint64_t ticket);
 /* The user stream's band takes the trim pages due, and `more` of them, without a new band. */
 bool stream_has_page_room(const struct device *device, uint32_t more);
+/* Users may not append now, nor trim (a trim's page is an append to come). */
+bool stream_users_wait(struct device *device);
 /* Nothing ready has yet to land, and no band is being closed. */
 bool stream_is_settled(const struct stream *stream);
 /* Appends one pad; like stream_take. For a clean close, which pads until `held` is readable. */

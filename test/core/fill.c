@@ -122,6 +122,108 @@ static void single_blocks_each_with_fua(void **state)
     }
 }
 
+/* ---- a drive that reads slowly, a file system that trims ---- */
+
+/* Reads are kept back, so users outrun cleaning, until nothing else moves. */
+static void ask_slowly(struct stand *stand, enum hftl_verb verb, uint64_t lba)
+{
+    uint8_t data[HFTL_BLOCK_BYTES];
+    struct ask ask;
+    stand_fill(stand, data, lba, 1, stand->completed + 1);
+    if (verb == HFTL_WRITE)
+        stand->expected[lba] = stand->completed + 1;
+    else if (verb == HFTL_TRIM)
+        stand->expected[lba] = 0;
+    stand_ask(stand, &ask, verb, 0, lba, verb == HFTL_FLUSH ? 0 : 1, data);
+    for (unsigned idle = 0; !ask.answered && idle <= 3;) {
+        tap_hold(stand->tap, HFTL_MEDIA_READ);
+        idle = stand_step(stand) ? 0 : idle + 1;
+        if (idle > 1 && stand->tap->held_count > 0)
+            tap_release(stand->tap);
+    }
+    assert_true(ask.answered);
+    if (ask.request.status != HFTL_OK)
+        fail_msg("%s (%s)", hftl_status_text(ask.request.status), stand->device->reason);
+}
+
+static void trim_flush_write(struct stand *stand, unsigned round, unsigned writes)
+{
+    uint64_t lba = prng_below(&stand->prng, stand->expected_count);
+    ask_slowly(stand, HFTL_TRIM, lba);
+    ask_slowly(stand, HFTL_FLUSH, 0);
+    ask_slowly(stand, HFTL_WRITE, lba);
+    for (unsigned i = 1; i < writes; i++)
+        ask_slowly(stand, HFTL_WRITE, prng_below(&stand->prng, stand->expected_count));
+    if (round % 8 == 0) {
+        tap_release(stand->tap);
+        (void)stand_step(stand);
+    }
+}
+
+/* Each flush with a trim opens a band for its page; were users to fill that, none would be left. */
+static void trims_do_not_give_users_the_bands_that_cleaning_needs(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(i)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        overwrite_at_random(&stand, 2);
+        for (unsigned round = 0; round < 3000; round++)
+            trim_flush_write(&stand, round, 1 + round / 500);
+        tap_release(stand.tap);
+        stand_settle(&stand);
+        stand_check(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* True when the power was cut with relocation in the middle of a band and no other free. */
+static bool cut_with_no_band_free(struct stand *stand)
+{
+    const struct band *band = stand->device->streams[STREAM_RELOCATION].band;
+    if (stand->device->bands_free > 0 || band == NULL || band->valid == 0)
+        return false;
+    stand_crash(stand, true, stand->completed);
+    stand_open(stand);
+    for (unsigned i = 0; i < 300; i++) /* what it wrote before is not looked at: not flushed */
+        ask_slowly(stand, HFTL_WRITE, prng_below(&stand->prng, stand->expected_count));
+    return true;
+}
+
+static void cut_where_it_hurts(const struct stand_shape *shape, uint64_t seed)
+{
+    struct stand stand;
+    stand_init(&stand, shape);
+    prng_seed(&stand.prng, seed);
+    stand.unchecked = true;
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_write_all(&stand, 1);
+    overwrite_at_random(&stand, 2);
+    for (unsigned round = 0, cuts = 0; round < 6000 && cuts < 8; round++) {
+        if (round % 3 == 0)
+            trim_flush_write(&stand, round, 1);
+        else
+            ask_slowly(&stand, HFTL_WRITE, prng_below(&stand.prng, stand.expected_count));
+        cuts += cut_with_no_band_free(&stand);
+    }
+    tap_release(stand.tap);
+    stand_check(&stand);
+    stand_end(&stand);
+}
+
+/* Nor after a cut at the worst moment, when it seals the bands that were being written. */
+static void a_cut_with_no_band_free_leaves_cleaning_one(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++)
+        for (uint64_t seed = 1; seed <= 6; seed++)
+            cut_where_it_hurts(stand_shape(i), seed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +233,8 @@ int main(void)
         cmocka_unit_test(sixteen_mebibytes_zoned),
         cmocka_unit_test(with_no_more_over_provisioning_than_the_geometry_needs),
         cmocka_unit_test(single_blocks_each_with_fua),
+        cmocka_unit_test(trims_do_not_give_users_the_bands_that_cleaning_needs),
+        cmocka_unit_test(a_cut_with_no_band_free_leaves_cleaning_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
