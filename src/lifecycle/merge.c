@@ -175,6 +175,19 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
 
 /* ---- passes ---- */
 
+/* Twice before it is given up, as when the band was found to be closed. */
+static enum hftl_status read_tail(struct opening *o, struct hftl_media_op op,
+                                  const struct tail_place *place, struct tail *tail)
+{
+    enum hftl_status status = HFTL_IO;
+    for (unsigned tries = 0; tries < 2 && status != HFTL_OK; tries++) {
+        status = blocking_read(&o->b, op);
+        if (status == HFTL_OK)
+            status = tail_decode(&o->device->format, place, o->block, tail);
+    }
+    return status;
+}
+
 static enum hftl_status pass_tails(struct opening *o, struct band *band)
 {
     const struct geometry *g = &o->device->geometry;
@@ -189,9 +202,7 @@ static enum hftl_status pass_tails(struct opening *o, struct band *band)
         if (tail_idents(&place, g->block_bytes) == 0)
             break;
         band_locate(o->device, band, first + place.index, &op);
-        enum hftl_status status = blocking_read(&o->b, op);
-        if (status == HFTL_OK)
-            status = tail_decode(&o->device->format, &place, o->block, &tail);
+        enum hftl_status status = read_tail(o, op, &place, &tail);
         if (status != HFTL_OK)
             return why_say(o->why, status, "tail %u of band %u (chunk %u, block %u): %s",
                            place.index, band->index, op.chunk, op.offset, hftl_status_text(status));

@@ -277,6 +277,38 @@ static void each_failing_operation_ends_open_cleanly_and_the_next_open_recovers(
             }
 }
 
+/* False: an open has no more than `number` reads. */
+static bool fail_read_once(const char *shape, bool clean, uint32_t number)
+{
+    struct stand stand;
+    make_interesting(&stand, shape);
+    if (clean) {
+        stand_open(&stand);
+        stand_settle(&stand);
+        stand_close(&stand);
+    }
+    tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, 1, HFTL_IO);
+    stand.tap->fail_after = number;
+    if (stand_try_open(&stand) != HFTL_OK)
+        fail_msg("%s, read %u: %s", shape, number, stand.why.text);
+    bool failed = stand.tap->fail_count == 0;
+    stand.tap->fail_count = 0;
+    assert_false(stand.device->read_only);
+    stand_verify(&stand);
+    stand_end(&stand);
+    return failed;
+}
+
+static void no_read_of_an_open_is_given_up_when_it_fails_once(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned, two columns"};
+    for (unsigned shape = 0; shape < 3; shape++)
+        for (int clean = 0; clean < 2; clean++)
+            for (uint32_t number = 0; fail_read_once(names[shape], clean, number);)
+                number++;
+}
+
 /* Cut again and again while opening: every prefix of what an open writes. */
 static void an_open_that_is_cut_is_begun_again(void **state)
 {
@@ -452,6 +484,7 @@ int main(void)
         cmocka_unit_test(no_allocation_of_open_is_one_too_many),
         cmocka_unit_test(nothing_is_allocated_once_it_is_open),
         cmocka_unit_test(each_failing_operation_ends_open_cleanly_and_the_next_open_recovers),
+        cmocka_unit_test(no_read_of_an_open_is_given_up_when_it_fails_once),
         cmocka_unit_test(an_open_that_is_cut_is_begun_again),
         cmocka_unit_test(opening_begins_with_a_flush),
         cmocka_unit_test(what_was_rejected_once_is_rejected_for_ever),
