@@ -259,6 +259,8 @@ static void settle_tie(struct opening *o, const struct tie *tie)
     if (o->seqs[tie->lba - o->window_first] != tie->seq || map->pba[tie->lba] == tie->pba ||
         map->pba[tie->lba] == MAP_NONE)
         return; /* a newer version won meanwhile */
+    if (bitmap_get(o->lost, tie->lba - o->window_first))
+        return; /* or a mark that the version is lost, which stays so (V5) */
     if (holds_version(o, map->pba[tie->lba], tie->crc) || !holds_version(o, tie->pba, tie->crc))
         return;
     map->pba[tie->lba] = tie->pba;
