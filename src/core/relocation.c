@@ -29,6 +29,16 @@ static bool is_worth(const struct device *device, const struct band *band)
     return invalid > max_u32(cost, capacity / 10);
 }
 
+/* L6 */
+static bool is_in_vain(struct device *device)
+{
+    struct relocation *r = &device->relocation;
+    if (list_is_empty(&device->writes) || r->user_clock != device->user_clock)
+        r->in_vain = 0;
+    r->user_clock = device->user_clock;
+    return r->in_vain >= device->geometry.bands;
+}
+
 static double score(const struct device *device, const struct band *band)
 {
     struct victim_view view = {
@@ -58,7 +68,7 @@ static struct band *pick_victim(struct device *device)
     double best_score = 0;
     if (device->bands_sealed > 0 && (best = pick_sealed(device)) != NULL)
         return best;
-    if (device->bands_free > device->limits.start)
+    if (device->bands_free > device->limits.start || is_in_vain(device))
         return NULL;
     for (uint32_t i = 0; i < device->geometry.bands; i++) {
         struct band *band = &device->bands[i];
@@ -337,6 +347,7 @@ static bool pick(struct device *device)
         erase_consider(device);
         return false;
     }
+    r->in_vain += r->victim->state == BAND_CLOSED;
     band_read_begin(r->victim); /* it may be emptied on the way, but is not erased under our feet */
     r->tail_index = 0;
     r->errand.at = IDENTS;
@@ -434,6 +445,7 @@ bool relocation_try_again(struct device *device)
     if (!any || r->second_chances == RELOCATION_CHANCES_MAX)
         return false;
     r->second_chances++;
+    r->in_vain = 0;
     memset(r->set_aside, 0, words * sizeof(uint64_t));
     relocation_consider(device);
     return true;

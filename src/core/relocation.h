@@ -19,6 +19,9 @@
  *     goes on with others, and comes back to it when nothing else is left, a few times.
  * L5  without anybody waiting only what gains more than its erase's flush may pad is cleaned: so
  *     cleaning ends on an idle device.
+ * L6  with as many victims as there are bands and still no block accepted of the writes that wait,
+ *     all that is left to clean is what cleaning padded: it rests, and either the bands it leaves
+ *     free are enough or the device is full (C12).
  */
 #ifndef HOSTFTL_CORE_RELOCATION_H
 #define HOSTFTL_CORE_RELOCATION_H
@@ -51,6 +54,8 @@ struct relocation {
     uint32_t op_count;
     bool retried, tail_retried;
     uint32_t second_chances;
+    uint64_t user_clock; /* L6: device.user_clock when it was last seen to move */
+    uint32_t in_vain;    /* victims since then, with a write waiting */
     uint64_t *set_aside; /* bitmap of bands: L4 */
 };
 

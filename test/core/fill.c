@@ -122,6 +122,70 @@ static void single_blocks_each_with_fua(void **state)
     }
 }
 
+/* ---- a drive that wears out ---- */
+
+#define STEPS_ENOUGH 60000u
+
+/* The status of a write, which must come. */
+static enum hftl_status write_in_time(struct stand *stand, uint64_t lba)
+{
+    uint8_t data[HFTL_BLOCK_BYTES] = {1};
+    struct ask ask;
+    stand_ask(stand, &ask, HFTL_WRITE, 0, lba, 1, data);
+    for (unsigned steps = 0; !ask.answered; steps++) {
+        if (steps == STEPS_ENOUGH)
+            fail_msg("cleans for ever: %u free, %llu victims", stand->device->bands_free,
+                     (unsigned long long)stand->device->stats.victims);
+        (void)stand_step(stand);
+    }
+    return ask.request.status;
+}
+
+/* So many trimmed that the rest and a trim page fill whole bands, but for `short_of` blocks. */
+static uint64_t trim_to_bands(const struct stand *stand, uint32_t short_of)
+{
+    const struct geometry *g = &stand->device->geometry;
+    uint32_t capacity = geometry_data_blocks(g, g->columns);
+    return (stand->expected_count + 1 + short_of) % capacity;
+}
+
+/* `count` bands are lost, and what is not trimmed is written again and again. */
+static void wear_out(const struct stand_shape *shape, uint32_t count, uint32_t short_of)
+{
+    struct stand stand;
+    stand_init(&stand, shape);
+    stand.unchecked = true;
+    stand_format(&stand);
+    stand_open(&stand);
+    stand_write_all(&stand, 1);
+    uint64_t trimmed = trim_to_bands(&stand, short_of);
+    stand_trim(&stand, 0, trimmed + 1);
+    stand_flush(&stand);
+    stand_write(&stand, trimmed, 1, 2);
+    enum hftl_status status = HFTL_OK;
+    uint64_t room = stand.expected_count - trimmed;
+    for (uint64_t i = 0; i < (count + 2) * room && status == HFTL_OK; i++) {
+        if (i % room == 0 && i / room < count)
+            tap_fail(stand.tap, HFTL_MEDIA_RESET, ANY_CHUNK, 1, HFTL_IO);
+        status = write_in_time(&stand, trimmed + prng_below(&stand.prng, room));
+    }
+    assert_true(status == HFTL_OK || (status == HFTL_SPACE && stand.device->read_only));
+    for (uint64_t lba = 0; lba < stand.expected_count; lba++)
+        assert_int_equal(stand_read_status(&stand, lba), HFTL_OK); /* C11 */
+    stand_end(&stand);
+}
+
+/* Where all that is left to clean is the padding of the last cleaning (C12). */
+static void with_too_few_bands_left_writing_ends_and_cleaning_too(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"one PU", "zoned", "zoned, two columns"};
+    for (unsigned i = 0; i < 3; i++)
+        for (uint32_t count = 2; count <= 5; count++)
+            for (uint32_t short_of = 1; short_of <= 4; short_of++)
+                wear_out(stand_shape_named(names[i]), count, short_of);
+}
+
 /* ---- a drive that reads slowly, a file system that trims ---- */
 
 /* Reads are kept back, so users outrun cleaning, until nothing else moves. */
@@ -233,6 +297,7 @@ int main(void)
         cmocka_unit_test(sixteen_mebibytes_zoned),
         cmocka_unit_test(with_no_more_over_provisioning_than_the_geometry_needs),
         cmocka_unit_test(single_blocks_each_with_fua),
+        cmocka_unit_test(with_too_few_bands_left_writing_ends_and_cleaning_too),
         cmocka_unit_test(trims_do_not_give_users_the_bands_that_cleaning_needs),
         cmocka_unit_test(a_cut_with_no_band_free_leaves_cleaning_one),
     };
