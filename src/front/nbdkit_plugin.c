@@ -154,6 +154,8 @@ static void keep_in_memory(void)
 #endif
 }
 
+static void give_up(void);
+
 static int plugin_after_fork(void)
 {
     struct hftl_open_options options;
@@ -170,7 +172,7 @@ static int plugin_after_fork(void)
         nbdkit_error("%s", why);
         return -1;
     }
-    int error = farewell_start();
+    int error = farewell_start(give_up);
     if (error != 0)
         nbdkit_error("warning: SIGTERM will wait for clients to go: %s", strerror(error));
     info.size = sizeof info;
@@ -188,27 +190,39 @@ struct lane {
 };
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t pool_whole = PTHREAD_COND_INITIALIZER;
 static struct lane *pool;
+static unsigned lanes_out; /* requests under way; all these are under pool_lock */
+static bool pool_closed;   /* no more */
 
-static struct lane *take_lane(void)
+/* Opens one where the pool has none. */
+static enum hftl_status open_lane(struct lane **lane)
 {
-    struct lane *lane;
+    *lane = malloc(sizeof **lane);
+    if (!*lane)
+        return HFTL_MEMORY;
+    (*lane)->channel = hftl_channel_open(device, 1);
+    if ((*lane)->channel)
+        return HFTL_OK;
+    free(*lane);
+    return HFTL_MEMORY;
+}
+
+static enum hftl_status take_lane(struct lane **lane)
+{
+    enum hftl_status status = HFTL_OK;
 
     pthread_mutex_lock(&pool_lock);
-    lane = pool;
-    if (lane)
-        pool = lane->next;
+    *lane = pool;
+    if (pool_closed)
+        status = HFTL_CLOSING;
+    else if (pool)
+        pool = pool->next;
+    else
+        status = open_lane(lane);
+    lanes_out += status == HFTL_OK;
     pthread_mutex_unlock(&pool_lock);
-    if (lane)
-        return lane;
-    lane = malloc(sizeof *lane);
-    if (!lane)
-        return NULL;
-    lane->channel = hftl_channel_open(device, 1);
-    if (lane->channel)
-        return lane;
-    free(lane);
-    return NULL;
+    return status;
 }
 
 static void put_lane(struct lane *lane)
@@ -216,14 +230,21 @@ static void put_lane(struct lane *lane)
     pthread_mutex_lock(&pool_lock);
     lane->next = pool;
     pool = lane;
+    lanes_out--;
+    pthread_cond_signal(&pool_whole);
     pthread_mutex_unlock(&pool_lock);
 }
 
-static void plugin_cleanup(void)
+/* When the requests under way have ended; later ones are refused. */
+static void close_device(void)
 {
     enum hftl_status status;
 
-    farewell_stop();
+    pthread_mutex_lock(&pool_lock);
+    pool_closed = true;
+    while (lanes_out > 0)
+        pthread_cond_wait(&pool_whole, &pool_lock);
+    pthread_mutex_unlock(&pool_lock);
     while (pool) {
         struct lane *lane = pool;
         pool = lane->next;
@@ -237,6 +258,18 @@ static void plugin_cleanup(void)
     if (status != HFTL_OK)
         nbdkit_error("%s: not closed cleanly, the next open recovers: %s", drive,
                      hftl_status_text(status));
+}
+
+static void give_up(void)
+{
+    close_device();
+    nbdkit_error("clients that do not take their answers are cut off; the device is closed");
+}
+
+static void plugin_cleanup(void)
+{
+    farewell_stop(); /* from here on nobody else closes the device */
+    close_device();
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -277,13 +310,13 @@ static void note_landing(struct hftl_request *request)
 
 static enum hftl_status run(struct hftl_request *request)
 {
-    struct lane *lane = take_lane();
+    struct lane *lane;
     struct pollfd ready = {.events = POLLIN};
     bool landed = false;
-    enum hftl_status status;
+    enum hftl_status status = take_lane(&lane);
 
-    if (!lane)
-        return HFTL_MEMORY;
+    if (status != HFTL_OK)
+        return status;
     request->done = note_landing;
     request->arg = &landed;
     status = hftl_submit(lane->channel, request);

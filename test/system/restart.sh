@@ -112,6 +112,28 @@ for signal in INT HUP TERM; do
     server=0
     is_clean a.img || fail "$signal: not clean"
 done
+# A client that asks and takes no answer, as one does that is stopped: it is cut off.
+cat >silent.py <<'PYTHON'
+import nbd, sys, time
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+h.pwrite(b"s" * 4096, 5000 * 4096)
+for i in range(16):
+    h.aio_pread(nbd.Buffer(1 << 20), i << 20)
+print("asked", flush=True)
+time.sleep(60)
+PYTHON
+serve a.img
+"$python" silent.py "$uri" >asked &
+writer=$!
+wait_for 20 test -s asked || fail "the silent client did not ask"
+kill -TERM "$server"
+wait_for 30 gone "$server" || fail "a client that takes no answers keeps the server from ending"
+kill "$writer" 2>/dev/null || true
+wait "$server" || fail "a client that takes no answers: ended with $?"
+wait "$writer" 2>/dev/null || true
+server=0
+is_clean a.img || fail "a client that takes no answers: not clean"
 # SIGKILL: the engine must not stay behind, with the device and without a keeper.
 serve a.img
 pid=$(engine)
