@@ -40,6 +40,7 @@
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define TRANSFER_BYTES_MAX (32u << 20)
 #define EXTENTS_MAX 64u
+#define WHY_BYTES 4608 /* the longest path, and a sentence */
 /* Of one answer to block status. nbdkit before 1.44 miscounts where an answer reaches 4 GiB. */
 #define EXTENTS_BLOCKS_MAX ((1u << 31) / HFTL_BLOCK_BYTES)
 
@@ -121,7 +122,7 @@ static void pass_on(void *arg, enum hftl_log_level level, const char *message)
 static int plugin_get_ready(void)
 {
     struct hftl_info found = {.size = sizeof found};
-    char why[256];
+    char why[WHY_BYTES];
 
     if (hftl_probe(drive, &found, why, sizeof why) == HFTL_OK)
         return 0;
@@ -159,7 +160,7 @@ static void give_up(void);
 static int plugin_after_fork(void)
 {
     struct hftl_open_options options;
-    char why[256];
+    char why[WHY_BYTES];
 
     keep_in_memory(); /* before the engine's thread is born: it inherits */
     hftl_open_options_init(&options);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the caller gets to read. `path` is named unless the sentence names it already. */
+#define SAID_BYTES 4608 /* the longest path, and a sentence */
+
+/* What the caller gets to read. No sentence in `why` names the path. */
 static void tell(enum hftl_status status, const char *path, const struct why *why, char *text,
                  size_t text_bytes)
 {
@@ -17,7 +19,7 @@ static void tell(enum hftl_status status, const char *path, const struct why *wh
         return;
     if (status == HFTL_OK)
         text[0] = 0;
-    else if (path && !strstr(sentence, path))
+    else if (path && path[0])
         snprintf(text, text_bytes, "%s: %s", path, sentence);
     else
         snprintf(text, text_bytes, "%s", sentence);
@@ -38,19 +40,28 @@ static enum hftl_status check_medium(const struct hftl_media *medium, struct why
     return HFTL_OK;
 }
 
+/* "PATH: sentence" without its path, which may be longer than the room for why. */
+static const char *without_path(const char *sentence, const char *path)
+{
+    size_t length = strlen(path);
+
+    if (strncmp(sentence, path, length) == 0 && strncmp(sentence + length, ": ", 2) == 0)
+        return sentence + length + 2;
+    return sentence;
+}
+
 static enum hftl_status open_path(const char *path, bool read_only, struct hftl_media **medium,
                                   struct why *why)
 {
+    char said[SAID_BYTES] = "";
     enum hftl_status status;
 
     if (!path || !path[0])
         return why_say(why, HFTL_INVALID, "no path");
-    status = hftl_media_open(path, read_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, medium, why->text,
-                             sizeof why->text);
-    if (status == HFTL_BUSY && !strstr(why->text, path)) /* the one that every operator meets */
-        return why_say(why, HFTL_BUSY, "%s: in use by another process", path);
+    status =
+        hftl_media_open(path, read_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, medium, said, sizeof said);
     if (status != HFTL_OK)
-        return status;
+        return why_say(why, status, "%s", without_path(said, path));
     status = check_medium(*medium, why);
     if (status != HFTL_OK)
         (*medium)->ops->close(*medium);

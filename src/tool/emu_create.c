@@ -218,7 +218,7 @@ static int run(struct tool *tool, void *settings)
 {
     struct create *create = settings;
     struct emu_inspection inspection;
-    char why[256] = "";
+    char why[TOOL_WHY_BYTES] = "";
 
     create->drive.size = sizeof create->drive;
     if (create->drive.seed == 0 && getrandom(&create->drive.seed, sizeof create->drive.seed, 0) > 0)

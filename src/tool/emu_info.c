@@ -25,7 +25,7 @@ error_t emu_parse_path(struct tool *tool, void *settings, int key, char *arg,
 
 int emu_look(const struct tool *tool, const char *path, struct emu_inspection *inspection)
 {
-    char why[256] = "";
+    char why[TOOL_WHY_BYTES] = "";
     enum hftl_status status = emu_inspect(path, inspection, why, sizeof why);
 
     return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, path);

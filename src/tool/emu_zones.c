@@ -113,7 +113,7 @@ static void print_json(const struct tool *tool, const struct zones *zones,
         if (json_array_append_new(rows, row) != 0)
             tool_made(NULL);
     }
-    tool_put(data, "path", json_string(zones->asked.path));
+    tool_put(data, "path", tool_text(zones->asked.path));
     tool_put(data, "kind", json_string(facts_kind_text(inspection->header.facts.kind)));
     tool_put(data, "chunks", rows);
     tool_print_json(tool, "data", data);

@@ -84,7 +84,7 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
 static int check(const struct tool *tool, const struct format *format)
 {
     struct emu_inspection inspection;
-    char why[1280] = "";
+    char why[TOOL_WHY_BYTES] = "";
 
     enum hftl_status status = claim_check_use(format->path, why, sizeof why);
     if (status != HFTL_OK)
@@ -118,7 +118,7 @@ static int run(struct tool *tool, void *settings)
     struct hftl_format_options options;
     struct hftl_info info = {.size = sizeof info};
     struct progress progress;
-    char why[1280] = "";
+    char why[TOOL_WHY_BYTES] = "";
 
     int code = check(tool, format);
     if (code != TOOL_OK)

@@ -32,7 +32,7 @@ static int run(struct tool *tool, void *settings)
 {
     const struct info *asked = settings;
     struct hftl_info info = {.size = sizeof info};
-    char why[256] = "";
+    char why[TOOL_WHY_BYTES] = "";
 
     enum hftl_status status = hftl_probe(asked->path, &info, why, sizeof why);
     if (status != HFTL_OK)

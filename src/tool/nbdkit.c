@@ -74,8 +74,8 @@ static void print_ready(const struct tool *tool, const struct nbdkit_service *se
     if (tool->output == TOOL_JSON) {
         json_t *data = tool_made(json_object());
 
-        tool_put(data, "drive", json_string(service->drive));
-        tool_put(data, "socket", json_string(socket));
+        tool_put(data, "drive", tool_text(service->drive));
+        tool_put(data, "socket", tool_text(socket));
         tool_put(data, "uri", json_string(uri));
         tool_put(data, "pid", json_integer(pid));
         tool_put(data, "read_only", json_boolean(service->read_only));
@@ -337,7 +337,7 @@ static int serve_here(const struct tool *tool, const struct nbdkit_service *serv
 int nbdkit_serve(const struct tool *tool, const struct nbdkit_service *service)
 {
     enum hftl_status status;
-    char why[256] = "";
+    char why[TOOL_WHY_BYTES] = "";
     int code;
     char *plugin = find_plugin(service->plugin);
     char *drive = absolute(service->drive);

@@ -53,12 +53,12 @@ static int raw_config_complete(void)
 /* After nbdkit forked: a medium may have threads. */
 static int raw_after_fork(void)
 {
-    char why[256] = "";
+    char why[4608] = ""; /* the longest path, and some words */
     enum hftl_status status = hftl_media_open(drive, 0, &medium, why, sizeof why);
 
     if (status == HFTL_OK)
         return 0;
-    nbdkit_error("%s: %s", drive, why[0] != '\0' ? why : hftl_status_text(status));
+    nbdkit_error("%s", why[0] != '\0' ? why : hftl_status_text(status));
     return -1;
 }
 

@@ -77,7 +77,7 @@ static int run(struct tool *tool, void *settings)
     struct nbdkit_service *service = &own->service;
     struct hftl_info info = {.size = sizeof info};
     unsigned n = 0;
-    char why[256] = "";
+    char why[TOOL_WHY_BYTES] = "";
 
     /* nbdkit would say so too, but later, in its own words and not as JSON. */
     enum hftl_status status = hftl_probe(service->drive, &info, why, sizeof why);

@@ -56,9 +56,7 @@ void sheet_section(struct sheet *sheet, const char *key, const char *label)
 
 void sheet_text(struct sheet *sheet, const char *key, const char *label, const char *value)
 {
-    json_t *made = json_string(value);
-
-    add(sheet, key, label, made != NULL ? made : json_string("(not UTF-8)"), value);
+    add(sheet, key, label, tool_text(value), value);
 }
 
 void sheet_count(struct sheet *sheet, const char *key, const char *label, uint64_t value)

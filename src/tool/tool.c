@@ -39,6 +39,20 @@ void tool_print_json(const struct tool *tool, const char *part, json_t *data)
     json_decref(envelope);
 }
 
+/* Does the sentence begin with the place, or have it as words of its own? */
+static bool names(const char *sentence, const char *where)
+{
+    size_t length = strlen(where);
+
+    for (const char *at = strstr(sentence, where); at != NULL; at = strstr(at + 1, where)) {
+        bool begins = at == sentence || at[-1] == ' ';
+
+        if (begins && (at[length] == '\0' || strchr(":;, ", at[length]) != NULL))
+            return true;
+    }
+    return false;
+}
+
 /* Joins the parts that are there with ": ". */
 static void join(char *line, size_t bytes, const struct failure *failure)
 {
@@ -49,35 +63,76 @@ static void join(char *line, size_t bytes, const struct failure *failure)
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i] == NULL || parts[i][0] == '\0' || used >= bytes)
             continue;
-        if (i == 1 && strstr(line, parts[i]) != NULL)
+        if (i == 1 && names(line, parts[i]))
             continue; /* the sentence names the place already */
         int n = snprintf(line + used, bytes - used, "%s%s", used == 0 ? "" : ": ", parts[i]);
         used += n < 0 ? 0 : (size_t)n;
     }
 }
 
-/* A name with bytes that are not UTF-8 must not cost the reader the whole envelope. */
-static json_t *text(const char *s)
+/* The bytes of the character at `s`; 0 when it is none. */
+static size_t character_bytes(const char *s, size_t left)
 {
-    json_t *made = json_string(s);
+    for (size_t n = 1; n <= 4 && n <= left; n++) {
+        json_t *made = json_stringn(s, n);
 
-    return made != NULL ? made : json_string("(not UTF-8)");
+        json_decref(made);
+        if (made != NULL)
+            return n;
+    }
+    return 0;
+}
+
+json_t *tool_text(const char *s)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    json_t *made = json_string(s);
+    size_t left = strlen(s);
+    size_t used = 0;
+
+    if (made != NULL)
+        return made;
+    char *clean = tool_made(malloc(left * 3 + 1));
+    while (left > 0) {
+        size_t n = character_bytes(s, left);
+
+        memcpy(clean + used, n > 0 ? s : replacement, n > 0 ? n : 3);
+        used += n > 0 ? n : 3;
+        s += n > 0 ? n : 1;
+        left -= n > 0 ? n : 1;
+    }
+    made = tool_made(json_stringn(clean, used));
+    free(clean);
+    return made;
+}
+
+/* One line, whatever is in a name: neither its newlines nor its escapes get to the terminal. */
+static void print_line(const char *line)
+{
+    for (; *line != '\0'; line++) {
+        if ((unsigned char)*line < ' ' || *line == 127)
+            fprintf(stderr, "\\x%02x", (unsigned char)*line);
+        else
+            fputc(*line, stderr);
+    }
+    fputc('\n', stderr);
 }
 
 int tool_fail(const struct tool *tool, const struct failure *failure)
 {
-    char line[1024];
+    char line[2 * TOOL_WHY_BYTES];
     const char *verb = tool->verb;
 
     join(line, sizeof line, failure);
-    fprintf(stderr, "hostftl: %s%s%s\n", verb, verb[0] == '\0' ? "" : ": ", line);
+    fprintf(stderr, "hostftl: %s%s", verb, verb[0] == '\0' ? "" : ": ");
+    print_line(line);
     if (tool->output == TOOL_JSON) {
         json_t *error = tool_made(json_object());
 
         tool_put(error, "status", json_string(hftl_status_name(failure->status)));
         tool_put(error, "errno", json_integer(hftl_status_errno(failure->status)));
-        tool_put(error, "message", text(line));
-        tool_put(error, "path", failure->where == NULL ? json_null() : text(failure->where));
+        tool_put(error, "message", tool_text(line));
+        tool_put(error, "path", failure->where == NULL ? json_null() : tool_text(failure->where));
         tool_print_json(tool, "error", error);
     }
     return TOOL_FAILED;

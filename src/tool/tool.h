@@ -23,7 +23,8 @@
 
 #include <hostftl/types.h>
 
-#define TOOL_SCHEMA 1 /* rises when a reader of the JSON would have to change */
+#define TOOL_SCHEMA 1       /* rises when a reader of the JSON would have to change */
+#define TOOL_WHY_BYTES 4608 /* for the library's sentences: the longest path, and some words */
 
 /* Documented in hostftl(1); `check` adds those of fsck(8): 1 corrected, 4 errors left. */
 enum tool_exit { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_OPERATIONAL = 8, TOOL_USAGE = 16 };
@@ -100,6 +101,9 @@ void tool_log(void *arg, enum hftl_log_level level, const char *message);
 
 /* For what only fails without memory: ends the process with a message when `made` is NULL. */
 void *tool_made(void *made);
+/* A string for JSON, never NULL. Bytes that are not UTF-8, as names of files may have them, become
+ * U+FFFD. */
+json_t *tool_text(const char *s);
 /* Adds a member to an object; takes `value` over. */
 void tool_put(json_t *object, const char *key, json_t *value);
 

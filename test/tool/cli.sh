@@ -88,6 +88,29 @@ expect 1 "" format --force ext4.img
 [ "$sum" = "$(sha256sum <ext4.img)" ] || { echo "FAILED: format wrote to a file system"; failed=1; }
 expect 1 "no-such" info no-such
 
+# A path may be long, one letter, or have bytes that no terminal and no JSON takes.
+long=$(printf 'x%.0s' {1..200})/$(printf 'y%.0s' {1..200})/drive
+for verb in info format "emu info" "emu zones" "serve --nbd unix:s" "emu serve-raw --nbd unix:s" \
+    "emu create --kind zoned"; do
+    read -ra words <<<"$verb"
+    expect 1 "$long: " "${words[@]}" "$long"
+    expect 1 "No such file or directory" "${words[@]}" "$long"
+done
+cp drive e
+expect 1 "hostftl: info: e: no hostftl device" info e
+odd=$'new\nline \xff\xfe.img'
+cp e "$odd"
+expect 1 'new\x0aline ' info "$odd"
+"$HOSTFTL" format -q "$odd"
+for verb in info "emu info" "emu zones"; do
+    read -ra words <<<"$verb"
+    [ "$("$HOSTFTL" "${words[@]}" -o json "$odd" | jq .data.path)" = '"new\nline ��.img"' ] ||
+        { echo "FAILED: $verb -o json of a name that is not UTF-8"; failed=1; }
+done
+[ "$(timeout -s TERM 1 "$HOSTFTL" serve -o json --nbd unix:s "$odd" 2>/dev/null |
+    jq .data.drive)" = '"new\nline ��.img"' ] ||
+    { echo "FAILED: serve -o json of a name that is not UTF-8"; failed=1; }
+
 got=0
 "$HOSTFTL" emu info drive >/dev/full 2>/dev/null || got=$?
 [ "$got" -eq 1 ] || { echo "FAILED: a full disk behind the output: exit code $got"; failed=1; }
