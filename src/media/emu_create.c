@@ -122,10 +122,13 @@ static enum hftl_status check_replaceable(const struct making *m)
     struct stat st;
     if (lstat(m->path, &st) != 0)
         return errno == ENOENT ? HFTL_OK : complain(m, "look at it");
+    if (!S_ISREG(st.st_mode))
+        return say(m->to, HFTL_UNSUPPORTED,
+                   "%s: there is something that is no ordinary file; "
+                   "name another path",
+                   m->path);
     if (!m->options->overwrite)
         return say(m->to, HFTL_EXISTS, "%s: already there; it is not overwritten unasked", m->path);
-    if (!S_ISREG(st.st_mode))
-        return say(m->to, HFTL_EXISTS, "%s: not an ordinary file; it is not overwritten", m->path);
     return emu_file_check_unclaimed(m->path, m->to);
 }
 

@@ -135,6 +135,9 @@ static enum hftl_status check_asked(const struct emu_create_options *o, const st
     if (o->bytes > LARGEST_BYTES)
         return say(to, HFTL_GEOMETRY, "more than 2^52 bytes were asked for");
     bool whole = o->chunks_per_pu != 0 && o->chunk_blocks != 0;
+    if (!whole && o->bytes == 0)
+        return say(to, HFTL_GEOMETRY, "%u chunks, but neither their blocks nor a size are given",
+                   o->chunks_per_pu);
     if (!whole && o->bytes < SMALLEST_BYTES)
         return say(to, HFTL_GEOMETRY, "%llu bytes are asked for; the smallest drive has 16 MiB",
                    (unsigned long long)o->bytes);

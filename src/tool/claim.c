@@ -66,8 +66,14 @@ enum hftl_status claim_check_use(const char *path, char *why, size_t why_bytes)
         (void)snprintf(why, why_bytes, "%s: %s", path, strerror(errno));
         return tool_status_of_errno(errno);
     }
-    if (!S_ISBLK(stat_.st_mode))
+    if (S_ISREG(stat_.st_mode))
         return HFTL_OK;
+    if (!S_ISBLK(stat_.st_mode)) {
+        (void)snprintf(why, why_bytes, "%s: %s", path,
+                       S_ISDIR(stat_.st_mode) ? "a folder, not a drive"
+                                              : "neither an ordinary file nor a block device");
+        return HFTL_UNSUPPORTED;
+    }
     if (mounted(stat_.st_rdev, name, sizeof name)) {
         (void)snprintf(why, why_bytes, "%s is mounted at %s", path, name);
         return HFTL_BUSY;

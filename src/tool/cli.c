@@ -161,8 +161,7 @@ void verb_list_options(const struct verb *verb, FILE *out)
     list(common_options, out);
 }
 
-/* Errors in an option before -o must know already that JSON is wanted. */
-static enum tool_output wanted_output(int argc, char **argv)
+enum tool_output verb_wanted_output(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         const char *next = i + 1 < argc ? argv[i + 1] : "";
@@ -181,7 +180,7 @@ int verb_run(const struct verb *verb, int argc, char **argv)
     struct argp argp = argp_of(verb);
     struct call call = {
         .verb = verb,
-        .tool = {.verb = verb->name, .output = wanted_output(argc, argv)},
+        .tool = {.verb = verb->name, .output = verb_wanted_output(argc, argv)},
         .settings = tool_made(calloc(1, verb->settings_bytes)),
     };
     int code;

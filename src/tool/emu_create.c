@@ -73,9 +73,27 @@ static const struct number {
 #undef FIELD
 };
 
-static error_t bad_size(struct tool *tool, const char *arg)
+static const char *size_name(int key)
 {
-    return tool_usage(tool, "not a size", arg, "write bytes, or a number with K, M, G or T (GiB)");
+    switch (key) {
+    case KEY_SIZE:
+        return "--size";
+    case KEY_ZONE_SIZE:
+        return "--zone-size";
+    case KEY_ZONE_CAPACITY:
+        return "--zone-capacity";
+    default:
+        return "--volatile";
+    }
+}
+
+static error_t bad_size(struct tool *tool, int key, const char *arg)
+{
+    char given[128];
+
+    (void)snprintf(given, sizeof given, "%s=%s", size_name(key), arg);
+    return tool_usage(tool, "not a size", given,
+                      "write bytes, or a number with K, M, G, T or P (1G is 2^30 bytes)");
 }
 
 static error_t parse_number(struct tool *tool, struct create *create, int key, const char *arg)
@@ -107,9 +125,9 @@ static error_t parse_size(struct tool *tool, struct create *create, int key, con
     uint64_t bytes;
 
     if (!units_parse_bytes(arg, &bytes))
-        return bad_size(tool, arg);
+        return bad_size(tool, key, arg);
     if (bytes == 0 && key != KEY_VOLATILE)
-        return tool_usage(tool, "must be more than 0", arg, NULL);
+        return tool_usage(tool, "must be more than 0", size_name(key), NULL);
     switch (key) {
     case KEY_SIZE:
         create->drive.bytes = bytes;
@@ -141,13 +159,15 @@ static error_t parse_kind(struct tool *tool, struct create *create, const char *
     return 0;
 }
 
-/* Bytes of a zone to blocks. False: they are no whole number of blocks. */
-static bool to_blocks(const struct create *create, uint64_t bytes, uint32_t *blocks)
+/* Bytes of a zone to blocks. NULL, or what is wrong with them. */
+static const char *to_blocks(const struct create *create, uint64_t bytes, uint32_t *blocks)
 {
     uint64_t block = create->drive.block_bytes != 0 ? create->drive.block_bytes : BLOCK_DEFAULT;
 
     *blocks = (uint32_t)(bytes / block);
-    return bytes % block == 0 && bytes / block < EMU_NONE;
+    if (bytes / block >= EMU_NONE)
+        return "2^32 blocks or more";
+    return bytes % block == 0 ? NULL : "not a whole number of blocks";
 }
 
 static error_t check_end(struct tool *tool, struct create *create)
@@ -164,11 +184,13 @@ static error_t check_end(struct tool *tool, struct create *create)
     if (drive->kind == HFTL_KIND_OCSSD && create->zoned_only != NULL)
         return tool_usage(tool, "only a zoned drive has this", create->zoned_only,
                           "see --chunks and --chunk-blocks");
-    if (!to_blocks(create, create->zone_bytes, &drive->zone_blocks))
-        return tool_usage(tool, "not a whole number of blocks", "--zone-size", NULL);
-    if (create->zone_capacity_bytes != 0 &&
-        !to_blocks(create, create->zone_capacity_bytes, &drive->chunk_blocks))
-        return tool_usage(tool, "not a whole number of blocks", "--zone-capacity", NULL);
+    const char *wrong = to_blocks(create, create->zone_bytes, &drive->zone_blocks);
+    if (wrong != NULL)
+        return tool_usage(tool, wrong, "--zone-size", NULL);
+    if (create->zone_capacity_bytes != 0)
+        wrong = to_blocks(create, create->zone_capacity_bytes, &drive->chunk_blocks);
+    if (wrong != NULL)
+        return tool_usage(tool, wrong, "--zone-capacity", NULL);
     if (drive->zone_blocks != 0 && drive->chunk_blocks == 0)
         drive->chunk_blocks = drive->zone_blocks;
     if (drive->bytes == 0 && drive->chunks_per_pu == 0)

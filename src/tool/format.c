@@ -5,14 +5,16 @@
 
 #include <hostftl/hostftl.h>
 
+#include "format/format.h"
 #include "media/emu.h"
 #include "tool/claim.h"
 #include "tool/facts.h"
 #include "tool/progress.h"
 #include "tool/units.h"
 
-#define OP_PERMILLE_MAX 10000u
-#define COLUMNS_MAX 1024u
+#define OP_PERMILLE_MAX 9000u /* what the library takes */
+
+_Static_assert(FORMAT_COLUMNS_MAX == 256, "the message says so");
 
 enum { KEY_NAME = 256, KEY_OP, KEY_COLUMNS, KEY_FORCE, KEY_DRY_RUN };
 
@@ -49,11 +51,11 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         if (!units_parse_permille(arg, OP_PERMILLE_MAX, &format->options.op_permille) ||
             format->options.op_permille == 0)
             return tool_usage(tool, "not a percentage", arg,
-                              "write 0.1 to 1000, such as 20 or 12.5");
+                              "write 0.1 to 900, such as 20 or 12.5");
         return 0;
     case KEY_COLUMNS:
-        if (!units_parse_count(arg, COLUMNS_MAX, &n) || n == 0)
-            return tool_usage(tool, "not a number of columns", arg, "write 1 to 1024");
+        if (!units_parse_count(arg, FORMAT_COLUMNS_MAX, &n) || n == 0)
+            return tool_usage(tool, "not a number of columns", arg, "write 1 to 256");
         format->options.columns = (uint32_t)n;
         return 0;
     case KEY_FORCE:

@@ -61,9 +61,9 @@ static unsigned distance(const char *a, const char *b)
     return row[length];
 }
 
-static int unknown_verb(const char *name)
+static int unknown_verb(const char *name, int argc, char **argv)
 {
-    struct tool tool = {.verb = ""};
+    struct tool tool = {.verb = "", .output = verb_wanted_output(argc, argv)};
     const char *nearest = NULL;
     unsigned least = 4;
     char todo[96] = "see 'hostftl --help'";
@@ -117,7 +117,7 @@ static int help(int argc, char **argv)
     }
     const struct verb *verb = find(argc, argv, &words, name, sizeof name);
     if (verb == NULL)
-        return unknown_verb(name);
+        return unknown_verb(name, argc, argv);
     if (options)
         verb_list_options(verb, stdout);
     else
@@ -156,6 +156,6 @@ int main(int argc, char **argv)
 
     const struct verb *verb = find(argc, argv, &words, name, sizeof name);
     if (verb == NULL)
-        return unknown_verb(name);
+        return unknown_verb(name, argc, argv);
     return flushed(verb_run(verb, argc - words, argv + words));
 }

@@ -62,6 +62,8 @@ extern const struct verb verb_format, verb_info, verb_serve;
 
 /* Parses argv (argv[0] is skipped) and runs the verb. Returns the exit code. */
 int verb_run(const struct verb *verb, int argc, char **argv);
+/* What -o asks for, wherever it is: errors before it must know already that JSON is wanted. */
+enum tool_output verb_wanted_output(int argc, char **argv);
 /* What --help prints. */
 void verb_help(const struct verb *verb, FILE *out);
 /* The parser's options, one a line: "-o --output=FORMAT". For completion and for the manual's

@@ -51,6 +51,9 @@ expect 16 "no such kind of drive: flash" emu create --kind flash drive
 for size in 1Gx 1GB 1.5G -1 99999999999999999999 '' 0; do
     expect 16 "" emu create --kind zoned --size "$size" drive
 done
+expect 16 "must be more than 0: --zone-size" emu create --kind zoned --zone-size 0 drive
+expect 16 "not a size: --volatile=-1" emu create --kind zoned --volatile -1 drive
+expect 16 "2^32 blocks or more: --zone-size" emu create --kind zoned --zone-size 16P drive
 expect 16 "not a number: 5000000000" emu create --kind zoned --zones 5000000000 drive
 expect 16 "must be at least 1: --zones" emu create --kind zoned --zones 0 drive
 expect 16 "only an ocssd drive has this: --pus" emu create --kind zoned --pus 4 drive
@@ -59,6 +62,8 @@ expect 16 "not a whole number of blocks" emu create --kind zoned --zone-size 100
 expect 16 "no such state of a chunk" emu zones --state wet drive
 expect 16 "not a percentage" format --op 0 drive
 expect 16 "not a percentage" format --op 12.55 drive
+expect 16 "write 0.1 to 900" format --op 900.1 drive
+expect 16 "write 1 to 256" format --columns 257 drive
 expect 16 "a name has" format --name "$(printf 'x%.0s' {1..32})" drive
 expect 16 "a name has no spaces" format --name 'a#b' drive
 expect 16 "not a number of columns" format --columns 0 drive
@@ -73,6 +78,14 @@ expect 1 "drive" info drive
 expect 1 "drive" format drive
 expect 1 "drive" emu info drive
 expect 1 "" emu create --kind zoned --size 64M nowhere/drive
+expect 1 "neither their blocks nor a size" emu create --kind ocssd --chunks 9 drive
+mkdir folder && mkfifo pipe && ln -s nowhere dangling
+expect 1 "a folder, not a drive" format folder
+expect 1 "neither an ordinary file nor a block device" format pipe
+for there in folder pipe dangling; do
+    expect 1 "name another path" emu create --kind zoned --size 64M --force "$there"
+done
+rm -r folder pipe dangling
 expect 0 "" emu create --kind zoned --size 64M -q drive
 [ "$("$HOSTFTL" emu create --kind zoned --size 64M -q other)" = "" ] ||
     { echo "FAILED: -q is not quiet"; failed=1; }
@@ -110,6 +123,9 @@ done
 [ "$(timeout -s TERM 1 "$HOSTFTL" serve -o json --nbd unix:s "$odd" 2>/dev/null |
     jq .data.drive)" = '"new\nline ��.img"' ] ||
     { echo "FAILED: serve -o json of a name that is not UTF-8"; failed=1; }
+
+[ "$("$HOSTFTL" fromat -o json 2>/dev/null | jq -r .error.status)" = INVALID ] ||
+    { echo "FAILED: no JSON about a verb that does not exist"; failed=1; }
 
 got=0
 "$HOSTFTL" emu info drive >/dev/full 2>/dev/null || got=$?
