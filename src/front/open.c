@@ -132,20 +132,34 @@ static enum hftl_status format_medium(struct hftl_media *medium,
     return status;
 }
 
+/* A medium that is opened for writing may write by that alone, as an emulated drive does: so what
+ * is refused is refused in a dry run before. */
+static enum hftl_status format_path(const char *path, struct hftl_format_options *known,
+                                    bool dry_run, struct hftl_info *info, struct why *why)
+{
+    struct hftl_media *medium = NULL;
+    enum hftl_status status = open_path(path, dry_run, &medium, why);
+
+    if (status != HFTL_OK)
+        return status;
+    known->dry_run = dry_run;
+    status = format_medium(medium, known, info, why);
+    medium->ops->close(medium);
+    return status;
+}
+
 enum hftl_status hftl_format(const char *path, const struct hftl_format_options *options,
                              struct hftl_info *info, char *why, size_t why_bytes)
 {
     struct hftl_format_options known;
-    struct hftl_media *medium = NULL;
     struct why reason = {0};
     enum hftl_status status = sizes_take_format(&known, options, &reason);
+    bool dry_run = known.dry_run;
 
     if (status == HFTL_OK)
-        status = open_path(path, known.dry_run, &medium, &reason);
-    if (status == HFTL_OK) {
-        status = format_medium(medium, &known, info, &reason);
-        medium->ops->close(medium);
-    }
+        status = format_path(path, &known, true, info, &reason);
+    if (status == HFTL_OK && !dry_run)
+        status = format_path(path, &known, false, info, &reason);
     tell(status, path, &reason, why, why_bytes);
     return status;
 }

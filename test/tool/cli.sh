@@ -101,6 +101,14 @@ expect 1 "" format --force ext4.img
 [ "$sum" = "$(sha256sum <ext4.img)" ] || { echo "FAILED: format wrote to a file system"; failed=1; }
 expect 1 "no-such" info no-such
 
+# What is refused is not touched.
+"$HOSTFTL" format -q other
+sum=$(sha256sum <other)
+expect 1 "there is a hostftl device" format other
+expect 1 "" format --force --columns 200 other
+expect 0 "" format --force --dry-run -q other
+[ "$sum" = "$(sha256sum <other)" ] || { echo "FAILED: a refusal wrote to the drive"; failed=1; }
+
 # A path may be long, one letter, or have bytes that no terminal and no JSON takes.
 long=$(printf 'x%.0s' {1..200})/$(printf 'y%.0s' {1..200})/drive
 for verb in info format "emu info" "emu zones" "serve --nbd unix:s" "emu serve-raw --nbd unix:s" \
