@@ -7,6 +7,7 @@
  */
 #include "tool/tool.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,11 +135,26 @@ static int flushed(int code)
     return code == TOOL_OK ? TOOL_FAILED : code;
 }
 
+/*
+ * Who starts us with closed descriptors would get a drive or a socket as its standard error, and
+ * nbdkit refuses to run so. Nothing is written to what stands in for the output: that still fails.
+ */
+static void keep_standard_descriptors(void)
+{
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_RDWR};
+
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(TOOL_FAILED);
+    }
+}
+
 int main(int argc, char **argv)
 {
     char name[64];
     int words;
 
+    keep_standard_descriptors();
     if (argc < 2) {
         print_help(stderr);
         return TOOL_USAGE;

@@ -139,5 +139,15 @@ got=0
 "$HOSTFTL" emu info drive >/dev/full 2>/dev/null || got=$?
 [ "$got" -eq 1 ] || { echo "FAILED: a full disk behind the output: exit code $got"; failed=1; }
 
+got=0
+"$HOSTFTL" emu info e >&- 2>/dev/null || got=$?
+[ "$got" -eq 1 ] || { echo "FAILED: a closed output: exit code $got"; failed=1; }
+# A server needs none of the three.
+timeout -s TERM 2 "$HOSTFTL" serve -q --nbd unix:s other <&- >&- 2>&- &
+server=$!
+sleep 1
+[ -S s ] || { echo "FAILED: no server when started with closed descriptors"; failed=1; }
+wait "$server" || true
+
 [ "$failed" -eq 0 ] && echo "exit codes and messages are as documented"
 exit "$failed"
