@@ -30,6 +30,7 @@ INDENT = 4
 # Who may include whom (doc/adr and the headers say why). "hostftl" is include/hostftl.
 SEES = {
     "include": {"hostftl"},
+    "examples": {"hostftl"},
     "base": {"hostftl/types.h", "base"},
     "format": {"hostftl", "base", "format"},
     "core": {"hostftl", "base", "format", "core"},
