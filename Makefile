@@ -7,7 +7,7 @@ TESTS ?=
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check tidy bench soak docs install clean help packages
+.PHONY: build demo check tidy coverage bench soak docs install clean help packages
 
 build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -20,6 +20,9 @@ check: build ## run the tests; TESTS='--suite core' runs some of them
 
 tidy: build ## check the rules of the tree: who sees whom, symbols, sizes, formatting
 	@tools/tidy.py --build $(BUILD)
+
+coverage: packages ## how much of the engine the tests run; the report is in build-coverage/
+	@tools/coverage.sh build-coverage
 
 bench: build ## run the benchmarks
 	@tools/bench.sh $(BUILD)
