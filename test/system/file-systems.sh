@@ -1,12 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# ext4 on both kinds of drive: files are as they were after a clean restart and, those that were
+# ext4, xfs and btrfs, on both kinds of drive: files are as they were after a clean restart and, those that were
 # synced, after the server was killed while files were being written; fsck finds nothing; discards
 # arrive.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need_file_systems
-need sha256sum fstrim jq
+need sha256sum fstrim jq xfs_repair btrfs
+
+make_fs() {
+    case $1 in
+        ext4) timeout 120 mkfs.ext4 -q "$2" ;;
+        xfs) timeout 120 mkfs.xfs -q "$2" ;;
+        btrfs) timeout 120 mkfs.btrfs -q -m dup "$2" ;;
+    esac
+}
+
+check_fs() {
+    case $1 in
+        ext4) timeout 120 e2fsck -fn "$2" ;;
+        xfs) timeout 120 xfs_repair -n "$2" ;;
+        btrfs) timeout 120 btrfs check --readonly "$2" ;;
+    esac
+}
 
 # some_files FOLDER COUNT: of up to 256 KiB, all different.
 some_files() {
@@ -29,12 +45,11 @@ keep_writing() {
 }
 
 try() {
-    local kind=$1 image=$folder/$1.img writer
-    shift
-    drive "$image" --kind "$kind" --size 384M "$@"
+    local fs=$1 kind="$1 on $2" image=$folder/$1-$2.img writer
+    drive "$image" --kind "$2" --size 512M "${@:3}"
     serve "$image"
     attach
-    timeout 120 mkfs.ext4 -q "$loop" || fail "$kind: mkfs.ext4"
+    make_fs "$fs" "$loop" >"$folder/mkfs" 2>&1 || { cat "$folder/mkfs"; fail "$kind: mkfs"; }
     mount_disk
     some_files "$folder/mnt/first" 100
     hash_files "$folder/mnt/first" >"$folder/first.sum"
@@ -69,12 +84,17 @@ try() {
     timeout 60 fstrim "$folder/mnt" || fail "$kind: fstrim"
     hash_files "$folder/mnt/second" | cmp - "$folder/second.sum" || fail "$kind: after fstrim"
     unmount_disk
-    timeout 120 e2fsck -fn "$loop" >"$folder/fsck" 2>&1 ||
+    check_fs "$fs" "$loop" >"$folder/fsck" 2>&1 ||
         { cat "$folder/fsck"; fail "$kind: fsck"; }
     detach
     stop_server
+    rm "$image"
     echo "$kind: 150 files, a clean restart, a SIGKILL: as they were"
 }
 
-try zoned
-try ocssd --oob 16
+for fs in ext4 xfs btrfs; do
+    grep -qw "$fs" /proc/filesystems || modprobe "$fs" 2>/dev/null ||
+        { echo "$fs: not in this kernel, not tried"; continue; }
+    try "$fs" zoned
+    try "$fs" ocssd --oob 16
+done
