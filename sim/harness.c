@@ -84,6 +84,14 @@ static bool make_device(struct harness *h)
     return status == HFTL_OK;
 }
 
+/* No device is what a cut in the middle of a format may leave. */
+static bool is_excused(const struct harness *h, enum hftl_status status)
+{
+    return h->oracle && oracle_is_formatting(h->oracle) &&
+           (status == HFTL_FOREIGN || status == HFTL_CORRUPT);
+}
+
+/* False: not open, and either a failure or excused. */
 static bool open_device(struct harness *h)
 {
     struct why why = {""};
@@ -98,7 +106,8 @@ static bool open_device(struct harness *h)
     if (status == HFTL_OK)
         return true;
     h->device = NULL;
-    failure_say(&h->failure, "open fails: %s: %s", hftl_status_name(status), why.text);
+    if (!is_excused(h, status))
+        failure_say(&h->failure, "open fails: %s: %s", hftl_status_name(status), why.text);
     if (h->world.blocks)
         failure_say(&h->failure, "open leaks %" PRIu64 " bytes", h->world.bytes);
     return false;
@@ -117,7 +126,7 @@ bool harness_open(struct harness *harness)
     must(h->device == NULL);
     if (!h->oracle && !make_device(h))
         return false;
-    if (!open_device(h))
+    if (!open_device(h) && (h->failure.failed || !make_device(h) || !open_device(h)))
         return false;
     uint64_t blocks = h->options.engine->blocks(h->device);
     struct hftl_info info = {.size = sizeof info};
@@ -127,6 +136,8 @@ bool harness_open(struct harness *harness)
     if (!h->oracle)
         h->oracle = oracle_create(blocks, nand_media(h->options.nand)->facts.block_bytes,
                                   (uint32_t)h->options.seed);
+    if (oracle_is_formatting(h->oracle))
+        oracle_format_ends(h->oracle, info.id);
     if (blocks != oracle_blocks(h->oracle))
         failure_say(&h->failure, "opens with %" PRIu64 " blocks, had %" PRIu64, blocks,
                     oracle_blocks(h->oracle));
@@ -267,6 +278,18 @@ void harness_close(struct harness *harness)
                     nand_in_flight(h->options.nand));
     oracle_close(h->oracle);
     look_for_leaks(h, "close");
+}
+
+bool harness_format(struct harness *harness)
+{
+    struct harness *h = harness;
+    struct hftl_info info = {.size = sizeof info};
+    h->options.engine->get_info(h->device, &info);
+    harness_close(h);
+    if (h->failure.failed)
+        return false;
+    oracle_format_begins(h->oracle, info.id);
+    return make_device(h) && harness_open(h);
 }
 
 void harness_crash(struct harness *harness)

@@ -73,7 +73,8 @@ void harness_init(struct harness *harness, const struct harness_options *options
 /* Gives the memory back; the device must be closed or crashed. Not the oracle. */
 void harness_free(struct harness *harness);
 
-/* Makes a device if there was none, and opens it; checks it. False: see failure. */
+/* Makes a device if there was none (or a cut left none in the middle of a format), and opens it;
+ * checks it. False: see failure. */
 bool harness_open(struct harness *harness);
 
 uint64_t harness_blocks(const struct harness *harness);
@@ -92,6 +93,8 @@ void harness_verify(struct harness *harness);
 
 /* Drains, closes, tells the oracle, looks for leaks. */
 void harness_close(struct harness *harness);
+/* Drains, closes, formats over the device, and opens the new one. False: see failure. */
+bool harness_format(struct harness *harness);
 /* The host dies here. The nand forgets nothing yet: nand_cut it. */
 void harness_crash(struct harness *harness);
 

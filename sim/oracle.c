@@ -30,8 +30,10 @@ struct oracle {
     uint32_t reads, reads_since; /* under way; the tick when there were none */
     uint32_t crashed;            /* the tick of the last crash */
     uint64_t judged;
-    uint32_t *first; /* per lba: its newest version in `versions` */
-    uint8_t *loose;  /* per lba: has a version that is DONE */
+    bool formatting;
+    uint8_t old_id[16]; /* of the device before that */
+    uint32_t *first;    /* per lba: its newest version in `versions` */
+    uint8_t *loose;     /* per lba: has a version that is DONE */
     struct version *versions;
     uint32_t room, used, spare; /* spare: list of free ones */
 };
@@ -75,6 +77,21 @@ static struct oracle *allocate(uint64_t blocks, uint32_t room)
     return o;
 }
 
+/* All blocks are zeros and never were anything else. */
+static void forget(struct oracle *o)
+{
+    o->spare = NONE;
+    o->used = 0;
+    memset(o->loose, 0, o->blocks);
+    for (uint64_t lba = 0; lba < o->blocks; lba++) {
+        o->first[lba] = NONE;
+        struct version *v = add_version(o, lba);
+        v->life = FIRM;
+        v->zero = true;
+        v->end = 0;
+    }
+}
+
 struct oracle *oracle_create(uint64_t blocks, uint32_t block_bytes, uint32_t tag)
 {
     must_show(blocks > 0 && blocks < UINT32_MAX / 4, blocks, block_bytes);
@@ -82,14 +99,7 @@ struct oracle *oracle_create(uint64_t blocks, uint32_t block_bytes, uint32_t tag
     struct oracle *o = allocate(blocks, (uint32_t)blocks * 2);
     o->block_bytes = block_bytes;
     o->tag = tag;
-    o->spare = NONE;
-    for (uint64_t lba = 0; lba < blocks; lba++) {
-        o->first[lba] = NONE;
-        struct version *v = add_version(o, lba);
-        v->life = FIRM;
-        v->zero = true;
-        v->end = 0;
-    }
+    forget(o);
     o->tick = 1;
     return o;
 }
@@ -426,6 +436,27 @@ void oracle_close(struct oracle *oracle)
 {
     oracle->tick++;
     firm_up(oracle, oracle->tick);
+}
+
+void oracle_format_begins(struct oracle *oracle, const uint8_t id[16])
+{
+    must(!oracle->formatting && oracle->reads == 0);
+    oracle->formatting = true;
+    memcpy(oracle->old_id, id, sizeof oracle->old_id);
+}
+
+bool oracle_is_formatting(const struct oracle *oracle)
+{
+    return oracle->formatting;
+}
+
+/* Versions go on being numbered where they were, so a block of the old device never passes. */
+void oracle_format_ends(struct oracle *oracle, const uint8_t id[16])
+{
+    must(oracle->formatting);
+    oracle->formatting = false;
+    if (memcmp(oracle->old_id, id, sizeof oracle->old_id) != 0)
+        forget(oracle);
 }
 
 unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba)

@@ -74,6 +74,15 @@ void oracle_crash(struct oracle *oracle);
 /* A clean close was answered OK: what was done is firm. Nothing may be in flight. */
 void oracle_close(struct oracle *oracle);
 
+/*
+ * The device is being formatted again, having been closed: from here until it ends the drive holds
+ * the old device with all it had, no device, or the new one, empty. Never something in between.
+ */
+void oracle_format_begins(struct oracle *oracle, const uint8_t id[16]);
+bool oracle_is_formatting(const struct oracle *oracle);
+/* A device was found, or made. One with another id than the old one's holds zeros. */
+void oracle_format_ends(struct oracle *oracle, const uint8_t id[16]);
+
 /* How many versions of this lba a crash could show. */
 unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba);
 /* False: certainly zeros now, if read alone. */

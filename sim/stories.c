@@ -93,6 +93,74 @@ static const struct story stories[] = {
      .fua_percent = 5,
      .reopen_every = 16,
      .depth = 8},
+    {.name = "circular",
+     .text = "a log that goes around: front to back and again, flushed now and then",
+     .requests = 500,
+     .fill_percent = 5,
+     .span_percent = 90,
+     .sequential_percent = 97,
+     .blocks_max = 16,
+     .writes = 90,
+     .reads = 3,
+     .trims = 2,
+     .flushes = 5,
+     .depth = 10},
+    {.name = "journal",
+     .text = "as a file system: a small journal written durably, data anywhere, trims of files",
+     .requests = 500,
+     .fill_percent = 50,
+     .span_percent = 85,
+     .hot_percent = 55,
+     .sequential_percent = 45,
+     .blocks_max = 8,
+     .writes = 65,
+     .reads = 10,
+     .trims = 6,
+     .zeroes = 3,
+     .flushes = 14,
+     .fua_percent = 25,
+     .depth = 8},
+    {.name = "same",
+     .text = "few blocks, many requests for them at once",
+     .requests = 600,
+     .fill_percent = 1,
+     .span_percent = 2,
+     .blocks_max = 4,
+     .writes = 55,
+     .reads = 15,
+     .trims = 10,
+     .zeroes = 5,
+     .flushes = 12,
+     .fua_percent = 8,
+     .depth = 24},
+    {.name = "empty",
+     .text = "filled, then trimmed away and filled again",
+     .requests = 450,
+     .fill_percent = 70,
+     .span_percent = 100,
+     .sequential_percent = 80,
+     .blocks_max = 24,
+     .writes = 40,
+     .reads = 5,
+     .trims = 35,
+     .zeroes = 15,
+     .flushes = 6,
+     .fua_percent = 2,
+     .depth = 8},
+    {.name = "format",
+     .text = "formatted over again and again, with force",
+     .requests = 260,
+     .fill_percent = 20,
+     .span_percent = 60,
+     .hot_percent = 20,
+     .blocks_max = 8,
+     .writes = 60,
+     .reads = 10,
+     .trims = 10,
+     .flushes = 8,
+     .fua_percent = 5,
+     .format_every = 30,
+     .depth = 6},
 };
 
 unsigned story_count(void)
@@ -166,11 +234,14 @@ static void send_one(struct telling *t)
     bool hot = prng_below(&t->prng, 100) < s->hot_percent;
     uint64_t lba = prng_below(&t->prng, hot ? at_least_one(span / 8) : span);
     uint64_t blocks = 1 + prng_below(&t->prng, s->blocks_max);
+    if (prng_below(&t->prng, 100) < s->sequential_percent && t->next < span)
+        lba = t->next;
     enum hftl_verb verb = choose_verb(t);
     if ((verb == HFTL_TRIM || verb == HFTL_WRITE_ZEROES) && prng_chance(&t->prng, 1, 6))
         blocks *= 8; /* long ones too */
     if (blocks > span - lba)
         blocks = span - lba;
+    t->next = lba + blocks < span ? lba + blocks : 0;
     unsigned flags = prng_below(&t->prng, 100) < s->fua_percent ? HFTL_FUA : 0;
     if (verb == HFTL_READ || verb == HFTL_FLUSH)
         flags = 0;
@@ -204,6 +275,11 @@ void story_go_on(struct telling *telling)
         harness_close(t->harness);
         if (!t->harness->failure.failed && harness_open(t->harness))
             harness_verify_range(t->harness, 0, harness_blocks(t->harness) / 2);
+        return;
+    }
+    if (t->story->format_every && t->told % t->story->format_every == 0) {
+        if (harness_format(t->harness))
+            t->filled = 0;
         return;
     }
     send_one(t);

@@ -24,8 +24,10 @@ struct story {
     uint32_t blocks_max;   /* of one request */
     uint32_t writes, reads, trims, zeroes, flushes; /* shares */
     uint32_t fua_percent;                           /* of writes, trims, write-zeroes */
-    uint32_t reopen_every; /* requests between a close and the next; 0: never */
-    uint32_t depth;        /* requests in flight */
+    uint32_t reopen_every;       /* requests between a close and the next; 0: never */
+    uint32_t format_every;       /* requests between one format and the next; 0: never */
+    uint32_t sequential_percent; /* of the requests follow the one before, around the span */
+    uint32_t depth;              /* requests in flight */
 };
 
 unsigned story_count(void);
@@ -38,13 +40,14 @@ struct telling {
     struct harness *harness; /* open */
     struct prng prng;
     uint64_t filled; /* blocks from the start that were written once */
+    uint64_t next;   /* lba where a sequential request goes */
     uint32_t told;   /* requests of the mixture so far */
 };
 
 /* Enters: sees how far the story got. The same seed tells it the same way from there. */
 void story_enter(struct telling *telling, const struct story *story, struct harness *harness,
                  uint64_t seed);
-/* One request of the fill, or of the mixture, or a close and open. */
+/* One request of the fill, or of the mixture, or a close and open, or a format. */
 void story_go_on(struct telling *telling);
 /* Everything was told. */
 bool story_ends(const struct telling *telling);
