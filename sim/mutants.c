@@ -12,10 +12,20 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "flush-before-erase-missing", "erase-while-overwrite-volatile", "seq-without-epoch",
-    "reseq-on-relocation",        "summary-forgotten-at-flush",     "tail-before-flush",
-    "trim-page-while-volatile",   "sealed-band-written-again",      "verdict-not-durable",
-    "flush-does-not-wait",        "superblock-both-at-once",        "trim-forgotten-at-flush",
+    "flush-before-erase-missing", "erase-while-overwrite-volatile",
+    "seq-without-epoch",          "reseq-on-relocation",
+    "summary-forgotten-at-flush", "tail-before-flush",
+    "trim-page-while-volatile",   "sealed-band-written-again",
+    "verdict-not-durable",        "flush-does-not-wait",
+    "superblock-both-at-once",    "trim-forgotten-at-flush",
+    "format-erases-bands-first",  "clean-record-without-flush",
+    "opening-does-not-flush",     "resume-without-identities",
+    "pads-prove-stored",          "believed-behind-a-rejected",
+    "trim-pages-not-applied",     "tie-settled-unread",
+    "window-not-padded",          "verdict-not-repeated",
+    "newest-superblock-first",    "relocation-overrules-a-write",
+    "fua-answered-at-once",       "trim-without-a-clock",
+    "erased-under-a-reader",      "witness-ahead-of-flush",
 };
 
 unsigned mutants_count(void)

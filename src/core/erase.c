@@ -15,7 +15,7 @@ enum deed { PICK, REPORT, RESET, SYNC };
 
 static bool may_erase(const struct device *device, const struct band *band)
 {
-    if (band->state != BAND_EMPTIED || band->readers > 0)
+    if (band->state != BAND_EMPTIED || (band->readers > 0 && !mutant("erased-under-a-reader")))
         return false;
     if (mutant("flush-before-erase-missing"))
         return true;

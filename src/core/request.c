@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
+#include "base/mutant.h"
 #include "core/engine.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ static bool trim_block(struct device *device, struct request *request, hftl_lba 
     if (range_is_held(device, lba) || stream_users_wait(device) ||
         (device->bands_free == 0 && !stream_has_page_room(device, 1)))
         return false;
-    device->user_clock++;
+    if (!mutant("trim-without-a-clock"))
+        device->user_clock++;
     if (map_clear(device, lba))
         device->stats.user_blocks_trimmed++;
     request->progress++;
@@ -149,7 +151,7 @@ bool request_pump(struct device *device)
             break;
         list_remove(link);
         request->parts = 0;
-        if ((public->flags & HFTL_FUA) != 0)
+        if ((public->flags & HFTL_FUA) != 0 && !mutant("fua-answered-at-once"))
             flush_join(device, request);
         else
             request_end(device, request, HFTL_OK);

@@ -30,7 +30,7 @@ static void drop_verdicts(struct device *device)
         const struct band *band = &device->bands[super->verdicts[i].band];
         /* Until it was erased a band keeps the generation it was found with; 0: not known. */
         bool same = band->generation == super->verdicts[i].generation || band->generation == 0;
-        if (same && band->state != BAND_FREE)
+        if (same && band->state != BAND_FREE && !mutant("verdict-not-repeated"))
             super->verdicts[kept++] = super->verdicts[i];
     }
     super->verdict_count = kept;
@@ -276,6 +276,8 @@ void super_write(struct device *device)
     super->busy = true;
     /* A copy that missed the last record goes first: it is the one that may be reset. */
     super->copy = super->copies[1].newest < super->copies[0].newest ? 1 : 0;
+    if (mutant("newest-superblock-first"))
+        super->copy = 1 - super->copy;
     if (super->copies[super->copy].dead)
         super->copy = 1 - super->copy;
     super->record.number++;

@@ -4,6 +4,7 @@
  * superblock records. A cut before the records are there leaves a drive without a device.
  */
 #include "base/bytes.h"
+#include "base/mutant.h"
 #include "lifecycle/await.h"
 #include "lifecycle/build.h"
 #include "lifecycle/superfind.h"
@@ -240,11 +241,14 @@ static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
 /* The superblocks first: from there on there is no device, rather than half of one. */
 static enum hftl_status erase_all(struct formatting *f)
 {
-    enum hftl_status status = erase_chunk(f, f->layout.superblock_chunk[0]);
-    if (status == HFTL_OK)
-        status = erase_chunk(f, f->layout.superblock_chunk[1]);
-    f->chunks[f->layout.superblock_chunk[0]].state = HFTL_CHUNK_FREE;
-    f->chunks[f->layout.superblock_chunk[1]].state = HFTL_CHUNK_FREE;
+    enum hftl_status status = HFTL_OK;
+    for (unsigned copy = 0; copy < 2 && status == HFTL_OK; copy++) {
+        uint32_t chunk = f->layout.superblock_chunk[copy];
+        if (mutant("format-erases-bands-first"))
+            break;
+        status = erase_chunk(f, chunk);
+        f->chunks[chunk].state = HFTL_CHUNK_FREE;
+    }
     for (uint32_t chunk = 0; chunk < f->chunk_count && status == HFTL_OK; chunk++) {
         status = erase_chunk(f, chunk);
         if (f->options->progress != NULL)

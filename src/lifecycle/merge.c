@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
+#include "base/mutant.h"
 #include "format/tail.h"
 #include "format/trim_page.h"
 #include "lifecycle/opening.h"
@@ -256,6 +257,8 @@ static bool holds_version(struct opening *o, uint32_t pba, uint32_t crc)
 static void settle_tie(struct opening *o, const struct tie *tie)
 {
     struct map *map = &o->device->map;
+    if (mutant("tie-settled-unread"))
+        return;
     if (o->seqs[tie->lba - o->window_first] != tie->seq || map->pba[tie->lba] == tie->pba ||
         map->pba[tie->lba] == MAP_NONE)
         return; /* a newer version won meanwhile */
@@ -286,7 +289,7 @@ static void apply_trims(struct opening *o, uint32_t range)
     struct device *device = o->device;
     uint32_t held = device->map.page_pba[range];
     struct trim_page page;
-    if (held == MAP_NONE)
+    if (held == MAP_NONE || mutant("trim-pages-not-applied"))
         return;
     enum hftl_status status = read_page(o, held, range, &page);
     if (status == HFTL_OK) {

@@ -19,7 +19,7 @@
 static enum hftl_status flush_medium(void *arg)
 {
     struct opening *o = arg;
-    enum hftl_status status = blocking_flush(&o->b);
+    enum hftl_status status = mutant("opening-does-not-flush") ? HFTL_OK : blocking_flush(&o->b);
     if (status != HFTL_OK)
         return why_say(o->why, status, "flushing the medium: %s", hftl_status_text(status));
     return HFTL_OK;
@@ -163,7 +163,8 @@ static void resume_stream(struct opening *o, struct scan *scan)
     uint32_t position = o->found.record.open[seen->stream].position;
     band_load(device, band, BAND_OPEN);
     stream_resume(stream, band, position);
-    memcpy(stream->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
+    if (!mutant("resume-without-identities"))
+        memcpy(stream->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
     stream->seq_highest = (uint64_t)o->found.record.epoch << 32 | UINT32_MAX;
     build_free(device, scan->idents);
 }

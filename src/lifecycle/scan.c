@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
+#include "base/mutant.h"
 #include "format/lost.h"
 #include "format/summary.h"
 #include "lifecycle/believe.h"
@@ -180,7 +181,7 @@ static uint32_t last_stored(const struct opening *o, const struct scan *scan, ui
     for (uint32_t at = scan->wp[column]; at > 0; at--) {
         uint32_t position = geometry_position(&o->device->geometry, scan->band->width,
                                               (struct place){column, at - 1});
-        if ((scan->flags[position] & SCAN_STORED) != 0)
+        if ((scan->flags[position] & SCAN_STORED) != 0 || mutant("pads-prove-stored"))
             return at;
     }
     return 0;
@@ -230,7 +231,9 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
         uint32_t position = geometry_position(g, scan->band->width, (struct place){column, at});
         bool followed = stored > 0 && (stored - 1) / g->ws_opt > at / g->ws_opt;
         struct clues clues = clues_of(o, scan, (struct place){column, at}, followed);
-        enum believe then = rejected ? REJECT : believe_block(&clues, NULL);
+        enum believe then = rejected && !mutant("believed-behind-a-rejected")
+                                ? REJECT
+                                : believe_block(&clues, NULL);
         if (then == REJECT && !rejected) {
             rejected = true;
             scan->accepted[column] = at;
