@@ -40,7 +40,8 @@ print(f"{'room':<12}{'lines':>8}{'':>14}{'branches':>10}")
 low = []
 for name, (lines, of, branches, of_branches) in sorted(rooms.items()):
     share = 100 * lines / max(1, of)
-    print(f"{name:<12}{share:7.1f} %  {lines:>5}/{of:<5}{100 * branches / max(1, of_branches):9.1f} %")
+    branch_share = 100 * branches / max(1, of_branches)
+    print(f"{name:<12}{share:7.1f} %  {lines:>5}/{of:<5}{branch_share:9.1f} %")
     if name in sys.argv[3].split() and share < float(sys.argv[2]):
         low.append(name)
 if low:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# ext4, xfs and btrfs, on both kinds of drive: files are as they were after a clean restart and, those that were
-# synced, after the server was killed while files were being written; fsck finds nothing; discards
-# arrive.
+# ext4, xfs and btrfs, on both kinds of drive: files are as they were after a clean restart and,
+# those that were synced, after the server was killed while files were being written; fsck finds
+# nothing; discards arrive.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need_file_systems

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The workloads that a translation layer for Open-Channel drives is commonly held to, sizes cut down,
-# over NBD with every block verified: large and small writes at queue depths of 1 and 128, restoring
-# a device, a dirty shutdown, creating, deleting and restoring by management, and a set of fio jobs.
+# The workloads that a translation layer for Open-Channel drives is commonly held to, sizes cut
+# down, over NBD with every block verified: large and small writes at queue depths of 1 and 128,
+# restoring a device, a dirty shutdown, creating, deleting and restoring by management, fio jobs.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need fio jq nbdcopy
