@@ -80,6 +80,16 @@ static void sixteen_mebibytes_zoned(void **state)
     }
 }
 
+/* As on the drive that taught people that neither need be a power of two. */
+static void many_chunks_on_one_unit(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("units of 24");
+    shape.facts.groups = 1;
+    shape.facts.chunks_per_pu = 1478;
+    fill_and_overwrite(&shape, true);
+}
+
 static void with_no_more_over_provisioning_than_the_geometry_needs(void **state)
 {
     (void)state;
@@ -295,6 +305,7 @@ int main(void)
         cmocka_unit_test(every_odd_geometry_at_random),
         cmocka_unit_test(sixteen_mebibytes_open_channel),
         cmocka_unit_test(sixteen_mebibytes_zoned),
+        cmocka_unit_test(many_chunks_on_one_unit),
         cmocka_unit_test(with_no_more_over_provisioning_than_the_geometry_needs),
         cmocka_unit_test(single_blocks_each_with_fua),
         cmocka_unit_test(with_too_few_bands_left_writing_ends_and_cleaning_too),
