@@ -219,6 +219,10 @@ static inline bool hftl_media_readable(const struct hftl_media_facts *f, const s
 }
 
 #define HFTL_MEDIA_OPEN_READ_ONLY 1u
+/* Everything may be written, and nothing is: changes live in the memory of this process and are
+ * forgotten at close. The file or device is opened read-only and does not change by a byte, so
+ * whatever repairs can be tried on it. Others may read it meanwhile. */
+#define HFTL_MEDIA_OPEN_PRIVATE 2u
 
 /*
  * Opens the medium at `path` (an emulated drive's file today) and takes it for this process alone:

@@ -85,6 +85,8 @@ struct emu_open_options {
     bool read_only;
     bool no_uring; /* a pool of threads instead of io_uring */
     bool no_fsync; /* as at creation, for this time */
+    /* read_only: every block that was written can be read, and mw_cunits is 0 (overlay.h) */
+    bool all_readable;
     bool cache_given;
     uint64_t cache_bytes; /* instead of what the drive says, for this time */
     uint64_t seed;        /* 0: the drive's, and how often it was opened */

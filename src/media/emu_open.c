@@ -164,6 +164,8 @@ static enum hftl_status power_up(struct emu *emu, const struct emu_open_options 
         cache_bytes = 0;
     emu->media.ops = &emu_media_ops;
     emu->media.facts = header->facts;
+    if (options->read_only && options->all_readable)
+        emu->media.facts.mw_cunits = 0;
     emu->no_fsync = header->no_fsync || options->no_fsync;
     emu->counters = emu->file.session.counters;
     emu->done_last = &emu->done_first;

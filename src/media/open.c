@@ -14,6 +14,7 @@
 
 #include "media/emu.h"
 #include "media/guard.h"
+#include "media/overlay.h"
 #include "media/say.h"
 
 static bool read_switch(const char *name)
@@ -57,24 +58,51 @@ static bool wants_guard(void)
 #endif
 }
 
+/* An emulated drive, whose changes are forgotten. */
+static enum hftl_status open_private(const char *path, struct emu_open_options *options,
+                                     struct hftl_media **media, const struct say *to)
+{
+    struct hftl_media *drive;
+    options->read_only = true;
+    options->all_readable = true;
+    enum hftl_status status = emu_open(path, options, &drive, to->why, to->why_bytes);
+    if (status != HFTL_OK)
+        return status;
+    struct hftl_media_facts facts = drive->facts;
+    facts.mw_cunits = emu_header_of(drive)->facts.mw_cunits;
+    status = overlay_open(drive, &facts, media);
+    if (status == HFTL_OK)
+        return HFTL_OK;
+    drive->ops->close(drive);
+    return say(to, status, "%s: cannot hold its changes in memory: %s", path,
+               hftl_status_text(status));
+}
+
+static enum hftl_status open_guard(const char *path, struct hftl_media **media,
+                                   const struct say *to)
+{
+    struct hftl_media *inner = *media;
+    enum hftl_status status = guard_open(inner, NULL, media);
+    if (status == HFTL_OK)
+        return HFTL_OK;
+    inner->ops->close(inner);
+    return say(to, status, "%s: no guard around it: %s", path, hftl_status_text(status));
+}
+
 enum hftl_status hftl_media_open(const char *path, unsigned flags, struct hftl_media **media,
                                  char *why, size_t why_bytes)
 {
     const struct say to = {why, why_bytes};
     struct emu_open_options options = {.size = sizeof options};
-    if (flags & ~HFTL_MEDIA_OPEN_READ_ONLY)
+    if (flags & ~(HFTL_MEDIA_OPEN_READ_ONLY | HFTL_MEDIA_OPEN_PRIVATE))
         return say(&to, HFTL_INVALID, "%s: opened with a flag that is not known", path);
     options.read_only = (flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
     enum hftl_status status = read_environment(&options, &to);
-    if (status == HFTL_OK)
+    if (status == HFTL_OK && (flags & HFTL_MEDIA_OPEN_PRIVATE) != 0)
+        status = open_private(path, &options, media, &to);
+    else if (status == HFTL_OK)
         status = emu_open(path, &options, media, why, why_bytes);
-    if (status != HFTL_OK || !wants_guard())
-        return status;
-    struct hftl_media *inner = *media;
-    status = guard_open(inner, NULL, media);
-    if (status != HFTL_OK) {
-        inner->ops->close(inner);
-        return say(&to, status, "%s: no guard around it: %s", path, hftl_status_text(status));
-    }
-    return HFTL_OK;
+    if (status == HFTL_OK && wants_guard())
+        status = open_guard(path, media, &to);
+    return status;
 }

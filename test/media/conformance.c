@@ -2,8 +2,8 @@
 /*
  * conformance.c - every promise and every rule of media.h, on every medium, in every shape.
  *
- * A subject is a medium (mem, emu in its various manners, each of them also behind the guard) in a
- * shape. Tests that break rules run with a guard that lets refusals pass; all others with one that
+ * A subject (subject.h) is a medium in one of its manners, alone and behind the guard, in a shape.
+ * Tests that break rules run with a guard that lets refusals pass; all others with one that
  * does not.
  */
 #include <poll.h>
@@ -13,37 +13,8 @@
 
 #include "base/bytes.h"
 #include "base/prng.h"
-#include "test/media/drive.h"
+#include "test/media/subject.h"
 #include "test/unit.h"
-
-struct manner {
-    const char *name;
-    bool mem, guarded, threads, cache_given, outlives, fsync;
-    uint64_t cache_bytes;
-};
-
-static const struct manner manners[] = {
-    {.name = "mem", .mem = true},
-    {.name = "guard-mem", .mem = true, .guarded = true},
-    {.name = "emu"},
-    {.name = "guard-emu", .guarded = true},
-    {.name = "emu-threads-fsync", .threads = true, .fsync = true},
-    {.name = "guard-emu-fsync", .guarded = true, .fsync = true},
-    {.name = "guard-emu-tiny-cache", .guarded = true, .cache_given = true, .cache_bytes = 600000},
-    {.name = "guard-emu-no-cache", .guarded = true, .cache_given = true},
-    {.name = "emu-no-cache-fsync", .cache_given = true, .fsync = true},
-    {.name = "guard-emu-outlives", .guarded = true, .outlives = true},
-};
-enum { MANNERS = sizeof manners / sizeof manners[0] };
-
-struct subject {
-    const struct manner *manner;
-    const struct shape *shape;
-    bool tolerate;
-    struct hftl_media *media;
-    struct mem_store *store;
-    char path[PATH_BYTES];
-};
 
 typedef void (*test_fn)(struct subject *subject);
 
@@ -58,107 +29,6 @@ struct run {
     const struct test_case *test;
     char name[160];
 };
-
-/* ---- subjects ---------------------------------------------------------------------------- */
-
-static void open_subject(struct subject *s)
-{
-    char why[WHY_BYTES] = "";
-    struct hftl_media *media = NULL;
-    if (s->manner->mem) {
-        assert_int_equal(mem_attach(s->store, &media), HFTL_OK);
-    } else {
-        struct emu_open_options options = {.size = sizeof options, .no_uring = s->manner->threads};
-        if (emu_open(s->path, &options, &media, why, sizeof why) != HFTL_OK)
-            fail_msg("%s", why);
-        assert_true(!s->manner->threads || !emu_uses_uring(media));
-    }
-    s->media = media;
-    if (!s->manner->guarded)
-        return;
-    struct guard_options options = {
-        .size = sizeof options, .tolerate_reads = s->tolerate, .tolerate_refusals = s->tolerate};
-    assert_int_equal(guard_open(media, &options, &s->media), HFTL_OK);
-}
-
-static void make_subject(struct subject *s)
-{
-    char why[WHY_BYTES] = "";
-    struct emu_create_options options = s->shape->options;
-    options.cache_given = s->manner->cache_given;
-    options.cache_bytes = s->manner->cache_bytes;
-    options.outlives_host = s->manner->outlives;
-    options.no_fsync = !s->manner->fsync;
-    options.overwrite = true;
-    options.reads = EMU_READS_REFUSED;
-    if (s->manner->mem) {
-        struct emu_header header;
-        assert_int_equal(emu_plan(&options, &header, why, sizeof why), HFTL_OK);
-        struct mem_options mem = {.size = sizeof mem, .facts = header.facts};
-        assert_int_equal(mem_store_create(&mem, &s->store, why, sizeof why), HFTL_OK);
-    } else {
-        make_path(s->path, s->shape->name);
-        if (emu_create(s->path, &options, why, sizeof why) != HFTL_OK)
-            fail_msg("%s", why);
-    }
-    open_subject(s);
-}
-
-static void close_subject(struct subject *s)
-{
-    s->media->ops->close(s->media);
-    s->media = NULL;
-}
-
-static void unmake_subject(struct subject *s)
-{
-    if (s->media)
-        close_subject(s);
-    mem_store_destroy(s->store);
-    s->store = NULL;
-    if (!s->manner->mem)
-        remove(s->path);
-}
-
-/* The n-th chunk of this subject that is FREE and of full capacity. */
-static uint32_t pick_chunk(struct subject *s, uint32_t n)
-{
-    for (uint32_t i = 0; i < hftl_media_chunks(&s->media->facts); i++) {
-        struct hftl_chunk c = do_report(s->media, i);
-        if (c.state == HFTL_CHUNK_FREE && c.capacity == s->media->facts.chunk_blocks && n-- == 0)
-            return i;
-    }
-    fail_msg("no such chunk");
-    return 0;
-}
-
-static void fill_chunk(struct subject *s, uint32_t chunk, uint32_t upto, uint32_t life)
-{
-    uint32_t step = s->media->facts.ws_min;
-    for (uint32_t at = do_report(s->media, chunk).wp; at < upto; at += step)
-        assert_int_equal(do_write(s->media, chunk, at, step, life), HFTL_OK);
-}
-
-static void assert_holds(struct subject *s, uint32_t chunk, uint32_t from, uint32_t blocks,
-                         uint32_t life)
-{
-    bool right = false;
-    if (blocks == 0)
-        return;
-    assert_int_equal(do_read(s->media, chunk, from, blocks, life, &right), HFTL_OK);
-    assert_true(right);
-}
-
-static uint32_t longest(const struct hftl_media_facts *f, uint32_t left)
-{
-    uint32_t most = min_u32(f->transfer_blocks_max, left);
-    return most - most % f->ws_min;
-}
-
-static bool has(const struct subject *s, enum hftl_media_flag flag)
-{
-    return (s->media->facts.flags & (uint32_t)flag) != 0;
-}
 
 /* ---- promises ---------------------------------------------------------------------------- */
 
@@ -240,6 +110,8 @@ static void finishes_a_chunk_where_it_stands(struct subject *s)
     assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_OK);
     assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, empty), HFTL_OK);
     assert_int_equal(do_report(s->media, empty).state, HFTL_CHUNK_FULL);
+    if (s->manner->forgets)
+        return;
     close_subject(s);
     open_subject(s);
     assert_int_equal(do_report(s->media, empty).state, HFTL_CHUNK_FULL);
@@ -467,6 +339,8 @@ static void walk_finish(struct walk *w, uint32_t i)
 
 static void walk_reopen(struct walk *w)
 {
+    if (w->s->manner->forgets)
+        return;
     close_subject(w->s);
     open_subject(w->s);
     compare_all(w);
@@ -705,9 +579,9 @@ int main(int argc, char **argv)
     char path[PATH_BYTES];
     int failed = 0;
     make_path(path, "x"); /* so that one process, this, removes the folder */
-    for (size_t m = 0; m < MANNERS; m++) {
+    for (const struct manner *manner = manners; manner->name; manner++) {
         for (const struct shape *shape = shapes; shape->name; shape++)
-            failed += run_subject(&manners[m], shape, argc > 1 ? argv[1] : NULL);
+            failed += run_subject(manner, shape, argc > 1 ? argv[1] : NULL);
     }
     return failed != 0;
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE
+#include "media/wrap.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+static enum hftl_status open_descriptors(struct wrap *wrap, int inner_fd)
+{
+    wrap->epoll = epoll_create1(EPOLL_CLOEXEC);
+    wrap->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wrap->epoll < 0 || wrap->eventfd < 0)
+        return HFTL_IO;
+    if (!wrap_watch(wrap, wrap->eventfd))
+        return HFTL_IO;
+    if (inner_fd >= 0 && !wrap_watch(wrap, inner_fd))
+        return HFTL_IO;
+    return HFTL_OK;
+}
+
+enum hftl_status wrap_init(struct wrap *wrap, const struct hftl_media_ops *ops,
+                           struct hftl_media *inner, bool wants_fd)
+{
+    wrap->media.ops = ops;
+    wrap->media.facts = inner->facts;
+    wrap->inner = inner;
+    wrap->done_last = &wrap->done_first;
+    wrap->epoll = -1;
+    wrap->eventfd = -1;
+    int inner_fd = inner->ops->fd(inner);
+    if (inner_fd < 0 && !wants_fd)
+        return HFTL_OK;
+    enum hftl_status status = open_descriptors(wrap, inner_fd);
+    if (status != HFTL_OK)
+        wrap_free(wrap);
+    return status;
+}
+
+void wrap_free(struct wrap *wrap)
+{
+    while (wrap->made) {
+        struct wrap_twin *next = wrap->made->made_before;
+        free(wrap->made);
+        wrap->made = next;
+    }
+    if (wrap->eventfd >= 0)
+        close(wrap->eventfd);
+    if (wrap->epoll >= 0)
+        close(wrap->epoll);
+    wrap->eventfd = wrap->epoll = -1;
+}
+
+bool wrap_watch(struct wrap *wrap, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(wrap->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void wrap_take(struct wrap *wrap)
+{
+    wrap->in_flight++;
+}
+
+struct wrap_twin *wrap_twin(struct wrap *wrap, struct hftl_media_op *outer,
+                            void (*land)(struct hftl_media_op *op))
+{
+    struct wrap_twin *twin = wrap->spare;
+    struct wrap_twin *made_before;
+    if (twin) {
+        wrap->spare = twin->next;
+        made_before = twin->made_before;
+    } else {
+        twin = malloc(sizeof *twin);
+        if (!twin)
+            return NULL;
+        made_before = wrap->made;
+        wrap->made = twin;
+    }
+    *twin = (struct wrap_twin){
+        .op = {.verb = outer->verb,
+               .chunk = outer->chunk,
+               .offset = outer->offset,
+               .blocks = outer->blocks,
+               .data = outer->data,
+               .oob = outer->oob,
+               .out = outer->out,
+               .land = land,
+               .owner = wrap},
+        .outer = outer,
+        .made_before = made_before,
+    };
+    return twin;
+}
+
+void wrap_send(struct wrap *wrap, struct wrap_twin *twin)
+{
+    struct hftl_media_op *op = &twin->op;
+    wrap->inner->ops->submit(wrap->inner, &op, 1);
+}
+
+void wrap_drop(struct wrap *wrap, struct wrap_twin *twin)
+{
+    twin->next = wrap->spare;
+    wrap->spare = twin;
+}
+
+void wrap_return(struct wrap *wrap, struct wrap_twin *twin)
+{
+    struct hftl_media_op *outer = twin->outer;
+    outer->offset = twin->op.offset; /* R7: an append says where it landed */
+    enum hftl_status status = twin->op.status;
+    wrap_drop(wrap, twin);
+    wrap_done(wrap, outer, status);
+}
+
+void wrap_done(struct wrap *wrap, struct hftl_media_op *outer, enum hftl_status status)
+{
+    outer->status = status;
+    outer->link = NULL;
+    *wrap->done_last = outer;
+    wrap->done_last = &outer->link;
+}
+
+void wrap_ring(struct wrap *wrap)
+{
+    uint64_t count = 1;
+    if (wrap->eventfd < 0 || wrap->rung == (wrap->done_first != NULL))
+        return;
+    if (wrap->rung)
+        (void)!read(wrap->eventfd, &count, sizeof count);
+    else
+        (void)!write(wrap->eventfd, &count, sizeof count);
+    wrap->rung = !wrap->rung; /* W1 */
+}
+
+void wrap_reap_inner(struct wrap *wrap, unsigned max)
+{
+    unsigned queued = 0;
+    for (const struct hftl_media_op *op = wrap->done_first; op && queued < max; op = op->link)
+        queued++;
+    /* None is asked for all the same: the inner medium's descriptor becomes quiet only when it is
+     * reaped and has nothing. */
+    if (queued < max)
+        (void)wrap->inner->ops->reap(wrap->inner, max - queued);
+}
+
+unsigned wrap_land(struct wrap *wrap, unsigned max)
+{
+    unsigned landed = 0;
+    while (landed < max && wrap->done_first) {
+        struct hftl_media_op *op = wrap->done_first;
+        wrap->done_first = op->link;
+        if (!wrap->done_first)
+            wrap->done_last = &wrap->done_first;
+        if (wrap->landing)
+            wrap->landing(wrap, op);
+        must(wrap->in_flight > 0);
+        wrap->in_flight--;
+        landed++;
+        op->land(op); /* may submit again, or free the op */
+    }
+    wrap_ring(wrap);
+    return landed;
+}
+
+int wrap_fd(const struct hftl_media *media)
+{
+    return ((const struct wrap *)media)->epoll;
+}
+
+static void note_landing(struct hftl_media_op *op)
+{
+    *(bool *)op->owner = true;
+}
+
+enum hftl_status wrap_report_all(struct hftl_media *medium, struct hftl_chunk *chunks)
+{
+    bool landed = false;
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_REPORT,
+                               .blocks = hftl_media_chunks(&medium->facts),
+                               .out.report = chunks,
+                               .land = note_landing,
+                               .owner = &landed};
+    struct hftl_media_op *ops[] = {&op};
+    medium->ops->submit(medium, ops, 1);
+    while (!landed) {
+        if (medium->ops->reap(medium, 1) > 0)
+            continue;
+        struct pollfd ready = {.fd = medium->ops->fd(medium), .events = POLLIN};
+        if (ready.fd >= 0)
+            (void)!poll(&ready, 1, 1000);
+    }
+    return op.status;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "test/media/subject.h"
+
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "media/overlay.h"
+
+const struct manner manners[] = {
+    {.name = "mem", .base = ON_MEM},
+    {.name = "guard-mem", .base = ON_MEM, .guarded = true},
+    {.name = "emu"},
+    {.name = "guard-emu", .guarded = true},
+    {.name = "emu-threads-fsync", .threads = true, .fsync = true},
+    {.name = "guard-emu-fsync", .guarded = true, .fsync = true},
+    {.name = "guard-emu-tiny-cache", .guarded = true, .cache_given = true, .cache_bytes = 600000},
+    {.name = "guard-emu-no-cache", .guarded = true, .cache_given = true},
+    {.name = "emu-no-cache-fsync", .cache_given = true, .fsync = true},
+    {.name = "guard-emu-outlives", .guarded = true, .outlives = true},
+    {.name = "guard-overlay-emu", .guarded = true, .forgets = true},
+    {.name = NULL},
+};
+
+static struct hftl_media *open_emu(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    struct hftl_media *drive = NULL, *media = NULL;
+    struct emu_open_options options = {.size = sizeof options,
+                                       .no_uring = s->manner->threads,
+                                       .read_only = s->manner->forgets,
+                                       .all_readable = s->manner->forgets};
+    if (emu_open(s->path, &options, &drive, why, sizeof why) != HFTL_OK)
+        fail_msg("%s", why);
+    assert_true(!s->manner->threads || !emu_uses_uring(drive));
+    if (!s->manner->forgets)
+        return drive;
+    struct hftl_media_facts facts = emu_header_of(drive)->facts;
+    assert_int_equal(overlay_open(drive, &facts, &media), HFTL_OK);
+    return media;
+}
+
+void open_subject(struct subject *s)
+{
+    if (s->manner->base == ON_MEM)
+        assert_int_equal(mem_attach(s->store, &s->media), HFTL_OK);
+    else
+        s->media = open_emu(s);
+    if (!s->manner->guarded)
+        return;
+    struct hftl_media *media = s->media;
+    struct guard_options options = {
+        .size = sizeof options, .tolerate_reads = s->tolerate, .tolerate_refusals = s->tolerate};
+    assert_int_equal(guard_open(media, &options, &s->media), HFTL_OK);
+}
+
+void make_subject(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    struct emu_create_options options = s->shape->options;
+    options.cache_given = s->manner->cache_given;
+    options.cache_bytes = s->manner->cache_bytes;
+    options.outlives_host = s->manner->outlives;
+    options.no_fsync = !s->manner->fsync;
+    options.overwrite = true;
+    options.reads = EMU_READS_REFUSED;
+    if (s->manner->base == ON_MEM) {
+        struct emu_header header;
+        assert_int_equal(emu_plan(&options, &header, why, sizeof why), HFTL_OK);
+        struct mem_options mem = {.size = sizeof mem, .facts = header.facts};
+        assert_int_equal(mem_store_create(&mem, &s->store, why, sizeof why), HFTL_OK);
+    } else {
+        make_path(s->path, s->shape->name);
+        if (emu_create(s->path, &options, why, sizeof why) != HFTL_OK)
+            fail_msg("%s", why);
+    }
+    open_subject(s);
+}
+
+void close_subject(struct subject *s)
+{
+    s->media->ops->close(s->media);
+    s->media = NULL;
+}
+
+void unmake_subject(struct subject *s)
+{
+    if (s->media)
+        close_subject(s);
+    mem_store_destroy(s->store);
+    s->store = NULL;
+    if (s->manner->base != ON_MEM)
+        remove(s->path);
+}
+
+/* The n-th chunk of this subject that is FREE and of full capacity. */
+uint32_t pick_chunk(struct subject *s, uint32_t n)
+{
+    for (uint32_t i = 0; i < hftl_media_chunks(&s->media->facts); i++) {
+        struct hftl_chunk c = do_report(s->media, i);
+        if (c.state == HFTL_CHUNK_FREE && c.capacity == s->media->facts.chunk_blocks && n-- == 0)
+            return i;
+    }
+    fail_msg("no such chunk");
+    return 0;
+}
+
+void fill_chunk(struct subject *s, uint32_t chunk, uint32_t upto, uint32_t life)
+{
+    uint32_t step = s->media->facts.ws_min;
+    for (uint32_t at = do_report(s->media, chunk).wp; at < upto; at += step)
+        assert_int_equal(do_write(s->media, chunk, at, step, life), HFTL_OK);
+}
+
+void assert_holds(struct subject *s, uint32_t chunk, uint32_t from, uint32_t blocks, uint32_t life)
+{
+    bool right = false;
+    if (blocks == 0)
+        return;
+    assert_int_equal(do_read(s->media, chunk, from, blocks, life, &right), HFTL_OK);
+    assert_true(right);
+}
+
+uint32_t longest(const struct hftl_media_facts *f, uint32_t left)
+{
+    uint32_t most = min_u32(f->transfer_blocks_max, left);
+    return most - most % f->ws_min;
+}
+
+bool has(const struct subject *s, enum hftl_media_flag flag)
+{
+    return (s->media->facts.flags & (uint32_t)flag) != 0;
+}
