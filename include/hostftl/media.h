@@ -50,7 +50,7 @@
  * WHAT IT DOES NOT KNOW
  *   Lba, bands, maps, who calls it. A medium never interprets data or OOB bytes.
  *
- * Wrappers (guard, fault, delay, trace) are media around media and obey the same contract.
+ * Wrappers (guard, fault, delay, trace, overlay) are media around media and obey the same contract.
  * Threads: submit, reap and close are called by one thread; fd() may be polled by it.
  */
 #ifndef HOSTFTL_MEDIA_H
@@ -225,9 +225,23 @@ static inline bool hftl_media_readable(const struct hftl_media_facts *f, const s
 #define HFTL_MEDIA_OPEN_PRIVATE 2u
 
 /*
- * Opens the medium at `path` (an emulated drive's file today) and takes it for this process alone:
- * BUSY when somebody has it. On failure `why`, of why_bytes, holds a sentence that names what and
- * where. The caller closes with (*media)->ops->close.
+ * Opens the medium that `path` names and takes it for this process alone: BUSY when somebody has
+ * it. A path names a drive's file or device by itself. A stack puts wrappers around it, the first
+ * one outermost, and may say what the drive is:
+ *
+ *      stack    = { wrapper ":" } ( path | drive )
+ *      drive    = "emu" options ":" path  |  "mem:" size options
+ *      wrapper  = ( "delay" | "trace=" file | "fault=" verb | "overlay" | "guard" ) options
+ *      options  = { "," key [ "=" value ] }
+ *
+ *      delay,read=80us:d.img      trace=t.txt:fault=write,nth=9:emu:d.img      mem:64M,kind=zoned
+ *
+ * A text is a path unless it begins with one of these names, its options and a colon, so paths may
+ * have colons; what begins like a stack is reached as ./delay:x or emu:delay:x. In values a
+ * backslash takes the meaning of ',', ':' and '\' away. hostftl-media(7) has all options.
+ *
+ * On failure `why`, of why_bytes, holds a sentence that names what and where; in a stack, the byte.
+ * The caller closes with (*media)->ops->close.
  */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_media_open(const char *path, unsigned flags,
                                                            struct hftl_media **media, char *why,

@@ -152,8 +152,10 @@ static void read_blocks(struct overlay *overlay, struct hftl_media_op *op)
 static void submit_op(struct overlay *overlay, struct hftl_media_op *op)
 {
     enum hftl_status status = ledger_judge(&overlay->ledger, op);
+    enum hftl_status clash = wrap_take(&overlay->wrap, op);
     ledger_depart(&overlay->ledger, op);
-    wrap_take(&overlay->wrap);
+    if (status == HFTL_OK)
+        status = clash;
     if (status == HFTL_OK && op->verb == HFTL_MEDIA_READ) {
         read_blocks(overlay, op);
         return;

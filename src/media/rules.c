@@ -58,9 +58,8 @@ enum hftl_status rules_judge_shape(const struct hftl_media_facts *facts,
     return HFTL_UNSUPPORTED;
 }
 
-/* R2, R5, R6: who may share a chunk with whom. */
-static enum hftl_status judge_flight(const struct hftl_media_facts *facts,
-                                     const struct rules_place *place, enum hftl_media_verb verb)
+enum hftl_status rules_judge_flight(const struct hftl_media_facts *facts,
+                                    const struct rules_place *place, enum hftl_media_verb verb)
 {
     bool queue = (facts->flags & HFTL_MEDIA_CAN_QUEUE) != 0;
     bool clash = place->reset;
@@ -144,7 +143,7 @@ enum hftl_status rules_judge(const struct hftl_media_facts *facts, const struct 
 {
     if (place->chunk->state == HFTL_CHUNK_OFFLINE)
         return HFTL_OFFLINE;
-    enum hftl_status flight = judge_flight(facts, place, op->verb);
+    enum hftl_status flight = rules_judge_flight(facts, place, op->verb);
     if (flight != HFTL_OK)
         return flight;
     switch (op->verb) {

@@ -47,6 +47,11 @@ bool rules_concern_chunk(enum hftl_media_verb verb);
 HFTL_MUST_USE enum hftl_status rules_judge_shape(const struct hftl_media_facts *facts,
                                                  const struct hftl_media_op *op);
 
+/* Who may share a chunk with whom (R2, R5, R6): looks only at what is in flight in the place. */
+HFTL_MUST_USE enum hftl_status rules_judge_flight(const struct hftl_media_facts *facts,
+                                                  const struct rules_place *place,
+                                                  enum hftl_media_verb verb);
+
 /* The whole verdict on READ, WRITE, APPEND, RESET or FINISH whose shape is right. */
 HFTL_MUST_USE enum hftl_status rules_judge(const struct hftl_media_facts *facts,
                                            const struct rules_place *place,

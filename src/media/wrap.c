@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "media/rules.h"
+
+enum { REAP_MAX = 256 };
 
 static enum hftl_status open_descriptors(struct wrap *wrap, int inner_fd)
 {
@@ -33,6 +36,9 @@ enum hftl_status wrap_init(struct wrap *wrap, const struct hftl_media_ops *ops,
     wrap->done_last = &wrap->done_first;
     wrap->epoll = -1;
     wrap->eventfd = -1;
+    wrap->flights = calloc(hftl_media_chunks(&inner->facts), sizeof *wrap->flights);
+    if (!wrap->flights)
+        return HFTL_MEMORY;
     int inner_fd = inner->ops->fd(inner);
     if (inner_fd < 0 && !wants_fd)
         return HFTL_OK;
@@ -49,6 +55,7 @@ void wrap_free(struct wrap *wrap)
         free(wrap->made);
         wrap->made = next;
     }
+    free(wrap->flights);
     if (wrap->eventfd >= 0)
         close(wrap->eventfd);
     if (wrap->epoll >= 0)
@@ -62,9 +69,44 @@ bool wrap_watch(struct wrap *wrap, int fd)
     return epoll_ctl(wrap->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void wrap_take(struct wrap *wrap)
+/* NULL: the op goes to no chunk, or to none that is there. */
+static uint32_t *find_count(struct wrap *wrap, const struct hftl_media_op *op)
 {
+    if (!rules_concern_chunk(op->verb) || op->chunk >= hftl_media_chunks(&wrap->media.facts))
+        return NULL;
+    struct wrap_flight *flight = &wrap->flights[op->chunk];
+    return op->verb == HFTL_MEDIA_READ     ? &flight->reads
+           : op->verb == HFTL_MEDIA_RESET  ? &flight->resets
+           : op->verb == HFTL_MEDIA_FINISH ? &flight->finishes
+                                           : &flight->writes;
+}
+
+enum hftl_status wrap_take(struct wrap *wrap, const struct hftl_media_op *op)
+{
+    uint32_t *count = find_count(wrap, op);
     wrap->in_flight++;
+    if (!count)
+        return HFTL_OK;
+    const struct wrap_flight *flight = &wrap->flights[op->chunk];
+    const struct rules_place place = {
+        .reads = flight->reads,
+        .writes = flight->writes,
+        .reset = flight->resets > 0,
+        .finish = flight->finishes > 0,
+    };
+    enum hftl_status status = rules_judge_flight(&wrap->media.facts, &place, op->verb);
+    ++*count;
+    return status;
+}
+
+static void note_arrival(struct wrap *wrap, const struct hftl_media_op *op)
+{
+    uint32_t *count = find_count(wrap, op);
+    must(wrap->in_flight > 0);
+    must(!count || *count > 0);
+    wrap->in_flight--;
+    if (count)
+        --*count;
 }
 
 struct wrap_twin *wrap_twin(struct wrap *wrap, struct hftl_media_op *outer,
@@ -127,9 +169,20 @@ void wrap_done(struct wrap *wrap, struct hftl_media_op *outer, enum hftl_status 
     wrap->done_last = &outer->link;
 }
 
+/* An inner medium that is always ready cannot make our descriptor ready: what it has is fetched at
+ * once. */
+static void settle(struct wrap *wrap)
+{
+    if (wrap->eventfd < 0 || wrap->inner->ops->fd(wrap->inner) >= 0)
+        return;
+    while (wrap->inner->ops->reap(wrap->inner, REAP_MAX) > 0)
+        ;
+}
+
 void wrap_ring(struct wrap *wrap)
 {
     uint64_t count = 1;
+    settle(wrap);
     if (wrap->eventfd < 0 || wrap->rung == (wrap->done_first != NULL))
         return;
     if (wrap->rung)
@@ -160,8 +213,7 @@ unsigned wrap_land(struct wrap *wrap, unsigned max)
             wrap->done_last = &wrap->done_first;
         if (wrap->landing)
             wrap->landing(wrap, op);
-        must(wrap->in_flight > 0);
-        wrap->in_flight--;
+        note_arrival(wrap, op);
         landed++;
         op->land(op); /* may submit again, or free the op */
     }

@@ -35,6 +35,12 @@ struct wrap_twin {
     struct wrap_twin *made_before; /* all that were ever made, for freeing */
 };
 
+/* What is in flight in a chunk as the caller sees it. The inner medium may have landed it already,
+ * so it cannot refuse what clashes with it. */
+struct wrap_flight {
+    uint32_t reads, writes, resets, finishes;
+};
+
 /* A wrapper begins with this struct. */
 struct wrap {
     struct hftl_media media;
@@ -42,6 +48,7 @@ struct wrap {
     struct wrap_twin *spare, *made;
     struct hftl_media_op *done_first, **done_last;
     unsigned in_flight;                                     /* taken by wrap_take, not landed */
+    struct wrap_flight *flights;                            /* per chunk */
     void (*landing)(struct wrap *, struct hftl_media_op *); /* just before each lands; or NULL */
     int epoll, eventfd;                                     /* -1: always ready */
     bool rung;
@@ -58,8 +65,9 @@ void wrap_free(struct wrap *wrap);
 /* Makes the wrapper's descriptor ready when `fd` is. False: errno says why. */
 HFTL_MUST_USE bool wrap_watch(struct wrap *wrap, int fd);
 
-/* For each op that is submitted. */
-void wrap_take(struct wrap *wrap);
+/* For each op that is submitted, refused ones too. RULE_FLIGHT (R2, R5, R6): it clashes with what
+ * has not landed; hand it to wrap_done. */
+HFTL_MUST_USE enum hftl_status wrap_take(struct wrap *wrap, const struct hftl_media_op *op);
 /* A copy for the inner medium, with `land` and the wrapper as owner. NULL: no memory. */
 HFTL_MUST_USE struct wrap_twin *wrap_twin(struct wrap *wrap, struct hftl_media_op *outer,
                                           void (*land)(struct hftl_media_op *op));

@@ -2,9 +2,18 @@
 #include "test/media/subject.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bytes.h"
+#include "media/delay.h"
 #include "media/overlay.h"
+#include "media/stack.h"
+
+#define IDLE_FAULT "fault=any,nth=1000000000"
+#define IDLE_HOLD "fault=any,do=hold,nth=1000000000"
+#define IDLE_RETIRE "fault=reset,do=retire,nth=1000000000"
+#define SHORT_DELAY "delay,read=3us,program=9us,erase=20us,flush=2us,transfer=50ns"
+#define TRACE "trace=/dev/null"
 
 const struct manner manners[] = {
     {.name = "mem", .base = ON_MEM},
@@ -18,6 +27,27 @@ const struct manner manners[] = {
     {.name = "emu-no-cache-fsync", .cache_given = true, .fsync = true},
     {.name = "guard-emu-outlives", .guarded = true, .outlives = true},
     {.name = "guard-overlay-emu", .guarded = true, .forgets = true},
+    {.name = "guard-trace-mem", .base = ON_MEM, .guarded = true, .wrappers = {TRACE}},
+    {.name = "guard-trace-emu", .guarded = true, .wrappers = {TRACE}},
+    {.name = "guard-fault-mem", .base = ON_MEM, .guarded = true, .wrappers = {IDLE_FAULT}},
+    {.name = "guard-fault-holding-mem", .base = ON_MEM, .guarded = true, .wrappers = {IDLE_HOLD}},
+    {.name = "guard-fault-emu", .guarded = true, .wrappers = {IDLE_FAULT, IDLE_HOLD}},
+    {.name = "guard-delay-mem", .base = ON_MEM, .guarded = true, .wrappers = {SHORT_DELAY}},
+    {.name = "guard-delay-emu", .guarded = true, .wrappers = {SHORT_DELAY}},
+    {.name = "guard-delay-virtual-mem", .base = ON_MEM, .guarded = true, .virtual_delay = true},
+    {.name = "guard-delay-virtual-emu", .guarded = true, .virtual_delay = true},
+    {.name = "guard-stack-mem",
+     .base = ON_MEM,
+     .guarded = true,
+     .wrappers = {IDLE_FAULT, SHORT_DELAY, TRACE}},
+    {.name = "stack-emu-threads-fsync",
+     .threads = true,
+     .fsync = true,
+     .wrappers = {TRACE, IDLE_HOLD, SHORT_DELAY, TRACE}},
+    {.name = "guard-stack-overlay",
+     .guarded = true,
+     .forgets = true,
+     .wrappers = {SHORT_DELAY, IDLE_FAULT, "guard", TRACE}},
     {.name = NULL},
 };
 
@@ -39,12 +69,46 @@ static struct hftl_media *open_emu(struct subject *s)
     return media;
 }
 
+static uint64_t read_now(void *arg)
+{
+    return ((const struct subject *)arg)->now_ns;
+}
+
+static void advance_now(void *arg, uint64_t to_ns)
+{
+    struct subject *s = arg;
+    assert_true(to_ns > s->now_ns);
+    s->now_ns = to_ns;
+}
+
+static void wrap_subject(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    const struct say to = {why, sizeof why};
+    for (size_t i = 0; i < 4 && s->manner->wrappers[i]; i++) {
+        bool guard = strcmp(s->manner->wrappers[i], "guard") == 0;
+        struct hftl_media *inner = s->media;
+        if (guard && s->tolerate)
+            continue; /* that one would not let them pass */
+        if (stack_wrap(s->manner->wrappers[i], inner, &s->media, &to) != HFTL_OK)
+            fail_msg("%s", why);
+    }
+    if (!s->manner->virtual_delay)
+        return;
+    s->clock = (struct media_clock){read_now, advance_now, s};
+    struct delay_options options = delay_plain();
+    struct hftl_media *inner = s->media;
+    options.clock = &s->clock;
+    assert_int_equal(delay_open(inner, &options, &s->media), HFTL_OK);
+}
+
 void open_subject(struct subject *s)
 {
     if (s->manner->base == ON_MEM)
         assert_int_equal(mem_attach(s->store, &s->media), HFTL_OK);
     else
         s->media = open_emu(s);
+    wrap_subject(s);
     if (!s->manner->guarded)
         return;
     struct hftl_media *media = s->media;

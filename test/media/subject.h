@@ -6,6 +6,7 @@
 #ifndef HOSTFTL_TEST_MEDIA_SUBJECT_H
 #define HOSTFTL_TEST_MEDIA_SUBJECT_H
 
+#include "media/clock.h"
 #include "test/media/drive.h"
 #include "test/unit.h"
 
@@ -18,6 +19,8 @@ struct manner {
     bool threads, cache_given, outlives, fsync;
     bool forgets; /* changes are private: nothing survives a close */
     uint64_t cache_bytes;
+    const char *wrappers[4]; /* as a stack names them, the innermost first */
+    bool virtual_delay;      /* a delay in virtual time around all that */
 };
 
 /* Ends with one whose name is NULL. */
@@ -29,6 +32,8 @@ struct subject {
     bool tolerate; /* the test breaks rules on purpose */
     struct hftl_media *media;
     struct mem_store *store;
+    struct media_clock clock;
+    uint64_t now_ns; /* virtual time */
     char path[PATH_BYTES];
 };
 

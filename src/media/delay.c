@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE
+#include "media/delay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/must.h"
+#include "media/wrap.h"
+
+struct delay {
+    struct wrap wrap;
+    struct delay_options options;
+    uint32_t units, channels;
+    uint64_t *unit_free_ns, *channel_free_ns;
+    uint64_t written_ns; /* when the last write submitted so far is programmed */
+    uint64_t sequence;   /* twin->note: who came first */
+    /* Finished by the inner medium, waiting for their time: a heap, the next due at [0]. */
+    struct wrap_twin **waiting;
+    size_t waiting_count, waiting_room;
+    size_t below; /* in the inner medium */
+    int timer;    /* -1: virtual time */
+    uint64_t timer_ns;
+};
+
+struct delay_options delay_plain(void)
+{
+    return (struct delay_options){
+        .size = sizeof(struct delay_options),
+        .read_ns = 60000,
+        .program_ns = 600000,
+        .erase_ns = 5000000,
+        .flush_ns = 20000,
+        .transfer_ns = 4000,
+    };
+}
+
+/* ---- the model --------------------------------------------------------------------------- */
+
+/* Takes a resource from `from` on for `length`; returns when it is free again. */
+static uint64_t occupy(uint64_t *free_ns, uint64_t from, uint64_t length)
+{
+    *free_ns = max_u64(*free_ns, from) + length;
+    return *free_ns;
+}
+
+static uint64_t find_due(struct delay *delay, const struct hftl_media_op *op, uint64_t now)
+{
+    const struct delay_options *o = &delay->options;
+    const struct hftl_media_facts *f = &delay->wrap.media.facts;
+    uint32_t pu = op->chunk / f->chunks_per_pu;
+    bool shown = delay->units == hftl_media_pus(f);
+    uint32_t unit = (shown ? pu : op->chunk) % delay->units;
+    uint64_t *unit_free = &delay->unit_free_ns[unit];
+    uint64_t *channel_free = &delay->channel_free_ns[shown ? unit / f->pus_per_group : unit];
+    uint64_t transfer = op->blocks * o->transfer_ns;
+    uint64_t due = now;
+
+    switch (op->verb) {
+    case HFTL_MEDIA_READ:
+        due = occupy(channel_free, occupy(unit_free, now, o->read_ns), transfer);
+        break;
+    case HFTL_MEDIA_WRITE:
+    case HFTL_MEDIA_APPEND:
+        due = occupy(channel_free, now, transfer);
+        due = occupy(unit_free, due, div_round_up_u32(op->blocks, f->ws_opt) * o->program_ns);
+        break;
+    case HFTL_MEDIA_RESET:
+        return occupy(unit_free, now, o->erase_ns);
+    case HFTL_MEDIA_FINISH:
+        due = occupy(unit_free, now, o->program_ns);
+        break;
+    case HFTL_MEDIA_FLUSH:
+        return max_u64(now, delay->written_ns) + o->flush_ns;
+    case HFTL_MEDIA_REPORT:
+    case HFTL_MEDIA_EVENT:
+    case HFTL_MEDIA_VERB_COUNT:
+        return now;
+    }
+    if (op->verb != HFTL_MEDIA_READ)
+        delay->written_ns = max_u64(delay->written_ns, due);
+    return due;
+}
+
+/* ---- the heap ---------------------------------------------------------------------------- */
+
+static bool is_before(const struct wrap_twin *a, const struct wrap_twin *b)
+{
+    return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->note < b->note;
+}
+
+static void swap(struct wrap_twin **a, struct wrap_twin **b)
+{
+    struct wrap_twin *t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* There is room: it was made before the op was sent. */
+static void push_waiting(struct delay *delay, struct wrap_twin *twin)
+{
+    size_t at = delay->waiting_count++;
+    must_show(delay->waiting_count <= delay->waiting_room, delay->waiting_count, at);
+    delay->waiting[at] = twin;
+    while (at > 0 && is_before(delay->waiting[at], delay->waiting[(at - 1) / 2])) {
+        swap(&delay->waiting[at], &delay->waiting[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+}
+
+static struct wrap_twin *pop_waiting(struct delay *delay)
+{
+    struct wrap_twin *first = delay->waiting[0];
+    struct wrap_twin **heap = delay->waiting;
+    size_t count = --delay->waiting_count, at = 0, next;
+    heap[0] = heap[count];
+    for (next = 1; next < count; next = 2 * at + 1) {
+        if (next + 1 < count && is_before(heap[next + 1], heap[next]))
+            next++;
+        if (!is_before(heap[next], heap[at]))
+            break;
+        swap(&heap[next], &heap[at]);
+        at = next;
+    }
+    return first;
+}
+
+static bool make_room(struct delay *delay)
+{
+    size_t wanted = delay->waiting_count + delay->below + 1;
+    if (wanted <= delay->waiting_room)
+        return true;
+    size_t room = delay->waiting_room * 2 + 64;
+    struct wrap_twin **more = realloc(delay->waiting, room * sizeof(struct wrap_twin *));
+    if (!more)
+        return false;
+    delay->waiting = more;
+    delay->waiting_room = room;
+    return true;
+}
+
+/* ---- the contract ------------------------------------------------------------------------ */
+
+static void finish_below(struct hftl_media_op *op)
+{
+    struct delay *delay = op->owner;
+    delay->below--;
+    push_waiting(delay, (struct wrap_twin *)op);
+}
+
+static void submit_op(struct delay *delay, struct hftl_media_op *op)
+{
+    enum hftl_status status = wrap_take(&delay->wrap, op);
+    if (status != HFTL_OK) {
+        wrap_done(&delay->wrap, op, status);
+        return;
+    }
+    struct wrap_twin *twin = make_room(delay) ? wrap_twin(&delay->wrap, op, finish_below) : NULL;
+    if (!twin) {
+        wrap_done(&delay->wrap, op, HFTL_MEMORY);
+        return;
+    }
+    uint64_t now = media_clock_now(delay->options.clock);
+    bool placed = op->chunk < hftl_media_chunks(&delay->wrap.media.facts);
+    twin->due_ns = placed ? find_due(delay, op, now) : now; /* a bad address is refused below */
+    twin->note = delay->sequence++;
+    delay->below++;
+    wrap_send(&delay->wrap, twin);
+}
+
+/* The timer rings at the next landing; 0 switches it off. */
+static void set_timer(struct delay *delay)
+{
+    uint64_t due = delay->waiting_count > 0 ? delay->waiting[0]->due_ns : 0;
+    if (delay->timer < 0 || due == delay->timer_ns)
+        return;
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)}};
+    (void)timerfd_settime(delay->timer, TFD_TIMER_ABSTIME, &when, NULL);
+    delay->timer_ns = due;
+}
+
+static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
+{
+    struct delay *delay = (struct delay *)media;
+    for (unsigned i = 0; i < count; i++)
+        submit_op(delay, ops[i]);
+    wrap_ring(&delay->wrap);
+    set_timer(delay);
+}
+
+static void reap_below(struct delay *delay)
+{
+    struct hftl_media *inner = delay->wrap.inner;
+    bool always_ready = inner->ops->fd(inner) < 0;
+    unsigned landed;
+    do
+        landed = inner->ops->reap(inner, (unsigned)min_u64(delay->below + 1, 1u << 20));
+    while (landed > 0 && delay->below > 0 && always_ready);
+}
+
+/* What is due by now goes to the done queue. */
+static void release_due(struct delay *delay)
+{
+    uint64_t now = media_clock_now(delay->options.clock);
+    bool virtual = delay->options.clock != NULL;
+    if (virtual && delay->below == 0 && delay->waiting_count > 0 && !delay->wrap.done_first &&
+        delay->waiting[0]->due_ns > now) {
+        now = delay->waiting[0]->due_ns;
+        delay->options.clock->advance_ns(delay->options.clock->arg, now);
+    }
+    while (delay->waiting_count > 0 && delay->waiting[0]->due_ns <= now)
+        wrap_return(&delay->wrap, pop_waiting(delay));
+}
+
+static unsigned reap_ops(struct hftl_media *media, unsigned max)
+{
+    struct delay *delay = (struct delay *)media;
+    reap_below(delay);
+    release_due(delay);
+    set_timer(delay);
+    return wrap_land(&delay->wrap, max);
+}
+
+static void free_delay(struct delay *delay)
+{
+    if (delay->timer >= 0)
+        close(delay->timer);
+    free(delay->unit_free_ns);
+    free(delay->channel_free_ns);
+    free(delay->waiting);
+    wrap_free(&delay->wrap);
+    free(delay);
+}
+
+static void close_media(struct hftl_media *media)
+{
+    struct delay *delay = (struct delay *)media;
+    struct hftl_media *inner = delay->wrap.inner;
+    must_show(delay->wrap.in_flight == 0, delay->wrap.in_flight, 0);
+    free_delay(delay);
+    inner->ops->close(inner);
+}
+
+static const struct hftl_media_ops delay_ops = {
+    .name = "delay",
+    .submit = submit_ops,
+    .reap = reap_ops,
+    .fd = wrap_fd,
+    .close = close_media,
+};
+
+static enum hftl_status build_model(struct delay *delay)
+{
+    const struct hftl_media_facts *f = &delay->wrap.media.facts;
+    uint32_t pus = hftl_media_pus(f);
+    delay->units = delay->options.units ? delay->options.units : pus;
+    delay->channels = delay->units == pus ? f->groups : delay->units;
+    delay->unit_free_ns = calloc(delay->units, sizeof *delay->unit_free_ns);
+    delay->channel_free_ns = calloc(delay->channels, sizeof *delay->channel_free_ns);
+    if (!delay->unit_free_ns || !delay->channel_free_ns)
+        return HFTL_MEMORY;
+    if (delay->options.clock)
+        return HFTL_OK;
+    delay->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (delay->timer < 0 || !wrap_watch(&delay->wrap, delay->timer))
+        return HFTL_IO;
+    return HFTL_OK;
+}
+
+enum hftl_status delay_open(struct hftl_media *inner, const struct delay_options *options,
+                            struct hftl_media **media)
+{
+    must(options->size == sizeof *options);
+    struct delay *delay = calloc(1, sizeof *delay);
+    if (!delay)
+        return HFTL_MEMORY;
+    delay->options = *options;
+    delay->timer = -1;
+    enum hftl_status status = wrap_init(&delay->wrap, &delay_ops, inner, options->clock == NULL);
+    if (status != HFTL_OK) {
+        free(delay);
+        return status;
+    }
+    status = build_model(delay);
+    if (status != HFTL_OK) {
+        free_delay(delay);
+        return status;
+    }
+    *media = &delay->wrap.media;
+    return HFTL_OK;
+}

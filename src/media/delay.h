@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * delay.h - the wrapper that makes a medium as slow as a drive.
+ *
+ * OWNS      the inner medium; a model of when a drive's parallel units and channels are busy; the
+ *           operations that the inner medium has finished and the drive would not have yet.
+ * PROMISES  an operation lands when the inner medium has finished it and the model says so, never
+ *           earlier; those of one PU in the order in which they were submitted. The contract of
+ *           media.h holds because landing late is always allowed.
+ * IGNORES   what is read and written; a drive's cache, suspension of programs, error correction.
+ *
+ * THE MODEL. A PU does one thing at a time, a channel moves one thing at a time:
+ *
+ *      read     |== PU: read ==|- channel: blocks x transfer -|
+ *      write    |- channel: blocks x transfer -|== PU: program, once a write unit (ws_opt) ==|
+ *      reset    |== PU: erase ==|
+ *      finish   |== PU: program, once ==|
+ *      flush    |== after all writes submitted before it: flush ==|
+ *      report, event: at once
+ *
+ * A channel is shared by the PUs of a group. A zoned or flat medium has one PU to show; `units`
+ * says how many it has inside, chunk % units each, a channel of its own.
+ *
+ * REAL TIME: fd() is readable when something is due (a timer), and reap never blocks.
+ * VIRTUAL TIME (a clock hook): when all that is in flight waits for its time, reap moves the clock
+ * forward to the next landing. So a caller that steps and reaps until nothing is left to do runs
+ * through virtual time as fast as it can compute, and the same way each time.
+ */
+#ifndef HOSTFTL_MEDIA_DELAY_H
+#define HOSTFTL_MEDIA_DELAY_H
+
+#include <hostftl/media.h>
+
+#include "media/clock.h"
+
+struct delay_options {
+    uint32_t size;  /* sizeof this struct */
+    uint32_t units; /* 0: the PUs that the medium shows */
+    uint64_t read_ns, program_ns, erase_ns, flush_ns;
+    uint64_t transfer_ns;            /* a block through the channel */
+    const struct media_clock *clock; /* NULL: real time */
+};
+
+/* Times of a drive with three bits a cell; no drive in particular. */
+struct delay_options delay_plain(void);
+
+/* MEMORY, IO; the inner medium is then still the caller's. */
+HFTL_MUST_USE enum hftl_status delay_open(struct hftl_media *inner,
+                                          const struct delay_options *options,
+                                          struct hftl_media **delay);
+
+#endif
