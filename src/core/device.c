@@ -84,11 +84,13 @@ static bool deliver(struct device *device)
     return any;
 }
 
-/* C12: writes wait and nothing is left that could move: no victim, nothing to erase, no flush. */
+/* C12: requests wait, for a slot or in a flush, and nothing is left that could move: no victim,
+ * nothing to erase, no write under way. */
 static bool is_stuck(const struct device *device)
 {
     return !device->read_only && !device->closing && device->media_in_flight == 0 &&
-           list_is_empty(&device->ready) && !list_is_empty(&device->writes) && !device->writes_more;
+           list_is_empty(&device->ready) && list_is_empty(&device->completed) &&
+           device->requests_in_flight > 0 && !device->writes_more;
 }
 
 bool device_step(struct device *device)

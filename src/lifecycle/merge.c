@@ -125,11 +125,14 @@ static enum hftl_status read_page(struct opening *o, uint32_t pba, uint32_t rang
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
         return HFTL_MISMATCH;
-    enum hftl_status status = blocking_read(&o->b, op);
-    if (status != HFTL_OK)
+    enum hftl_status status = HFTL_IO;
+    /* Twice: what cannot be read opens the device read-only. */
+    for (unsigned attempt = 0; attempt < 2 && status != HFTL_OK; attempt++) {
         status = blocking_read(&o->b, op);
-    return status == HFTL_OK ? trim_page_decode(&o->device->format, &ident, o->trial, page)
-                             : status;
+        if (status == HFTL_OK)
+            status = trim_page_decode(&o->device->format, &ident, o->trial, page);
+    }
+    return status;
 }
 
 /* Two copies of one page: the preferred one, unless only the other can be read. */

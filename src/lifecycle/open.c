@@ -277,7 +277,14 @@ static enum hftl_status release_chunks(void *arg)
 {
     struct opening *o = arg;
     /* Read-only, perhaps because the verdicts did not fit: then nothing may be finished (O13). */
-    return o->device->read_only ? HFTL_OK : bands_release_chunks(o);
+    if (o->device->read_only)
+        return HFTL_OK;
+    /* The verdict is durable, so what can be read may be served: a chunk that will not be closed
+     * costs write access, not the device (C13). */
+    enum hftl_status status = bands_release_chunks(o);
+    if (status != HFTL_OK)
+        device_degrade(o->device, status, "%s", o->why->text);
+    return HFTL_OK;
 }
 
 static const struct step steps[] = {

@@ -277,6 +277,25 @@ static void each_failing_operation_ends_open_cleanly_and_the_next_open_recovers(
             }
 }
 
+/* The verdict is durable by then: what can be read is served, and the next open has another go. */
+static void a_sealed_chunk_that_cannot_be_finished_costs_writing_and_not_the_device(void **state)
+{
+    (void)state;
+    struct stand stand;
+    make_interesting(&stand, "zoned");
+    tap_fail(stand.tap, HFTL_MEDIA_FINISH, ANY_CHUNK, 1, HFTL_IO);
+    stand_open(&stand);
+    assert_int_equal(stand.tap->fail_count, 0);
+    assert_true(stand.device->read_only);
+    assert_non_null(strstr(stand.device->reason, "finishing chunk"));
+    stand_verify(&stand);
+    stand_crash(&stand, true, 1);
+    stand_open(&stand);
+    assert_false(stand.device->read_only);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 /* False: an open has no more than `number` reads. */
 static bool fail_read_once(const char *shape, bool clean, uint32_t number)
 {
@@ -484,6 +503,7 @@ int main(void)
         cmocka_unit_test(no_allocation_of_open_is_one_too_many),
         cmocka_unit_test(nothing_is_allocated_once_it_is_open),
         cmocka_unit_test(each_failing_operation_ends_open_cleanly_and_the_next_open_recovers),
+        cmocka_unit_test(a_sealed_chunk_that_cannot_be_finished_costs_writing_and_not_the_device),
         cmocka_unit_test(no_read_of_an_open_is_given_up_when_it_fails_once),
         cmocka_unit_test(an_open_that_is_cut_is_begun_again),
         cmocka_unit_test(opening_begins_with_a_flush),
