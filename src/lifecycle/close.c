@@ -79,9 +79,26 @@ static void answer_all(struct device *device)
     (void)device_await(device, requests_are_done);
 }
 
+/* Relocation could go on in another band than the one it has, or has no victim half moved. */
+static bool has_target(struct device *device)
+{
+    return device->bands_free > 0 || relocation_is_idle(device);
+}
+
+/*
+ * The pads of a close may eat the room that relocation's band had for the rest of its victim. With no
+ * other band free the next life would find it full, the victim not empty, and nothing to clean
+ * with: so cleaning goes on until a band is free.
+ */
+static void leave_a_target(struct device *device)
+{
+    (void)device_await(device, has_target);
+}
+
 static enum hftl_status close_clean(struct device *device)
 {
     answer_all(device);
+    leave_a_target(device);
     device->closing = true;
     /* First all that matters, trim pages too; then the pads that make it readable. */
     enum hftl_status status = become_quiet(device);

@@ -254,20 +254,39 @@ static void trims_do_not_give_users_the_bands_that_cleaning_needs(void **state)
     }
 }
 
+/* While recovery's bands are being emptied: a close pads the band they are moved to, and a crash seals
+ * it. */
+static void close_some_times(struct stand *stand, unsigned closes)
+{
+    for (unsigned i = 0; i < closes; i++) {
+        for (uint64_t steps = prng_below(&stand->prng, 60); steps > 0; steps--)
+            (void)stand_step(stand);
+        tap_release(stand->tap);
+        if (prng_chance(&stand->prng, 1, 3)) {
+            stand_crash(stand, true, i);
+            stand_open(stand);
+        } else {
+            stand_reopen(stand);
+            assert_true(stand->device->was_clean);
+        }
+    }
+}
+
 /* True when the power was cut with relocation in the middle of a band and no other free. */
-static bool cut_with_no_band_free(struct stand *stand)
+static bool cut_with_no_band_free(struct stand *stand, unsigned closes)
 {
     const struct band *band = stand->device->streams[STREAM_RELOCATION].band;
     if (stand->device->bands_free > 0 || band == NULL || band->valid == 0)
         return false;
     stand_crash(stand, true, stand->completed);
     stand_open(stand);
+    close_some_times(stand, closes);
     for (unsigned i = 0; i < 300; i++) /* what it wrote before is not looked at: not flushed */
         ask_slowly(stand, HFTL_WRITE, prng_below(&stand->prng, stand->expected_count));
     return true;
 }
 
-static void cut_where_it_hurts(const struct stand_shape *shape, uint64_t seed)
+static void cut_where_it_hurts(const struct stand_shape *shape, uint64_t seed, unsigned closes)
 {
     struct stand stand;
     stand_init(&stand, shape);
@@ -282,7 +301,7 @@ static void cut_where_it_hurts(const struct stand_shape *shape, uint64_t seed)
             trim_flush_write(&stand, round, 1);
         else
             ask_slowly(&stand, HFTL_WRITE, prng_below(&stand.prng, stand.expected_count));
-        cuts += cut_with_no_band_free(&stand);
+        cuts += cut_with_no_band_free(&stand, closes);
     }
     tap_release(stand.tap);
     stand_check(&stand);
@@ -295,7 +314,15 @@ static void a_cut_with_no_band_free_leaves_cleaning_one(void **state)
     (void)state;
     for (unsigned i = 0; i < stand_shapes(); i++)
         for (uint64_t seed = 1; seed <= 6; seed++)
-            cut_where_it_hurts(stand_shape(i), seed);
+            cut_where_it_hurts(stand_shape(i), seed, 0);
+}
+
+static void clean_closes_after_such_a_cut_leave_cleaning_one_too(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++)
+        for (uint64_t seed = 1; seed <= 6; seed++)
+            cut_where_it_hurts(stand_shape(i), seed, 4 + (unsigned)seed);
 }
 
 int main(void)
@@ -311,6 +338,7 @@ int main(void)
         cmocka_unit_test(with_too_few_bands_left_writing_ends_and_cleaning_too),
         cmocka_unit_test(trims_do_not_give_users_the_bands_that_cleaning_needs),
         cmocka_unit_test(a_cut_with_no_band_free_leaves_cleaning_one),
+        cmocka_unit_test(clean_closes_after_such_a_cut_leave_cleaning_one_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

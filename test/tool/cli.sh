@@ -128,9 +128,25 @@ for verb in info "emu info" "emu zones"; do
     [ "$("$HOSTFTL" "${words[@]}" -o json "$odd" | jq .data.path)" = '"new\nline ��.img"' ] ||
         { echo "FAILED: $verb -o json of a name that is not UTF-8"; failed=1; }
 done
-[ "$(timeout -s TERM 1 "$HOSTFTL" serve -o json --nbd unix:s "$odd" 2>/dev/null |
-    jq .data.drive)" = '"new\nline ��.img"' ] ||
-    { echo "FAILED: serve -o json of a name that is not UTF-8"; failed=1; }
+# until_true COMMAND...: within a time that no machine needs.
+until_true() {
+    local tries
+    for ((tries = 0; tries < 400; tries++)); do
+        ! "$@" || return 0
+        sleep 0.05
+    done
+    return 1
+}
+# nbdkit does not load a plugin with a sanitizer in it.
+if [ "$HFTL_SANITIZE" = none ]; then
+    "$HOSTFTL" serve -o json --nbd unix:s "$odd" >served 2>/dev/null &
+    server=$!
+    until_true test -s served || true
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+    [ "$(jq .data.drive served)" = '"new\nline ��.img"' ] ||
+        { echo "FAILED: serve -o json of a name that is not UTF-8"; failed=1; }
+fi
 
 [ "$("$HOSTFTL" fromat -o json 2>/dev/null | jq -r .error.status)" = INVALID ] ||
     { echo "FAILED: no JSON about a verb that does not exist"; failed=1; }
@@ -143,11 +159,14 @@ got=0
 "$HOSTFTL" emu info e >&- 2>/dev/null || got=$?
 [ "$got" -eq 1 ] || { echo "FAILED: a closed output: exit code $got"; failed=1; }
 # A server needs none of the three.
-timeout -s TERM 2 "$HOSTFTL" serve -q --nbd unix:s other <&- >&- 2>&- &
-server=$!
-sleep 1
-[ -S s ] || { echo "FAILED: no server when started with closed descriptors"; failed=1; }
-wait "$server" || true
+if [ "$HFTL_SANITIZE" = none ]; then
+    "$HOSTFTL" serve -q --nbd unix:s other <&- >&- 2>&- &
+    server=$!
+    until_true test -S s ||
+        { echo "FAILED: no server when started with closed descriptors"; failed=1; }
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+fi
 
 [ "$failed" -eq 0 ] && echo "exit codes and messages are as documented"
 exit "$failed"
