@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bitmap.h"
 #include "base/bytes.h"
+#include "media/hold.h"
 
-enum { PAGE_BYTES = 4096, LOCK_PAUSE_MS = 5, LOCK_TRIES_MAX = 400 };
+enum { PAGE_BYTES = 4096 };
 
 int emu_file_write_all(int fd, const void *bytes, size_t count, uint64_t at)
 {
@@ -69,17 +69,6 @@ void emu_file_boot_id(uint8_t id[16])
     fclose(from);
 }
 
-/* The lock belongs to the open file, so it is gone when the last process that shares it is. */
-static int lock_file(int fd, int command, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
-    if (fcntl(fd, command, &lock) != 0)
-        return errno == EACCES ? EAGAIN : errno;
-    if (command == F_OFD_GETLK && lock.l_type != F_UNLCK)
-        return EAGAIN;
-    return 0;
-}
-
 static uint32_t read_holder(int fd)
 {
     uint8_t header_bytes[EMU_HEADER_BYTES], bytes[EMU_SESSION_BYTES];
@@ -102,48 +91,13 @@ static enum hftl_status say_busy(int fd, const char *path, const struct say *to)
     return say(to, HFTL_BUSY, "%s: in use by another process", path);
 }
 
-/* A zombie does not run; a process that cannot be seen from here is taken for dead too. */
-static bool is_running(uint32_t pid)
-{
-    char path[40], state = 'Z';
-    snprintf(path, sizeof path, "/proc/%u/stat", pid);
-    FILE *from = fopen(path, "re");
-    if (!from)
-        return access("/proc/self/stat", F_OK) != 0; /* no /proc: nothing is known */
-    int c = fgetc(from);
-    while (c != EOF && c != ')')
-        c = fgetc(from);
-    if (fgetc(from) == ' ')
-        state = (char)fgetc(from);
-    fclose(from);
-    return state != 'Z' && state != 'X';
-}
-
-/*
- * The kernel may need a moment to let go of the lock of a process that was killed with I/O under
- * way. Whoever restarts after a kill must not be told that the dead have the drive.
- */
-static int lock_patiently(int fd, int command, short type)
-{
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
-    int error = lock_file(fd, command, type);
-    for (int tries = 0; error == EAGAIN && tries < LOCK_TRIES_MAX; tries++) {
-        uint32_t holder = read_holder(fd);
-        if (holder == 0 || is_running(holder))
-            break;
-        nanosleep(&pause, NULL);
-        error = lock_file(fd, command, type);
-    }
-    return error;
-}
-
 enum hftl_status emu_file_check_unclaimed(const char *path, const struct say *to)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return HFTL_OK; /* cannot be opened, so nobody has it through us; rename will tell */
     enum hftl_status status = HFTL_OK;
-    if (lock_patiently(fd, F_OFD_GETLK, F_WRLCK) == EAGAIN)
+    if (hold_file(fd, F_OFD_GETLK, F_WRLCK, read_holder) == EAGAIN)
         status = say_busy(fd, path, to);
     close(fd);
     return status;
@@ -152,7 +106,7 @@ enum hftl_status emu_file_check_unclaimed(const char *path, const struct say *to
 bool emu_file_is_claimed(const struct emu_file *file, uint32_t *pid)
 {
     *pid = 0;
-    if (lock_file(file->fd, F_OFD_GETLK, F_RDLCK) != EAGAIN)
+    if (hold_file(file->fd, F_OFD_GETLK, F_RDLCK, NULL) != EAGAIN)
         return false;
     *pid = read_holder(file->fd);
     return true;
@@ -163,7 +117,8 @@ static enum hftl_status claim_file(struct emu_file *file, const char *path,
 {
     if (claim == EMU_CLAIM_NONE)
         return HFTL_OK;
-    int error = lock_patiently(file->fd, F_OFD_SETLK, claim == EMU_CLAIM_WRITE ? F_WRLCK : F_RDLCK);
+    int error =
+        hold_file(file->fd, F_OFD_SETLK, claim == EMU_CLAIM_WRITE ? F_WRLCK : F_RDLCK, read_holder);
     if (error == EAGAIN)
         return say_busy(file->fd, path, to);
     if (error != 0)

@@ -3,9 +3,14 @@
 #include "media/fileio.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <liburing.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/must.h"
@@ -21,13 +26,16 @@ struct fileio {
     int eventfd;
     bool uring;
     unsigned in_flight;   /* given and not done */
-    struct queue waiting; /* uring: no room in the ring yet. threads: under `lock` */
+    struct queue waiting; /* uring: no room in the ring yet */
+    void (*watch)(void *arg, const struct fileio_job *job, bool done);
+    void *watch_arg;
 
     struct io_uring ring;
     unsigned in_ring;
 
     pthread_mutex_t lock;
     pthread_cond_t work;
+    struct queue chores;   /* for the threads, under `lock` */
     struct queue finished; /* under `lock` */
     bool stop;             /* under `lock` */
     unsigned thread_count;
@@ -58,20 +66,44 @@ static struct fileio_job *pop_job(struct queue *queue)
     return job;
 }
 
+/* A disk is told in its own way; a file gets a hole. */
+static int discard(const struct fileio_job *job)
+{
+    uint64_t range[2] = {job->at, job->count};
+    struct stat st;
+    if (fstat(job->fd, &st) != 0)
+        return errno;
+    int failed = S_ISBLK(st.st_mode)
+                     ? ioctl(job->fd, BLKDISCARD, range)
+                     : fallocate(job->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                 (off_t)job->at, (off_t)job->count);
+    return failed != 0 ? errno : 0;
+}
+
+static ssize_t move_some(struct fileio_job *job)
+{
+    struct iovec piece = {(char *)job->bytes + job->moved, job->count - job->moved};
+    off_t at = (off_t)(job->at + job->moved);
+    if (job->verb == FILEIO_READ)
+        return preadv(job->fd, &piece, 1, at);
+    return pwritev2(job->fd, &piece, 1, at, job->verb == FILEIO_WRITE_DURABLE ? RWF_DSYNC : 0);
+}
+
 static void run_blocking(struct fileio_job *job)
 {
     job->error = 0;
-    if (job->verb == FILEIO_SYNC) {
+    if (job->verb == FILEIO_SYNC)
         job->error = fdatasync(job->fd) != 0 ? errno : 0;
+    if (job->verb == FILEIO_DISCARD)
+        job->error = discard(job);
+    if (job->verb == FILEIO_SYNC || job->verb == FILEIO_DISCARD)
         return;
-    }
     while (job->moved < job->count) {
-        ssize_t n = pread(job->fd, (char *)job->bytes + job->moved, job->count - job->moved,
-                          (off_t)(job->at + job->moved));
+        ssize_t n = move_some(job);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            job->error = n < 0 ? errno : ENODATA;
+            job->error = n < 0 ? errno : job->verb == FILEIO_READ ? ENODATA : EIO;
             return;
         }
         job->moved += (size_t)n;
@@ -83,7 +115,7 @@ static void *run_thread(void *arg)
     struct fileio *io = arg;
     pthread_mutex_lock(&io->lock);
     while (!io->stop) {
-        struct fileio_job *job = pop_job(&io->waiting);
+        struct fileio_job *job = pop_job(&io->chores);
         if (!job) {
             pthread_cond_wait(&io->work, &io->lock);
             continue;
@@ -128,6 +160,7 @@ enum hftl_status fileio_create(struct fileio **io, int eventfd, bool no_uring)
         return HFTL_MEMORY;
     made->eventfd = eventfd;
     init_queue(&made->waiting);
+    init_queue(&made->chores);
     init_queue(&made->finished);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->work, NULL);
@@ -152,11 +185,16 @@ static void fill_ring(struct fileio *io)
         if (!sqe)
             return;
         struct fileio_job *job = pop_job(&io->waiting);
+        void *bytes = (char *)job->bytes + job->moved;
+        unsigned left = (unsigned)(job->count - job->moved);
         if (job->verb == FILEIO_SYNC)
             io_uring_prep_fsync(sqe, job->fd, IORING_FSYNC_DATASYNC);
+        else if (job->verb == FILEIO_READ)
+            io_uring_prep_read(sqe, job->fd, bytes, left, job->at + job->moved);
         else
-            io_uring_prep_read(sqe, job->fd, (char *)job->bytes + job->moved,
-                               (unsigned)(job->count - job->moved), job->at + job->moved);
+            io_uring_prep_write(sqe, job->fd, bytes, left, job->at + job->moved);
+        if (job->verb == FILEIO_WRITE_DURABLE)
+            sqe->rw_flags = RWF_DSYNC;
         io_uring_sqe_set_data(sqe, job);
         io->in_ring++;
     }
@@ -171,13 +209,13 @@ static bool take_result(struct fileio_job *job, int result)
     if (job->verb == FILEIO_SYNC || result < 0)
         return true;
     if (result == 0)
-        job->error = ENODATA;
+        job->error = job->verb == FILEIO_READ ? ENODATA : EIO;
     job->moved += (size_t)result;
     return result == 0 || job->moved == job->count;
 }
 
-/* Moves what the ring finished to `finished`; what is not whole waits again. */
-static void drain_ring(struct fileio *io)
+/* Moves what the ring finished to `done`; what is not whole waits again. */
+static void drain_ring(struct fileio *io, struct queue *done)
 {
     struct io_uring_cqe *cqe;
     while (io->in_ring > 0 && io_uring_peek_cqe(&io->ring, &cqe) == 0) {
@@ -185,8 +223,24 @@ static void drain_ring(struct fileio *io)
         int result = cqe->res;
         io_uring_cqe_seen(&io->ring, cqe);
         io->in_ring--;
-        push_job(take_result(job, result) ? &io->finished : &io->waiting, job);
+        push_job(take_result(job, result) ? done : &io->waiting, job);
     }
+}
+
+/* The ring cannot discard; the threads do it, and everything where there is no ring. */
+static void give_to_threads(struct fileio *io, struct fileio_job *job)
+{
+    pthread_mutex_lock(&io->lock);
+    if (io->thread_count > 0 || start_threads(io) == HFTL_OK) {
+        push_job(&io->chores, job);
+        pthread_cond_signal(&io->work);
+    } else {
+        uint64_t one = 1;
+        job->error = EAGAIN;
+        push_job(&io->finished, job);
+        (void)!write(io->eventfd, &one, sizeof one);
+    }
+    pthread_mutex_unlock(&io->lock);
 }
 
 void fileio_submit(struct fileio *io, struct fileio_job *job)
@@ -194,14 +248,19 @@ void fileio_submit(struct fileio *io, struct fileio_job *job)
     job->moved = 0;
     job->error = 0;
     io->in_flight++;
-    if (io->uring) {
+    if (io->watch)
+        io->watch(io->watch_arg, job, false);
+    if (io->uring && job->verb != FILEIO_DISCARD)
         push_job(&io->waiting, job);
-        return;
-    }
-    pthread_mutex_lock(&io->lock);
-    push_job(&io->waiting, job);
-    pthread_cond_signal(&io->work);
-    pthread_mutex_unlock(&io->lock);
+    else
+        give_to_threads(io, job);
+}
+
+void fileio_watch(struct fileio *io,
+                  void (*watch)(void *arg, const struct fileio_job *job, bool done), void *arg)
+{
+    io->watch = watch;
+    io->watch_arg = arg;
 }
 
 void fileio_kick(struct fileio *io)
@@ -213,27 +272,31 @@ void fileio_kick(struct fileio *io)
         (void)io_uring_submit(&io->ring); /* what it refused now stays ready for the next kick */
 }
 
+/* All that is finished, of the ring and of the threads. */
+static void gather_finished(struct fileio *io, struct queue *done)
+{
+    init_queue(done);
+    if (io->uring)
+        drain_ring(io, done);
+    pthread_mutex_lock(&io->lock);
+    for (struct fileio_job *job = pop_job(&io->finished); job; job = pop_job(&io->finished))
+        push_job(done, job);
+    pthread_mutex_unlock(&io->lock);
+}
+
 unsigned fileio_reap(struct fileio *io)
 {
+    struct queue done;
+    unsigned count = 0;
     if (io->in_flight == 0)
         return 0;
-    struct queue done;
-    if (io->uring)
-        drain_ring(io);
-    else
-        pthread_mutex_lock(&io->lock);
-    done = io->finished;
-    if (!done.first)
-        done.last = &done.first;
-    init_queue(&io->finished);
-    if (!io->uring)
-        pthread_mutex_unlock(&io->lock);
-
-    unsigned count = 0;
+    gather_finished(io, &done);
     for (struct fileio_job *job = pop_job(&done); job; job = pop_job(&done)) {
         must(io->in_flight > 0);
         io->in_flight--;
         count++;
+        if (io->watch)
+            io->watch(io->watch_arg, job, true);
         job->done(job); /* may submit again, or free the job */
     }
     fileio_kick(io);

@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * fileio.h - the two things with a file that may take long: reading what is not in memory, and
- * making durable.
+ * fileio.h - what may take long with a file or device: reading what is not in memory, writing past
+ * the page cache, making durable, giving space back.
  *
  * OWNS      an io_uring, or where that is not allowed a few threads; the jobs given to it.
  * PROMISES  a job is done once, whole or with an errno; `done` is called from fileio_reap and from
  *           nowhere else. The eventfd given at creation is written to after a job is done.
  * IGNORES   what the file means.
  *
- * Writes are not here: to the page cache they cost a copy, which is less than handing them over.
+ * Writes to the page cache need not come here: they cost a copy, which is less than handing them
+ * over.
  */
 #ifndef HOSTFTL_MEDIA_FILEIO_H
 #define HOSTFTL_MEDIA_FILEIO_H
 
 #include <hostftl/types.h>
 
-enum fileio_verb { FILEIO_READ, FILEIO_SYNC };
+enum fileio_verb {
+    FILEIO_READ,
+    FILEIO_SYNC,
+    FILEIO_WRITE,
+    FILEIO_WRITE_DURABLE, /* on the disk when done, and with it nothing else */
+    FILEIO_DISCARD,       /* what is there need not be kept; EOPNOTSUPP: cannot be said here */
+};
 
 struct fileio_job {
     enum fileio_verb verb;
     int fd;
-    void *bytes; /* READ */
-    size_t count;
+    void *bytes;  /* READ, WRITE */
+    size_t count; /* READ, WRITE, DISCARD */
     uint64_t at;
     void (*done)(struct fileio_job *job);
     void *owner; /* the caller's */
@@ -44,6 +51,11 @@ void fileio_submit(struct fileio *io, struct fileio_job *job);
 void fileio_kick(struct fileio *io);
 /* Calls `done` of all that are; how many. Never blocks. */
 unsigned fileio_reap(struct fileio *io);
+
+/* Calls `watch` at each submission (done false) and before each `done` (done true). For tests that
+ * play a disk. */
+void fileio_watch(struct fileio *io,
+                  void (*watch)(void *arg, const struct fileio_job *job, bool done), void *arg);
 
 bool fileio_is_uring(const struct fileio *io);
 
