@@ -107,7 +107,7 @@ static enum hftl_status open_bottom(const struct chain *chain, unsigned flags,
     if (chain->overlay)
         flags |= HFTL_MEDIA_OPEN_PRIVATE;
     if (chain->kind == STACK_ANY)
-        return stack_open_file(chain->text + chain->rest, NULL, flags, media, to);
+        return stack_open_file(chain->text + chain->rest, STACK_ANY, NULL, flags, media, to);
     enum hftl_status status = chain->kind == STACK_MEM
                                   ? words_parse(&words, chain->text, chain->rest, false, &end)
                                   : words_parse(&words, chain->text, chain->kind_at, true, &end);
@@ -115,7 +115,7 @@ static enum hftl_status open_bottom(const struct chain *chain, unsigned flags,
         return status;
     if (chain->kind == STACK_MEM)
         return stack_open_mem(&words, media);
-    return stack_open_file(chain->text + chain->rest, &words, flags, media, to);
+    return stack_open_file(chain->text + chain->rest, chain->kind, &words, flags, media, to);
 }
 
 enum hftl_status stack_open(const char *text, unsigned flags, struct hftl_media **media,

@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "media/emu.h"
+#include "media/flat.h"
 #include "media/mem.h"
 #include "media/overlay.h"
 #include "media/stack_parts.h"
@@ -105,9 +107,55 @@ static enum hftl_status open_emu(const char *path, struct words *words, unsigned
     return cover(path, drive, &facts, media, to);
 }
 
-enum hftl_status stack_open_file(const char *path, struct words *words, unsigned flags,
-                                 struct hftl_media **media, const struct say *to)
+static enum hftl_status read_flat_words(struct flat_open_options *options, struct words *words)
 {
+    bool around = false, through = false;
+    enum hftl_status status = words_switch(words, "no-uring", &options->no_uring);
+    if (status == HFTL_OK)
+        status = words_switch(words, "direct", &around);
+    if (status == HFTL_OK)
+        status = words_switch(words, "buffered", &through);
+    if (status == HFTL_OK)
+        status = words_end(words);
+    if (status == HFTL_OK && around && through)
+        status = words_complain(words, words->at, "either 'direct' or 'buffered'");
+    if (around || through)
+        options->cache = around ? FLAT_CACHE_AROUND : FLAT_CACHE_THROUGH;
+    return status;
+}
+
+static enum hftl_status open_flat(const char *path, struct words *words, unsigned flags,
+                                  struct hftl_media **media, const struct say *to)
+{
+    bool private = (flags & HFTL_MEDIA_OPEN_PRIVATE) != 0;
+    struct flat_open_options options = {.size = sizeof options};
+    struct hftl_media *drive;
+    enum hftl_status status = HFTL_OK;
+    options.no_uring = read_switch("HFTL_NO_URING");
+    options.read_only = private || (flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
+    if (words)
+        status = read_flat_words(&options, words);
+    if (status == HFTL_OK)
+        status = flat_open(path, &options, &drive, to->why, to->why_bytes);
+    if (status != HFTL_OK)
+        return status;
+    *media = drive;
+    return private ? cover(path, drive, &drive->facts, media, to) : HFTL_OK;
+}
+
+static bool is_block_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+enum hftl_status stack_open_file(const char *path, enum stack_kind kind, struct words *words,
+                                 unsigned flags, struct hftl_media **media, const struct say *to)
+{
+    if (kind == STACK_FLAT || (kind == STACK_ANY && flat_is(path)))
+        return open_flat(path, words, flags, media, to);
+    if (kind == STACK_ANY && is_block_device(path))
+        return say(to, HFTL_FOREIGN, "%s: a block device that is no flat medium", path);
     return open_emu(path, words, flags, media, to);
 }
 

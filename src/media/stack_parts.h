@@ -7,6 +7,7 @@
 
 #include <hostftl/media.h>
 
+#include "media/stack.h"
 #include "media/words.h"
 
 /* stack_wrap.c */
@@ -15,10 +16,10 @@ bool stack_is_wrapper(const char *name, size_t length);
 HFTL_MUST_USE enum hftl_status stack_wrap_words(struct words *words, struct hftl_media *inner,
                                                 struct hftl_media **media);
 
-/* stack_bottom.c. `words` may be NULL: a path that says no kind. */
-HFTL_MUST_USE enum hftl_status stack_open_file(const char *path, struct words *words,
-                                               unsigned flags, struct hftl_media **media,
-                                               const struct say *to);
+/* stack_bottom.c. Kind ANY looks what is in the file; `words` may be NULL. */
+HFTL_MUST_USE enum hftl_status stack_open_file(const char *path, enum stack_kind kind,
+                                               struct words *words, unsigned flags,
+                                               struct hftl_media **media, const struct say *to);
 HFTL_MUST_USE enum hftl_status stack_open_mem(struct words *words, struct hftl_media **media);
 
 #endif

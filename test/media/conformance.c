@@ -108,6 +108,8 @@ static void finishes_a_chunk_where_it_stands(struct subject *s)
     assert_int_equal(c.wp, 2 * f->ws_min);
     assert_holds(s, chunk, 0, c.wp, 1);
     assert_int_equal(do_simple(s->media, HFTL_MEDIA_RESET, chunk), HFTL_OK);
+    if (f->kind != HFTL_KIND_ZONED) /* R6 */
+        fill_chunk(s, empty, f->ws_min, 2);
     assert_int_equal(do_simple(s->media, HFTL_MEDIA_FINISH, empty), HFTL_OK);
     assert_int_equal(do_report(s->media, empty).state, HFTL_CHUNK_FULL);
     if (s->manner->forgets)
@@ -581,7 +583,8 @@ int main(int argc, char **argv)
     make_path(path, "x"); /* so that one process, this, removes the folder */
     for (const struct manner *manner = manners; manner->name; manner++) {
         for (const struct shape *shape = shapes; shape->name; shape++)
-            failed += run_subject(manner, shape, argc > 1 ? argv[1] : NULL);
+            failed +=
+                !suits(manner, shape) ? 0 : run_subject(manner, shape, argc > 1 ? argv[1] : NULL);
     }
     return failed != 0;
 }

@@ -14,24 +14,38 @@
     .size = sizeof(struct emu_create_options), .kind = (k), .groups = (g), .pus_per_group = (p),   \
     .chunks_per_pu = (n), .chunk_blocks = (b), .seed = 1
 #define OCSSD(g, p, n, b) DIMENSIONS(HFTL_KIND_OCSSD, g, p, n, b)
+#define FLAT .size = sizeof(struct flat_create_options)
 #define ZONED(n, b) DIMENSIONS(HFTL_KIND_ZONED, 1, 1, n, b)
 
 const struct shape shapes[] = {
-    {"ocssd", {OCSSD(2, 2, 8, 64)}},
-    {"ocssd-1-pu-unit-7", {OCSSD(1, 1, 9, 70), .ws_min = 7, .ws_opt = 7, .mw_cunits = 15}},
-    {"ocssd-3-pus-unit-24",
-     {OCSSD(1, 3, 5, 96), .ws_min = 24, .ws_opt = 24, .mw_cunits = 24, .oob_bytes = 16}},
-    {"ocssd-1478-chunks", {OCSSD(1, 2, 1478, 16), .ws_min = 4, .ws_opt = 8, .mw_cunits = EMU_NONE}},
-    {"ocssd-limits", {OCSSD(1, 2, 8, 64), .open_max = 3, .flags_set = HFTL_MEDIA_CAN_RESET_OPEN}},
-    {"ocssd-small-blocks", {OCSSD(1, 2, 6, 128), .block_bytes = 512, .oob_bytes = 24}},
-    {"ocssd-bad-and-short", {OCSSD(1, 4, 8, 64), .bad_chunks = 5, .short_chunks = 7}},
-    {"zoned", {ZONED(16, 56), .zone_blocks = 64}},
-    {"zoned-limits", {ZONED(16, 48), .zone_blocks = 64, .open_max = 3, .active_max = 5}},
-    {"zoned-queue-append",
-     {ZONED(8, 100), .open_max = EMU_NONE,
-      .flags_set = HFTL_MEDIA_CAN_QUEUE | HFTL_MEDIA_CAN_APPEND}},
-    {"zoned-unit-12-oob",
-     {ZONED(7, 96), .ws_min = 12, .ws_opt = 12, .oob_bytes = 64, .mw_cunits = 12}},
+    {.name = "ocssd", .options = {OCSSD(2, 2, 8, 64)}},
+    {.name = "ocssd-1-pu-unit-7",
+     .options = {OCSSD(1, 1, 9, 70), .ws_min = 7, .ws_opt = 7, .mw_cunits = 15}},
+    {.name = "ocssd-3-pus-unit-24",
+     .options = {OCSSD(1, 3, 5, 96), .ws_min = 24, .ws_opt = 24, .mw_cunits = 24, .oob_bytes = 16}},
+    {.name = "ocssd-1478-chunks",
+     .options = {OCSSD(1, 2, 1478, 16), .ws_min = 4, .ws_opt = 8, .mw_cunits = EMU_NONE}},
+    {.name = "ocssd-limits",
+     .options = {OCSSD(1, 2, 8, 64), .open_max = 3, .flags_set = HFTL_MEDIA_CAN_RESET_OPEN}},
+    {.name = "ocssd-small-blocks",
+     .options = {OCSSD(1, 2, 6, 128), .block_bytes = 512, .oob_bytes = 24}},
+    {.name = "ocssd-bad-and-short",
+     .options = {OCSSD(1, 4, 8, 64), .bad_chunks = 5, .short_chunks = 7}},
+    {.name = "zoned", .options = {ZONED(16, 56), .zone_blocks = 64}},
+    {.name = "zoned-limits",
+     .options = {ZONED(16, 48), .zone_blocks = 64, .open_max = 3, .active_max = 5}},
+    {.name = "zoned-queue-append",
+     .options = {ZONED(8, 100), .open_max = EMU_NONE,
+                 .flags_set = HFTL_MEDIA_CAN_QUEUE | HFTL_MEDIA_CAN_APPEND}},
+    {.name = "zoned-unit-12-oob",
+     .options = {ZONED(7, 96), .ws_min = 12, .ws_opt = 12, .oob_bytes = 64, .mw_cunits = 12}},
+    {.name = "flat-blocks", .flat_bytes = 16 << 20, .flat = {FLAT, .chunk_bytes = 256 << 10}},
+    {.name = "flat-unit-24",
+     .flat_bytes = 20000000,
+     .flat = {FLAT, .write_unit_bytes = 24 * 4096, .chunk_bytes = 96 * 4096}},
+    {.name = "flat-unit-128k",
+     .flat_bytes = 64 << 20,
+     .flat = {FLAT, .write_unit_bytes = 128 << 10}},
     {.name = NULL},
 };
 

@@ -7,6 +7,7 @@
 #define HOSTFTL_TEST_MEDIA_DRIVE_H
 
 #include "media/emu.h"
+#include "media/flat.h"
 #include "media/guard.h"
 #include "media/mem.h"
 
@@ -39,6 +40,8 @@ bool check_blocks(const struct hftl_media_facts *facts, uint32_t chunk, uint32_t
 struct shape {
     const char *name;
     struct emu_create_options options;
+    uint64_t flat_bytes; /* not 0: a flat medium, and this the size of its file */
+    struct flat_create_options flat;
 };
 extern const struct shape shapes[];
 

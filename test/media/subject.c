@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE
 #include "test/media/subject.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "media/delay.h"
@@ -48,8 +52,38 @@ const struct manner manners[] = {
      .guarded = true,
      .forgets = true,
      .wrappers = {SHORT_DELAY, IDLE_FAULT, "guard", TRACE}},
+    {.name = "flat", .base = ON_FLAT, .fsync = true},
+    {.name = "guard-flat-threads",
+     .base = ON_FLAT,
+     .guarded = true,
+     .threads = true,
+     .fsync = true},
+    {.name = "guard-flat-direct",
+     .base = ON_FLAT,
+     .guarded = true,
+     .cache = FLAT_CACHE_AROUND,
+     .fsync = true},
+    {.name = "guard-overlay-flat", .base = ON_FLAT, .guarded = true, .forgets = true},
+    {.name = "guard-stack-flat",
+     .base = ON_FLAT,
+     .guarded = true,
+     .fsync = true,
+     .wrappers = {IDLE_FAULT, SHORT_DELAY, TRACE}},
+    {.name = "guard-loop", .base = ON_LOOP, .guarded = true, .fsync = true},
+    {.name = "guard-loop-buffered-threads",
+     .base = ON_LOOP,
+     .guarded = true,
+     .threads = true,
+     .cache = FLAT_CACHE_THROUGH,
+     .fsync = true},
     {.name = NULL},
 };
+
+bool suits(const struct manner *manner, const struct shape *shape)
+{
+    bool flat = manner->base == ON_FLAT || manner->base == ON_LOOP;
+    return flat == (shape->flat_bytes != 0);
+}
 
 static struct hftl_media *open_emu(struct subject *s)
 {
@@ -67,6 +101,60 @@ static struct hftl_media *open_emu(struct subject *s)
     struct hftl_media_facts facts = emu_header_of(drive)->facts;
     assert_int_equal(overlay_open(drive, &facts, &media), HFTL_OK);
     return media;
+}
+
+static struct hftl_media *open_flat(struct subject *s)
+{
+    char why[WHY_BYTES] = "";
+    struct hftl_media *drive = NULL, *media = NULL;
+    struct flat_open_options options = {.size = sizeof options,
+                                        .no_uring = s->manner->threads,
+                                        .read_only = s->manner->forgets,
+                                        .cache = s->manner->cache};
+    const char *path = s->manner->base == ON_LOOP ? s->loop : s->path;
+    if (flat_open(path, &options, &drive, why, sizeof why) != HFTL_OK)
+        fail_msg("%s", why);
+    if (!s->manner->forgets)
+        return drive;
+    assert_int_equal(overlay_open(drive, &drive->facts, &media), HFTL_OK);
+    return media;
+}
+
+/* One line of what a command prints. False: it failed. */
+static bool ask(const char *command, char *line, size_t line_bytes)
+{
+    FILE *from = popen(command, "r");
+    bool got = from && fgets(line, (int)line_bytes, from) != NULL;
+    line[got ? strcspn(line, "\n") : 0] = '\0';
+    return from && pclose(from) == 0 && got;
+}
+
+static void make_flat(struct subject *s)
+{
+    char why[WHY_BYTES] = "", command[2 * PATH_BYTES];
+    make_path(s->path, s->shape->name);
+    int fd = open(s->path, O_CREAT | O_TRUNC | O_RDWR, 0600);
+    assert_true(fd >= 0 && ftruncate(fd, (off_t)s->shape->flat_bytes) == 0);
+    close(fd);
+    const char *path = s->path;
+    if (s->manner->base == ON_LOOP) {
+        snprintf(command, sizeof command, "losetup -f --show '%s' 2>/dev/null", s->path);
+        if (geteuid() != 0 || !ask(command, s->loop, sizeof s->loop))
+            skip();
+        path = s->loop;
+    }
+    if (flat_create(path, &s->shape->flat, why, sizeof why) != HFTL_OK)
+        fail_msg("%s", why);
+}
+
+static void unmake_loop(struct subject *s)
+{
+    char command[2 * PATH_BYTES];
+    if (!s->loop[0])
+        return;
+    snprintf(command, sizeof command, "losetup -d '%s'", s->loop);
+    (void)!system(command);
+    s->loop[0] = '\0';
 }
 
 static uint64_t read_now(void *arg)
@@ -106,6 +194,8 @@ void open_subject(struct subject *s)
 {
     if (s->manner->base == ON_MEM)
         assert_int_equal(mem_attach(s->store, &s->media), HFTL_OK);
+    else if (s->shape->flat_bytes != 0)
+        s->media = open_flat(s);
     else
         s->media = open_emu(s);
     wrap_subject(s);
@@ -117,7 +207,7 @@ void open_subject(struct subject *s)
     assert_int_equal(guard_open(media, &options, &s->media), HFTL_OK);
 }
 
-void make_subject(struct subject *s)
+static void make_emu(struct subject *s)
 {
     char why[WHY_BYTES] = "";
     struct emu_create_options options = s->shape->options;
@@ -137,6 +227,14 @@ void make_subject(struct subject *s)
         if (emu_create(s->path, &options, why, sizeof why) != HFTL_OK)
             fail_msg("%s", why);
     }
+}
+
+void make_subject(struct subject *s)
+{
+    if (s->shape->flat_bytes != 0)
+        make_flat(s);
+    else
+        make_emu(s);
     open_subject(s);
 }
 
@@ -152,6 +250,7 @@ void unmake_subject(struct subject *s)
         close_subject(s);
     mem_store_destroy(s->store);
     s->store = NULL;
+    unmake_loop(s);
     if (s->manner->base != ON_MEM)
         remove(s->path);
 }

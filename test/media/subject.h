@@ -10,7 +10,7 @@
 #include "test/media/drive.h"
 #include "test/unit.h"
 
-enum base { ON_EMU, ON_MEM };
+enum base { ON_EMU, ON_MEM, ON_FLAT, ON_LOOP };
 
 struct manner {
     const char *name;
@@ -21,6 +21,7 @@ struct manner {
     uint64_t cache_bytes;
     const char *wrappers[4]; /* as a stack names them, the innermost first */
     bool virtual_delay;      /* a delay in virtual time around all that */
+    enum flat_cache cache;   /* FLAT, LOOP */
 };
 
 /* Ends with one whose name is NULL. */
@@ -35,9 +36,12 @@ struct subject {
     struct media_clock clock;
     uint64_t now_ns; /* virtual time */
     char path[PATH_BYTES];
+    char loop[PATH_BYTES]; /* the device over the file at `path` */
 };
 
-/* Makes the drive and opens it. */
+/* Whether the manner can have that shape at all. */
+bool suits(const struct manner *manner, const struct shape *shape);
+/* Makes the drive and opens it. Skips the test where the machine has no loop device for us. */
 void make_subject(struct subject *s);
 void open_subject(struct subject *s);
 void close_subject(struct subject *s);
