@@ -35,6 +35,7 @@ enum {
     KEY_OUTLIVES_HOST,
     KEY_NO_FSYNC,
     KEY_FORCE,
+    KEY_APPEND,
 };
 
 struct create {
@@ -221,6 +222,10 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case KEY_NO_FSYNC:
         create->drive.no_fsync = true;
         return 0;
+    case KEY_APPEND:
+        create->drive.flags_set |= HFTL_MEDIA_CAN_APPEND;
+        create->zoned_only = "--append";
+        return 0;
     case KEY_FORCE:
         create->drive.overwrite = true;
         return 0;
@@ -278,6 +283,7 @@ static const struct argp_option options[] = {
     {"zone-size", KEY_ZONE_SIZE, "SIZE", 0, "Distance from zone to zone", 0},
     {"zone-capacity", KEY_ZONE_CAPACITY, "SIZE", 0,
      "Usable part of a zone; default all of --zone-size", 0},
+    {"append", KEY_APPEND, NULL, 0, "It takes appends: writes that the drive places", 0},
     {NULL, 0, NULL, 0, "Its defects:", 4},
     {"bad-chunks", KEY_BAD_CHUNKS, "N", 0, "Chunks that are offline from the start", 0},
     {"short-chunks", KEY_SHORT_CHUNKS, "N", 0, "Chunks of less capacity", 0},

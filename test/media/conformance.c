@@ -121,15 +121,24 @@ static void finishes_a_chunk_where_it_stands(struct subject *s)
 
 static void appends_and_says_where(struct subject *s)
 {
+    const struct hftl_media_facts *f = &s->media->facts;
     if (!has(s, HFTL_MEDIA_CAN_APPEND))
         skip();
-    uint32_t chunk = pick_chunk(s, 0), blocks = s->media->facts.ws_min * 2;
+    uint32_t chunk = pick_chunk(s, 0), blocks = f->ws_min * 2;
+    uint8_t *data = malloc((size_t)blocks * f->block_bytes);
     for (uint32_t at = 0; at < 3 * blocks; at += blocks) {
-        uint32_t offset = at;
-        assert_int_equal(do_append(s->media, chunk, blocks, 5, &offset), HFTL_OK);
-        assert_int_equal(offset, at);
+        fill_blocks(f, chunk, at, blocks, 5, data, NULL);
+        struct hftl_media_op op = {.verb = HFTL_MEDIA_APPEND,
+                                   .chunk = chunk,
+                                   .offset = 7777, /* of no meaning: the medium says where (R7) */
+                                   .blocks = blocks,
+                                   .data = data};
+        assert_int_equal(do_op(s->media, &op), HFTL_OK);
+        assert_int_equal(op.offset, at);
     }
-    assert_holds(s, chunk, 0, 3 * blocks, 5);
+    if (f->oob_bytes == 0)
+        assert_holds(s, chunk, 0, 3 * blocks, 5);
+    free(data);
 }
 
 /* Pausing (R3): a drive at its open limit makes room by itself, and nothing is lost. */
@@ -247,6 +256,67 @@ static void queues_writes_in_order(struct subject *s)
     if (f->oob_bytes == 0)
         assert_holds(s, chunk, 0, BATCH * f->ws_min, 4);
     free(data);
+}
+
+/* Appends in flight together: whatever their order, each says where its data is, and there are
+ * neither holes nor overlaps. Fills the chunk; one more has no room. */
+static void appends_side_by_side(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    if (!has(s, HFTL_MEDIA_CAN_APPEND) || !has(s, HFTL_MEDIA_CAN_QUEUE))
+        skip();
+    uint32_t chunk = pick_chunk(s, 0), n = f->chunk_blocks / BATCH / f->ws_min * f->ws_min;
+    struct batch batch = {.count = 0};
+    struct hftl_media_op *ops[BATCH];
+    size_t bytes = (size_t)n * f->block_bytes;
+    uint8_t *data = malloc(BATCH * bytes), *back = malloc(bytes);
+    bool *taken = calloc(f->chunk_blocks, sizeof *taken);
+    fill_blocks(f, chunk, 0, BATCH * n, 4, data, NULL);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        ops[i] = &batch.ops[i];
+        *ops[i] = (struct hftl_media_op){.verb = HFTL_MEDIA_APPEND,
+                                         .chunk = chunk,
+                                         .offset = UINT32_MAX,
+                                         .blocks = n,
+                                         .data = data + i * bytes,
+                                         .land = count_landing,
+                                         .owner = &batch};
+    }
+    s->media->ops->submit(s->media, ops, BATCH);
+    for (unsigned tries = 0; batch.count < BATCH && tries < 100; tries++)
+        wait_reap(s->media, 5);
+    assert_int_equal(do_report(s->media, chunk).wp, BATCH * n);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        assert_int_equal(ops[i]->status, HFTL_OK);
+        assert_true(ops[i]->offset % n == 0 && ops[i]->offset < BATCH * n);
+        assert_false(taken[ops[i]->offset]);
+        taken[ops[i]->offset] = true;
+        struct hftl_media_op read = *ops[i];
+        read.verb = HFTL_MEDIA_READ;
+        read.data = back;
+        assert_int_equal(do_op(s->media, &read), HFTL_OK);
+        assert_memory_equal(back, data + i * bytes, bytes);
+    }
+    free(taken);
+    free(data);
+    free(back);
+}
+
+/* R7: an append that does not fit is refused as a write would be, and nothing moves. */
+static void refuses_an_append_without_room(struct subject *s)
+{
+    const struct hftl_media_facts *f = &s->media->facts;
+    if (!has(s, HFTL_MEDIA_CAN_APPEND))
+        skip();
+    uint32_t chunk = pick_chunk(s, 0), left = 2 * f->ws_min, offset = 0;
+    fill_chunk(s, chunk, f->chunk_blocks - left, 0);
+    assert_int_equal(do_append(s->media, chunk, left + f->ws_min, 0, &offset), HFTL_RULE_BOUNDS);
+    if (f->ws_min > 1)
+        assert_int_equal(do_append(s->media, chunk, 1, 0, &offset), HFTL_RULE_ALIGN);
+    assert_int_equal(do_report(s->media, chunk).wp, f->chunk_blocks - left);
+    assert_int_equal(do_append(s->media, chunk, left, 0, &offset), HFTL_OK);
+    assert_int_equal(offset, f->chunk_blocks - left);
+    assert_int_equal(do_append(s->media, chunk, f->ws_min, 0, &offset), HFTL_RULE_STATE);
 }
 
 /* ---- a long walk with a model ------------------------------------------------------------ */
@@ -525,6 +595,7 @@ static const struct test_case tests[] = {
     KEEPS(lands_each_once_and_never_in_submit),
     KEEPS(has_no_media_event),
     KEEPS(queues_writes_in_order),
+    KEEPS(appends_side_by_side),
     KEEPS(keeps_everything_on_a_long_walk),
     BREAKS(refuses_a_write_off_the_write_pointer),
     BREAKS(refuses_sizes_and_bounds),
@@ -532,6 +603,7 @@ static const struct test_case tests[] = {
     BREAKS(refuses_by_state),
     BREAKS(refuses_one_open_chunk_too_many),
     BREAKS(refuses_two_in_flight),
+    BREAKS(refuses_an_append_without_room),
 };
 enum { TESTS = sizeof tests / sizeof tests[0] };
 

@@ -37,6 +37,8 @@ const struct shape shapes[] = {
     {.name = "zoned-queue-append",
      .options = {ZONED(8, 100), .open_max = EMU_NONE,
                  .flags_set = HFTL_MEDIA_CAN_QUEUE | HFTL_MEDIA_CAN_APPEND}},
+    {.name = "zoned-append-unit-4",
+     .options = {ZONED(8, 96), .ws_min = 4, .ws_opt = 8, .flags_set = HFTL_MEDIA_CAN_APPEND}},
     {.name = "zoned-unit-12-oob",
      .options = {ZONED(7, 96), .ws_min = 12, .ws_opt = 12, .oob_bytes = 64, .mw_cunits = 12}},
     {.name = "flat-blocks", .flat_bytes = 16 << 20, .flat = {FLAT, .chunk_bytes = 256 << 10}},
