@@ -25,6 +25,14 @@
         .volatile_cache = true                                                                     \
     }
 
+#define FLAT(c, b, unit)                                                                           \
+    {                                                                                              \
+        .size = sizeof(struct hftl_media_facts), .kind = HFTL_KIND_FLAT,                           \
+        .flags = ERASE | RESET_OPEN | FINISH, .block_bytes = 512, .groups = 1, .pus_per_group = 1, \
+        .chunks_per_pu = (c), .chunk_blocks = (b), .ws_min = (unit), .ws_opt = (unit),             \
+        .transfer_blocks_max = 64, .volatile_cache = true                                          \
+    }
+
 static const struct shape shapes[] = {
     {.name = "oc",
      .text = "Open-Channel, 2 x 2 PUs, OOB, readable 6 blocks behind the write pointer",
@@ -79,6 +87,10 @@ static const struct shape shapes[] = {
      .columns = 1,
      .verify = HFTL_VERIFY_RELOCATION,
      .delay_max = 2},
+    {.name = "flat",
+     .text = "a flat medium, no write smaller than twelve blocks",
+     .facts = FLAT(48, 96, 12),
+     .delay_max = 3},
 };
 
 unsigned shape_count(void)

@@ -22,6 +22,7 @@
 #include <nbdkit-plugin.h>
 
 #include "front/nbdkit_farewell.h"
+#include "media/stack.h"
 
 #include <hostftl/hostftl.h>
 
@@ -82,7 +83,9 @@ static int plugin_config(const char *key, const char *value)
         nbdkit_error("drive= was given twice: one server exports one device");
         return -1;
     }
-    drive = nbdkit_absolute_path(value); /* nbdkit changes its directory */
+    char *here = nbdkit_realpath("."); /* nbdkit changes its directory */
+    drive = here ? stack_absolute(value, here) : NULL;
+    free(here);
     return drive ? 0 : -1;
 }
 

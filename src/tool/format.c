@@ -7,6 +7,9 @@
 
 #include "format/format.h"
 #include "media/emu.h"
+#include "media/flat.h"
+#include "media/mem.h"
+#include "media/stack.h"
 #include "tool/claim.h"
 #include "tool/facts.h"
 #include "tool/progress.h"
@@ -16,10 +19,12 @@
 
 _Static_assert(FORMAT_COLUMNS_MAX == 256, "the message says so");
 
-enum { KEY_NAME = 256, KEY_OP, KEY_COLUMNS, KEY_FORCE, KEY_DRY_RUN };
+enum { KEY_NAME = 256, KEY_OP, KEY_COLUMNS, KEY_FORCE, KEY_DRY_RUN, KEY_UNIT, KEY_CHUNK };
 
 struct format {
-    const char *path;
+    const char *path; /* or a stack of media */
+    struct stack_bottom bottom;
+    struct flat_create_options flat; /* when the bottom is to be a flat medium */
     struct hftl_format_options options;
 };
 
@@ -35,6 +40,25 @@ static error_t parse_name(struct tool *tool, struct format *format, const char *
             return tool_usage(tool, "a name has no spaces, '#' or '/'", arg, NULL);
     }
     memcpy(format->options.name, arg, length + 1);
+    return 0;
+}
+
+static bool is_flat_given(const struct format *format)
+{
+    return format->flat.write_unit_bytes != 0 || format->flat.chunk_bytes != 0;
+}
+
+/* What the path or stack has at its bottom, and whether the options go with it. */
+static error_t check_stack(struct tool *tool, struct format *format)
+{
+    char why[256] = "";
+    const struct say to = {why, sizeof why};
+
+    if (stack_find_bottom(format->path, &format->bottom, &to) != HFTL_OK)
+        return tool_usage(tool, why, NULL, "see hostftl-media(7)");
+    if (format->bottom.kind != STACK_FLAT && is_flat_given(format))
+        return tool_usage(tool, "--write-unit and --chunk-size are for a flat medium", format->path,
+                          "write flat:PATH");
     return 0;
 }
 
@@ -58,6 +82,13 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
             return tool_usage(tool, "not a number of columns", arg, "write 1 to 256");
         format->options.columns = (uint32_t)n;
         return 0;
+    case KEY_UNIT:
+    case KEY_CHUNK:
+        if (!units_parse_bytes(arg, &n) || n == 0 || n % HFTL_BLOCK_BYTES != 0)
+            return tool_usage(tool, "not a size", arg,
+                              "write a multiple of 4096 bytes, such as 128K");
+        *(key == KEY_UNIT ? &format->flat.write_unit_bytes : &format->flat.chunk_bytes) = n;
+        return 0;
     case KEY_FORCE:
         format->options.force = true;
         return 0;
@@ -72,33 +103,95 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case ARGP_KEY_END:
         if (format->path == NULL)
             return tool_usage(tool, "which device?", NULL, "name the drive that is to hold it");
-        return 0;
+        return check_stack(tool, format);
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
 /*
- * Refuses what is in use, and what holds something else than an emulated drive that libblkid knows.
- * Why not look for signatures in an emulated drive's file? Because what lies at their place there
- * is some user's block, or a header of ours.
+ * Refuses what is in use, and what holds something else than a medium of ours that libblkid knows.
+ * Why not look for signatures in a medium of ours? Because what lies at their place there is some
+ * user's block, or a header of ours.
  */
 static int check(const struct tool *tool, const struct format *format)
 {
+    const char *path = format->bottom.path;
     struct emu_inspection inspection;
     char why[TOOL_WHY_BYTES] = "";
 
-    enum hftl_status status = claim_check_use(format->path, why, sizeof why);
+    if (path == NULL) /* a drive in memory */
+        return TOOL_OK;
+    enum hftl_status status = claim_check_use(path, why, sizeof why);
     if (status != HFTL_OK)
-        return tool_fail_why(tool, status, why, format->path);
-    if (emu_inspect(format->path, &inspection, why, sizeof why) == HFTL_OK) {
+        return tool_fail_why(tool, status, why, path);
+    if (format->bottom.kind != STACK_FLAT &&
+        emu_inspect(path, &inspection, why, sizeof why) == HFTL_OK) {
         emu_inspection_free(&inspection);
         return TOOL_OK;
     }
-    if (format->options.force)
+    if (format->options.force || flat_is(path))
         return TOOL_OK;
-    status = claim_check_signature(format->path, why, sizeof why);
-    return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, format->path);
+    status = claim_check_signature(path, why, sizeof why);
+    return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, path);
+}
+
+/* What is damaged can be replaced, what is in use cannot. */
+static bool is_damaged(const char *path)
+{
+    struct flat_open_options options = {.size = sizeof options, .read_only = true};
+    struct hftl_media *media;
+
+    enum hftl_status status = flat_open(path, &options, &media, NULL, 0);
+    if (status == HFTL_OK)
+        media->ops->close(media);
+    return status == HFTL_CORRUPT || status == HFTL_VERSION || status == HFTL_TRUNCATED;
+}
+
+/* "flat:PATH": the file or device is made a flat medium where it is none, or where it is to become
+ * another. *missing: a dry run made none, so there is nothing to look at. */
+static int prepare_flat(const struct tool *tool, struct format *format, bool *missing)
+{
+    const char *path = format->bottom.path;
+    char why[TOOL_WHY_BYTES] = "";
+
+    *missing = false;
+    if (format->bottom.kind != STACK_FLAT)
+        return TOOL_OK;
+    bool is = flat_is(path);
+    if (is && is_flat_given(format) && !format->options.force)
+        return tool_fail(tool, &(struct failure){HFTL_EXISTS, "it is a flat medium already", path,
+                                                 "--force makes it anew, and loses what it holds"});
+    if (is && !is_flat_given(format) && !(format->options.force && is_damaged(path)))
+        return TOOL_OK;
+    *missing = format->options.dry_run;
+    if (*missing)
+        return TOOL_OK;
+    format->flat.size = sizeof format->flat;
+    format->flat.overwrite = format->options.force;
+    enum hftl_status status = flat_create(path, &format->flat, why, sizeof why);
+    return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, path);
+}
+
+/* What formatting would give on a flat medium that is not there: it is tried in memory. */
+static enum hftl_status try_flat(struct format *format, const struct hftl_format_options *options,
+                                 struct hftl_info *info, char *why, size_t why_bytes)
+{
+    struct flat_header header;
+    struct hftl_media *media;
+
+    format->flat.size = sizeof format->flat;
+    enum hftl_status status =
+        flat_plan(format->bottom.path, &format->flat, &header, why, why_bytes);
+    if (status != HFTL_OK)
+        return status;
+    struct mem_options mem = {.size = sizeof mem, .facts = header.facts};
+    status = mem_open(&mem, &media, why, why_bytes);
+    if (status != HFTL_OK)
+        return status;
+    status = hftl_format_media(media, options, info, why, why_bytes);
+    media->ops->close(media);
+    return status;
 }
 
 static void print_result(const struct tool *tool, const struct format *format,
@@ -121,8 +214,11 @@ static int run(struct tool *tool, void *settings)
     struct hftl_info info = {.size = sizeof info};
     struct progress progress;
     char why[TOOL_WHY_BYTES] = "";
+    bool missing;
 
     int code = check(tool, format);
+    if (code == TOOL_OK)
+        code = prepare_flat(tool, format, &missing);
     if (code != TOOL_OK)
         return code;
     hftl_format_options_init(&options);
@@ -137,7 +233,8 @@ static int run(struct tool *tool, void *settings)
     options.log_arg = tool;
 
     progress_begin(&progress, tool, "chunks");
-    enum hftl_status status = hftl_format(format->path, &options, &info, why, sizeof why);
+    enum hftl_status status = missing ? try_flat(format, &options, &info, why, sizeof why)
+                                      : hftl_format(format->path, &options, &info, why, sizeof why);
     progress_end(&progress);
     if (status != HFTL_OK)
         return tool_fail_why(tool, status, why, format->path);
@@ -150,6 +247,9 @@ static const struct argp_option options[] = {
     {"op", KEY_OP, "PERCENT", 0,
      "Spare space (over-provisioning), in percent of the exported size; default 20", 0},
     {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
+    {"write-unit", KEY_UNIT, "SIZE", 0,
+     "With flat:PATH: no write is smaller; default what the device asks for", 0},
+    {"chunk-size", KEY_CHUNK, "SIZE", 0, "With flat:PATH: what is reclaimed at a time", 0},
     {"force", KEY_FORCE, NULL, 0, "Replace what is there, and lose it", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Say what would be made, write nothing", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -159,9 +259,10 @@ const struct verb verb_format = {
     .name = "format",
     .summary = "Make a hostftl device on a drive",
     .arguments = "DEVICE",
-    .doc =
-        "Makes a hostftl device on a drive. Refuses a drive that is in use, that holds a hostftl "
-        "device, or in which libblkid finds a signature.",
+    .doc = "Makes a hostftl device on a drive; flat:PATH makes an ordinary file or block device a "
+           "drive. "
+           "Refuses a drive that is in use, that holds a hostftl "
+           "device, or in which libblkid finds a signature.",
     .options = options,
     .parse = parse,
     .settings_bytes = sizeof(struct format),

@@ -2,6 +2,8 @@
 /* nbdkit.c - see nbdkit.h. */
 #include "tool/nbdkit.h"
 
+#include "media/stack.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,6 +40,16 @@ static char *absolute(const char *path)
     if (asprintf(&made, "%s/%s", folder, path) < 0)
         tool_made(NULL);
     return made;
+}
+
+/* The same for what may be a stack of media. */
+static char *absolute_drive(const char *text)
+{
+    char folder[PATH_MAX];
+
+    if (getcwd(folder, sizeof folder) == NULL)
+        return tool_made(strdup(text));
+    return tool_made(stack_absolute(text, folder));
 }
 
 /* Next to this program (a build folder), or where nbdkit keeps its plugins. The caller frees. */
@@ -340,7 +352,7 @@ int nbdkit_serve(const struct tool *tool, const struct nbdkit_service *service)
     char why[TOOL_WHY_BYTES] = "";
     int code;
     char *plugin = find_plugin(service->plugin);
-    char *drive = absolute(service->drive);
+    char *drive = absolute_drive(service->drive);
     char *socket = absolute(service->socket);
     const char *const paths[3] = {plugin, drive, socket};
 

@@ -7,13 +7,14 @@
 
 #include <hostftl/hostftl.h>
 
-enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART };
+enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART, KEY_MEDIA };
 
 /* The settings: the service, and the options that only this verb has. */
 struct settings {
     struct nbdkit_service service; /* first: what serve_parse() takes */
     const char *verify;
     bool no_restart;
+    bool media; /* --media says which drive */
 };
 
 error_t serve_parse(struct tool *tool, struct nbdkit_service *service, int key, char *arg,
@@ -59,6 +60,16 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         return 0;
     case KEY_VERIFY:
         break;
+    case KEY_MEDIA:
+        if (own->media)
+            return tool_usage(tool, "one device at a time", arg, NULL);
+        own->media = true;
+        own->service.drive = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (own->media)
+            return tool_usage(tool, "a device, or --media, not both", arg, NULL);
+        return serve_parse(tool, &own->service, key, arg, state);
     default:
         return serve_parse(tool, &own->service, key, arg, state);
     }
@@ -97,6 +108,8 @@ static const struct argp_option options[] = {
     SERVE_OPTIONS,
     {"verify", KEY_VERIFY, "HOW", 0,
      "Where the drive has no OOB: verify reads always (default), or only on relocation", 0},
+    {"media", KEY_MEDIA, "STACK", 0, "Instead of DEVICE: a stack of media, see hostftl-media(7)",
+     0},
     {"no-restart", KEY_NO_RESTART, NULL, 0,
      "Become the server, instead of watching over it and starting it again after a crash", 0},
     {NULL, 0, NULL, 0, NULL, 0},
@@ -105,7 +118,7 @@ static const struct argp_option options[] = {
 const struct verb verb_serve = {
     .name = "serve",
     .summary = "Serve a device over NBD",
-    .arguments = "DEVICE",
+    .arguments = "DEVICE\n--media=STACK",
     .doc =
         "Opens the hostftl device on DEVICE, recovers it if it was not closed cleanly, and serves "
         "it "

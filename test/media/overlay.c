@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/crc.h"
 #include "base/prng.h"
@@ -81,11 +82,9 @@ static void make_contents(void)
     media->ops->close(media);
 }
 
-static void keeps_the_file_to_the_byte(void **state)
+/* On a drive with the contents of make_contents. */
+static void change_it_privately(void)
 {
-    (void)state;
-    make_drive("ocssd");
-    make_contents();
     uint32_t before = hash_file();
     struct hftl_media *media = open_drive(HFTL_MEDIA_OPEN_PRIVATE);
     assert_int_equal(do_simple(media, HFTL_MEDIA_RESET, 0), HFTL_OK);
@@ -102,6 +101,30 @@ static void keeps_the_file_to_the_byte(void **state)
     assert_int_equal(do_report(media, 2).state, HFTL_CHUNK_FREE);
     assert_reads(media, 0, media->facts.chunk_blocks, 1);
     media->ops->close(media);
+}
+
+static void keeps_the_file_to_the_byte(void **state)
+{
+    (void)state;
+    make_drive("ocssd");
+    make_contents();
+    change_it_privately();
+}
+
+static void keeps_a_flat_medium_to_the_byte(void **state)
+{
+    (void)state;
+    char why[WHY_BYTES] = "";
+    struct flat_create_options options = {
+        .size = sizeof options, .chunk_bytes = 64 * 4096, .write_unit_bytes = 4 * 4096};
+    make_path(path, "private-flat.img");
+    FILE *file = fopen(path, "w");
+    assert_int_equal(ftruncate(fileno(file), 16 << 20), 0);
+    fclose(file);
+    if (flat_create(path, &options, why, sizeof why) != HFTL_OK)
+        fail_msg("%s", why);
+    make_contents();
+    change_it_privately();
 }
 
 /* The blocks of the window are in the file: once writes have moved on they must be readable, though
@@ -162,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_file_to_the_byte),
+        cmocka_unit_test(keeps_a_flat_medium_to_the_byte),
         cmocka_unit_test(writes_on_where_the_drive_stopped),
         cmocka_unit_test(gives_back_the_memory_of_a_reset),
         cmocka_unit_test(shares_with_readers_and_not_with_a_writer),
