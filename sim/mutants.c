@@ -26,7 +26,6 @@ static const char *const names[] = {
     "newest-superblock-first",    "relocation-overrules-a-write",
     "fua-answered-at-once",       "trim-without-a-clock",
     "erased-under-a-reader",      "witness-ahead-of-flush",
-    "close-without-a-target",
 };
 
 unsigned mutants_count(void)

@@ -86,8 +86,8 @@ static bool has_target(struct device *device)
 }
 
 /*
- * The pads of a close may eat the room that relocation's band had for the rest of its victim. With no
- * other band free the next life would find it full, the victim not empty, and nothing to clean
+ * The pads of a close may eat the room that relocation's band had for the rest of its victim. With
+ * no other band free the next life would find it full, the victim not empty, and nothing to clean
  * with: so cleaning goes on until a band is free.
  */
 static void leave_a_target(struct device *device)

@@ -254,8 +254,8 @@ static void trims_do_not_give_users_the_bands_that_cleaning_needs(void **state)
     }
 }
 
-/* While recovery's bands are being emptied: a close pads the band they are moved to, and a crash seals
- * it. */
+/* While recovery's bands are being emptied: a close pads the band they are moved to, and a crash
+ * seals it. */
 static void close_some_times(struct stand *stand, unsigned closes)
 {
     for (unsigned i = 0; i < closes; i++) {
