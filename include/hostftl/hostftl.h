@@ -111,6 +111,10 @@ enum hftl_open_flag {
 /* How far reads are verified where the medium has no OOB. With OOB every read is verified, free. */
 enum hftl_verify { HFTL_VERIFY_ALWAYS, HFTL_VERIFY_RELOCATION };
 
+/* Bounds of what cleaning may have in hand at once; see hftl_open_options. */
+#define HFTL_RELOCATION_VICTIMS_MAX 4u
+#define HFTL_RELOCATION_BLOCKS_MAX 256u
+
 struct hftl_open_options {
     size_t size;    /* sizeof this struct; hftl_open_options_init sets it */
     unsigned flags; /* enum hftl_open_flag */
@@ -119,6 +123,10 @@ struct hftl_open_options {
     uint64_t recovery_memory_bytes; /* bound of the window that opening works in; 0: 64 MiB */
     hftl_log_fn log;                /* NULL: silent */
     void *log_arg;
+    /* Bands that cleaning empties at once, and blocks of each that it reads at once. 0: 3 and 64;
+     * at most HFTL_RELOCATION_VICTIMS_MAX and HFTL_RELOCATION_BLOCKS_MAX. Memory: victims x blocks
+     * x (a block, its OOB and 0.2 KiB), and a block for each victim. */
+    uint32_t relocation_victims, relocation_blocks;
 };
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
 
@@ -240,6 +248,67 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush(struct hftl_channel *chann
 
 /* ---- what it costs ---- */
 
+/* ---- cleaning ---- */
+
+/*
+ * LIMITS: what share of the write rate users get as free bands run out. Four levels, from the most
+ * severe on; the first whose `bands_free` is not below the number of free bands is in force.
+ *
+ *   critical   hardly a band is left            (default 0 %: only cleaning writes)
+ *   high, low  users slow down                  (default 20 %, 50 %)
+ *   start      cleaning runs from here down     (default 100 %)
+ *
+ * Rate means blocks, not time: while a limit of p percent is in force, users' blocks are at most
+ *      p / (100 - p)  of the blocks that cleaning moves
+ * (64 of them may be saved up). A limit is lifted as long as cleaning has nothing under way: no
+ * band is being emptied or erased. So a write may wait, but never for ever, at 0 % too.
+ * Below the floor of info.bands_reserve free bands users get no new band, whatever the limits are.
+ * Reads, trims and flushes are not limited.
+ */
+enum hftl_limit_level {
+    HFTL_LIMIT_CRITICAL,
+    HFTL_LIMIT_HIGH,
+    HFTL_LIMIT_LOW,
+    HFTL_LIMIT_START,
+    HFTL_LIMIT_COUNT
+};
+struct hftl_limit {
+    uint32_t bands_free; /* in force at so many free bands and fewer */
+    uint32_t percent;    /* of the write rate that users get; 100: no limit */
+};
+struct hftl_limits {
+    size_t size; /* sizeof this struct */
+    struct hftl_limit level[HFTL_LIMIT_COUNT];
+};
+/* Any thread. limits->size: the caller's sizeof, or 0. */
+HFTL_PUBLIC void hftl_get_limits(struct hftl_device *device, struct hftl_limits *limits);
+/*
+ * Any thread; at once, until the device is closed. INVALID, with a sentence in `why`: bands_free
+ * and percent must not fall from critical to start, percent is at most 100, bands_free below
+ * info.bands, and cleaning must start at info.bands_reserve free bands or more.
+ */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_set_limits(struct hftl_device *device,
+                                                           const struct hftl_limits *limits,
+                                                           char *why, size_t why_bytes);
+/*
+ * Which band is cleaned next: "merit" (the default: invalid / (valid + 1) x age), "greedy" (what
+ * frees most), "cost-benefit" ((1 - u) / (2 u) x age, u the share of the band that is valid), or
+ * "fifo" (the eldest). When so few bands are free that users get none it is always "greedy". Any
+ * thread. INVALID: no policy of that name. The name that is returned is static.
+ */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_set_policy(struct hftl_device *device,
+                                                           const char *name);
+HFTL_PUBLIC const char *hftl_get_policy(struct hftl_device *device);
+/*
+ * Paused: no further band is chosen for cleaning; those in hand are finished. Any thread. But
+ * overwriting never fails for want of space (C11): when free bands are down to the critical limit,
+ * or to info.bands_reserve, where users get no band, and writes wait, cleaning goes on until they
+ * do not.
+ */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_pause_cleaning(struct hftl_device *device,
+                                                               bool paused);
+HFTL_PUBLIC bool hftl_cleaning_is_paused(struct hftl_device *device);
+
 /* Counters since open. blocks_written_* add up to what the medium was given. WAF =
  * (user + relocation + meta + pad) / user. */
 struct hftl_stats {
@@ -252,8 +321,12 @@ struct hftl_stats {
     uint64_t media_reads, media_writes, media_resets, media_flushes;
     uint64_t bands_opened, bands_closed, bands_erased, victims;
     uint64_t mismatches, blocks_lost, read_errors, write_errors;
-    uint64_t stalls;                    /* writes that had to wait for space */
-    uint64_t status[HFTL_STATUS_COUNT]; /* requests by how they ended */
+    uint64_t stalls;                        /* writes that had to wait for space */
+    uint64_t status[HFTL_STATUS_COUNT];     /* requests by how they ended */
+    uint64_t limit_hits[HFTL_LIMIT_COUNT];  /* free bands fell to the limit */
+    uint64_t limit_waits[HFTL_LIMIT_COUNT]; /* writes that had to wait because of it */
+    uint64_t victims_let_go; /* left half emptied, because bands for them ran short */
+    uint64_t media_again;    /* operations that the medium had no room for at first */
 };
 HFTL_PUBLIC void hftl_get_stats(struct hftl_device *device, struct hftl_stats *stats);
 

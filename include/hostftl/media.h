@@ -31,6 +31,9 @@
  *       length where R3 leaves it no slot.
  *   M7  Facts do not change while the medium is open. Chunk states may, at any time (only towards
  *       READ_ONLY and OFFLINE when nobody asked).
+ *   M8  An operation that lands AGAIN was not begun: a queue of the medium's own was full of others
+ *       when it came. It may be submitted again when one of those has landed. A medium that has
+ *       nothing in flight takes what it is given. (EVENT lands AGAIN when there is none.)
  *
  * WHAT IT MAY DEMAND
  *   (the rules; a refusal with one of the RULE_ statuses is a defect of the caller)

@@ -68,8 +68,14 @@ void band_enter(struct device *device, struct band *band, enum band_state state)
     check_entered(device, band);
     if (state == BAND_FREE)
         errand_wake_all(&device->band_waiters);
-    if (state == BAND_EMPTIED)
+    else if (state == BAND_OPEN)
+        limits_note_taken(device);
+    if (state == BAND_EMPTIED) {
         erase_consider(device);
+        /* A mover that waits for a band may have this one in hand, with nothing left to move: it
+         * has to let it go before it can be erased. */
+        errand_wake_all(&device->band_waiters);
+    }
 }
 
 void band_load(struct device *device, struct band *band, enum band_state state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * check.c - the invariants of a running device, all of them, from scratch: valid counts recounted
- * from the map (B1), states of bands against streams (B2, B3, B5), units (W1-W5), no two entries on
- * one block (A2), entries only where something was written.
+ * from the map (B1), states of bands against streams (B2, B3, B5), units (W1-W5), movers and limits
+ * (L7, P1), no two entries on one block (A2), entries only where something was written.
  */
 #include "base/bitmap.h"
 #include "core/engine.h"
@@ -96,6 +96,10 @@ enum hftl_status device_check(const struct device *device, struct why *why)
         status = check_map(device, why);
     if (status == HFTL_OK)
         status = check_counts(device, why);
+    if (status == HFTL_OK)
+        status = relocation_check(device, why);
+    if (status == HFTL_OK)
+        status = limits_check(device, why);
     for (unsigned i = 0; i < STREAMS && status == HFTL_OK; i++)
         status = stream_check(&device->streams[i], why);
     return status;

@@ -9,6 +9,8 @@
 
 /* Errands stepped in one turn, so that a long chain of them does not keep requests waiting. */
 #define TURN_ERRANDS_MAX 64u
+/* Times that a medium with nothing in flight may say that it has no room, against M8. */
+#define AGAIN_TRIES_MAX 8u
 
 /* The counter is 32 bits of the seq; at half of it the next epoch is asked for (O6). */
 static void reserve_epoch(struct device *device)
@@ -57,6 +59,51 @@ void device_send(struct device *device, struct hftl_media_op *op)
         device_push(device);
 }
 
+static void send_again(struct device *device)
+{
+    struct hftl_media_op *op = device->again, *next;
+    device->again = NULL;
+    device->again_end = &device->again;
+    device->media_in_flight -= device->again_count;
+    device->again_count = 0;
+    for (; op != NULL; op = next) {
+        next = op->link;
+        device_send(device, op);
+    }
+}
+
+bool device_land(struct device *device, struct hftl_media_op *op)
+{
+    if (op->status != HFTL_AGAIN) {
+        device->media_in_flight--;
+        device->again_tries = 0;
+        if (device->again != NULL)
+            send_again(device); /* there is room now */
+        return false;
+    }
+    if (device->again_tries >= AGAIN_TRIES_MAX) {
+        device->media_in_flight--;
+        return false;
+    }
+    device->stats.media_again++;
+    op->link = NULL;
+    *device->again_end = op;
+    device->again_end = &op->link;
+    device->again_count++;
+    return true;
+}
+
+/* All that the medium was given has landed, and some of it had no room: nothing that is in flight
+ * will wake it. By M8 the medium takes it now; if it does not, not for ever. */
+static void send_stranded(struct device *device)
+{
+    if (device->again == NULL ||
+        device->media_in_flight > device->again_count + device->outbox_count)
+        return;
+    device->again_tries++;
+    send_again(device);
+}
+
 bool device_turn(struct device *device)
 {
     unsigned landed = device->medium->ops->reap(device->medium, OUTBOX_MAX);
@@ -67,6 +114,7 @@ bool device_turn(struct device *device)
         errand->step(device, errand);
         stepped++;
     }
+    send_stranded(device);
     device_push(device);
     return landed > 0 || stepped > 0;
 }
@@ -123,6 +171,48 @@ void device_get_stats(const struct device *device, struct hftl_stats *stats)
 {
     *stats = device->stats;
     stats->size = sizeof(*stats);
+}
+
+void device_get_limits(const struct device *device, struct hftl_limits *limits)
+{
+    limits->size = sizeof(*limits);
+    memcpy(limits->level, device->limits.level, sizeof(limits->level));
+}
+
+enum hftl_status device_set_limits(struct device *device, const struct hftl_limits *limits,
+                                   struct why *why)
+{
+    enum hftl_status status = limits_validate(device, limits, why);
+    if (status != HFTL_OK)
+        return status;
+    limits_set(device, limits);
+    relocation_consider(device);
+    return HFTL_OK;
+}
+
+enum hftl_status device_set_policy(struct device *device, const char *name)
+{
+    const struct victim_policy *policy = victim_policy_find(name);
+    if (policy == NULL)
+        return HFTL_INVALID;
+    device->relocation.policy = policy;
+    return HFTL_OK;
+}
+
+const char *device_get_policy(const struct device *device)
+{
+    return device->relocation.policy->name;
+}
+
+void device_pause_cleaning(struct device *device, bool paused)
+{
+    device->relocation.paused = paused;
+    relocation_consider(device);
+}
+
+bool device_cleaning_is_paused(const struct device *device)
+{
+    return device->relocation.paused;
 }
 
 static uint64_t count_data_blocks(const struct device *device)

@@ -33,6 +33,8 @@ struct device_options {
     enum hftl_verify verify;
     uint64_t write_buffer_bytes;    /* 0: default */
     uint64_t recovery_memory_bytes; /* 0: default */
+    uint32_t relocation_victims;    /* 0: default; at most HFTL_RELOCATION_VICTIMS_MAX */
+    uint32_t relocation_blocks;     /* 0: default; at most HFTL_RELOCATION_BLOCKS_MAX */
 };
 
 /* lifecycle/format: makes a device on the medium; the medium stays the caller's. */
@@ -66,6 +68,14 @@ bool device_is_idle(const struct device *device);
 
 void device_get_stats(const struct device *device, struct hftl_stats *stats);
 void device_get_info(const struct device *device, struct hftl_info *info);
+/* Cleaning, as hostftl.h has it. They may make the device busy: step it. */
+void device_get_limits(const struct device *device, struct hftl_limits *limits);
+HFTL_MUST_USE enum hftl_status device_set_limits(struct device *device,
+                                                 const struct hftl_limits *limits, struct why *why);
+HFTL_MUST_USE enum hftl_status device_set_policy(struct device *device, const char *name);
+const char *device_get_policy(const struct device *device);
+void device_pause_cleaning(struct device *device, bool paused);
+bool device_cleaning_is_paused(const struct device *device);
 const struct hftl_media_facts *device_facts(const struct device *device);
 uint64_t device_blocks(const struct device *device); /* exported, in the medium's blocks */
 

@@ -24,6 +24,7 @@
 #include "core/errand.h"
 #include "core/flush.h"
 #include "core/geometry.h"
+#include "core/limits.h"
 #include "core/map.h"
 #include "core/relocation.h"
 #include "core/request.h"
@@ -39,11 +40,6 @@
 #define SEALED_MAX 8u
 /* Ops handed to the medium, and landings taken from it, in one go. */
 #define OUTBOX_MAX 64u
-
-struct limits {
-    uint32_t start;    /* relocation runs while free bands <= this */
-    uint32_t critical; /* the victim that frees most is taken while free bands <= this */
-};
 
 struct device {
     struct world world;
@@ -87,7 +83,9 @@ struct device {
     struct list band_waiters; /* errands: woken when a band becomes free or a reader leaves */
     struct hftl_media_op *outbox[OUTBOX_MAX];
     uint32_t outbox_count;
-    uint32_t media_in_flight;
+    uint32_t media_in_flight;                 /* landed or not, until whoever sent it has it back */
+    struct hftl_media_op *again, **again_end; /* landed AGAIN (M8); by `link`, in order */
+    uint32_t again_count, again_tries;
 
     bool read_only;
     bool opened_read_only; /* by the one who opened it: nothing is written, not even at close */
@@ -104,6 +102,11 @@ struct device {
 HFTL_MUST_USE bool device_next_seq(struct device *device, uint64_t *seq);
 /* To the medium, with the next batch. */
 void device_send(struct device *device, struct hftl_media_op *op);
+/*
+ * For each landing of an operation sent so, first of all. True: the medium had no room for it (M8);
+ * it is sent again when another one has landed, and lands again: whoever sent it keeps waiting.
+ */
+HFTL_MUST_USE bool device_land(struct device *device, struct hftl_media_op *op);
 /* Hands over what device_send gathered. */
 void device_push(struct device *device);
 /* Media and errands only, no completions: lifecycle runs errands with it. */

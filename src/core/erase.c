@@ -50,11 +50,22 @@ static bool has_emptied_sealed(const struct device *device)
     return false;
 }
 
+/* What waits for its readers only is not helped by a flush, nor by one after it. */
+static bool has_volatile(const struct device *device)
+{
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (device->bands[i].state == BAND_EMPTIED &&
+            !band_is_durably_empty(device, &device->bands[i]))
+            return true;
+    return false;
+}
+
 static void ask_for_durability(struct device *device)
 {
-    if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
+    if (device->bands_emptied == 0 || !has_volatile(device) ||
+        (device->closing && relocation_is_idle(device)))
         return;
-    if (device->bands_free > device->limits.start &&
+    if (device->bands_free > device->limits.level[HFTL_LIMIT_START].bands_free &&
         !(relocation_is_idle(device) && has_emptied_sealed(device)))
         return;
     if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
@@ -180,6 +191,12 @@ static void step(struct device *device, struct errand *errand)
 void erase_init(struct device *device)
 {
     errand_init(&device->erase.errand, device, "erase", step);
+}
+
+bool erase_is_at_work(const struct device *device)
+{
+    return device->erase.band != NULL || link_is_linked(&device->erase.errand.link) ||
+           flush_covers_relocation(device);
 }
 
 void erase_consider(struct device *device)

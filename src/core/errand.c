@@ -46,7 +46,8 @@ static void land(struct hftl_media_op *op)
     struct errand_op *errand_op = list_of(op, struct errand_op, op);
     struct errand *errand = errand_op->errand;
     must(errand->in_flight > 0);
-    errand->device->media_in_flight--;
+    if (device_land(errand->device, op))
+        return;
     if (op->status != HFTL_OK && errand->status == HFTL_OK)
         errand->status = op->status;
     if (--errand->in_flight == 0)

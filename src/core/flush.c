@@ -324,6 +324,12 @@ bool flush_is_idle(const struct device *device)
            list_is_empty(&device->flush.waiting);
 }
 
+bool flush_covers_relocation(const struct device *device)
+{
+    const struct flush *flush = &device->flush;
+    return flush->asked_relocation || (flush->with_relocation && flush->errand.at != IDLE);
+}
+
 void flush_fail_all(struct device *device, enum hftl_status status)
 {
     struct list_link *link;

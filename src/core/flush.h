@@ -51,6 +51,8 @@ void flush_join(struct device *device, struct request *request);
 /* A round for the engine itself; done_waiters are woken after it. */
 void flush_ask(struct device *device, bool with_relocation);
 bool flush_is_idle(const struct device *device);
+/* A round that covers the relocation stream is asked for or under way. */
+bool flush_covers_relocation(const struct device *device);
 /* All riders and waiters get this status. */
 void flush_fail_all(struct device *device, enum hftl_status status);
 

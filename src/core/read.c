@@ -86,7 +86,8 @@ static void land_part(struct hftl_media_op *op)
     struct read_part *part = list_of(op, struct read_part, op);
     struct device *device = part->device;
     struct request *request = part->request;
-    device->media_in_flight--;
+    if (device_land(device, op))
+        return;
     enum hftl_status status = verify(part);
     if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
         part->retried = true; /* once: a transient error is not the user's business */

@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * relocation.h - moving what is valid out of a victim, so that the band can be erased.
+ * relocation.h - moving what is valid out of victims, so that their bands can be erased.
+ *
+ * Up to `depth` movers work at once, each an errand with one victim and buffers for one batch. They
+ * share the relocation stream: while one waits for its reads another appends.
  *
  *   PICK     a sealed band first (9.4); otherwise, when free bands are at or below the start limit,
- *            what the victim policy chooses
+ *            what the victim policy chooses (relocation_pick.c)
  *   IDENTS   the next tail block of the victim (a sealed band's identities are in memory)
- *   READ     the blocks of it that the map still points to, some at a time
+ *   READ     the blocks of it that the map still points to, `batch` at a time
  *   APPEND   each that verifies and is still mapped here goes to the relocation stream with its own
  *            seq; one that does not verify becomes a lost block (O3)
  *   ...      until the victim's identities are used up
  *
+ * THE LEAD is the mover whose victim was taken first; when that victim has ended, the one whose was
+ * taken next. The others are HELPERS. Only the lead may work while free bands are down to
+ * BANDS_RESERVE: a helper that would append then lets go of its victim, and none is taken by
+ * another mover than a first. So what is moved from the reserve comes from one victim at a time,
+ * which is what the proof in DESIGN.md ("Why cleaning always goes on") needs.
+ *
+ *            pick                 lead's victim ended, this one is the eldest
+ *    IDLE ---------> HELPER ----------------------------------------------------> LEAD
+ *      ^  \             | ended, or free <= BANDS_RESERVE                           |  ended
+ *      |   \------------+------------------------> LEAD (nobody else has a victim)  |
+ *      '----------------'<----------------------------------------------------------'
+ *
  * L1  a copy carries the seq of its original.
  * L2  relocation never waits for user resources: its stream has units of its own, and bands are
- * kept
- *     back for it (stream_for).
+ *     kept back for it (stream_for).
  * L3  the map is looked at again after the read: an overwrite meanwhile wins.
  * L4  a victim that cannot be emptied (its tail cannot be read) is set aside and logged; relocation
  *     goes on with others, and comes back to it when nothing else is left, a few times.
@@ -22,17 +36,30 @@
  * L6  with as many victims as there are bands and still no block accepted of the writes that wait,
  *     all that is left to clean is what cleaning padded: it rests, and either the bands it leaves
  *     free are enough or the device is full (C12).
+ * L7  no band is the victim of two movers.
+ * L8  a helper appends only while free bands are above BANDS_RESERVE.
+ *
+ * PAUSED  no victim is taken, and those in hand are finished; but when free bands are at or below
+ * the critical limit (or BANDS_RESERVE, where users get no band) and writers wait, relocation goes
+ * on all the same: overwriting never fails for want of space (C11).
  */
 #ifndef HOSTFTL_CORE_RELOCATION_H
 #define HOSTFTL_CORE_RELOCATION_H
 
 #include "core/errand.h"
+#include "core/victim.h"
+#include "core/world.h"
+#include "core/victim.h"
+#include "core/world.h"
 #include "format/ident.h"
+
+#include <hostftl/hostftl.h>
 
 struct band;
 
-#define RELOCATION_BATCH 64u
 #define RELOCATION_CHANCES_MAX 4u
+#define RELOCATION_VICTIMS_DEFAULT 3u
+#define RELOCATION_BLOCKS_DEFAULT 64u
 
 struct moving {
     struct ident ident;
@@ -40,23 +67,33 @@ struct moving {
     bool verified;
 };
 
-struct relocation {
+struct mover {
     struct errand errand;
     struct band *victim;
+    uint64_t taken;        /* the victims are numbered; 0: none. The smallest is the lead's */
     uint32_t tail_index;   /* CLOSED: next tail block. SEALED: next position */
     uint8_t *tail_block;   /* the one being worked on */
     uint32_t idents_count; /* in it */
     uint32_t ident_next;
-    struct moving batch[RELOCATION_BATCH];
+    struct moving *batch; /* relocation.batch of them, as of ops and of blocks of data and oob */
     uint32_t batch_count, batch_next;
-    uint8_t *data, *oob; /* RELOCATION_BATCH blocks */
-    struct errand_op ops[RELOCATION_BATCH];
+    uint8_t *data, *oob;
+    struct errand_op *ops;
     uint32_t op_count;
     bool retried, tail_retried;
+};
+
+struct relocation {
+    struct mover movers[HFTL_RELOCATION_VICTIMS_MAX];
+    uint32_t depth; /* movers in use */
+    uint32_t batch; /* blocks a mover reads and then appends */
+    uint64_t taken; /* victims so far */
     uint32_t second_chances;
     uint64_t user_clock; /* L6: device.user_clock when it was last seen to move */
     uint32_t in_vain;    /* victims since then, with a write waiting */
     uint64_t *set_aside; /* bitmap of bands: L4 */
+    const struct victim_policy *policy;
+    bool paused;
 };
 
 void relocation_init(struct device *device);
@@ -64,6 +101,18 @@ void relocation_init(struct device *device);
 void relocation_consider(struct device *device);
 /* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
 bool relocation_try_again(struct device *device);
+/* No mover has a victim. */
 bool relocation_is_idle(const struct device *device);
+/* None has one, and none is about to look for one: there is nothing to clean. */
+bool relocation_is_done(const struct device *device);
+/* Whose victim was taken first; NULL: nobody has one. */
+const struct mover *relocation_lead(const struct device *device);
+/* A mover has this victim. */
+bool relocation_has(const struct device *device, const struct band *band);
+/* L7. */
+HFTL_MUST_USE enum hftl_status relocation_check(const struct device *device, struct why *why);
+
+/* relocation_pick.c: the victim for this mover, or NULL: there is none that is worth it. */
+struct band *relocation_pick(struct device *device, const struct mover *mover);
 
 #endif

@@ -84,6 +84,11 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
     uint32_t block_bytes = device->geometry.block_bytes;
     struct slot slot;
     uint64_t seq;
+    enum hftl_limit_level level = limits_in_force(device);
+    if (!limits_admit(device, level)) {
+        device->stats.limit_waits[level] += request->parts == 0; /* counted once a request */
+        return false;
+    }
     if (range_is_held(device, lba) || !stream_take(stream, FOR_USER, &slot) ||
         !device_next_seq(device, &seq))
         return false;
@@ -95,6 +100,7 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
     stream_commit(stream, ident, crc);
     map_set(device, lba, slot.pba, crc, MAP_BY_USER);
     device->stats.user_blocks_written++;
+    limits_charge(device, level);
     request_advance(request, public, 1, block_bytes);
     return true;
 }

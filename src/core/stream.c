@@ -84,7 +84,8 @@ static void land_unit(struct hftl_media_op *op)
     struct unit *unit = list_of(op, struct unit, op);
     struct stream *stream = unit->stream;
     struct device *device = stream->device;
-    device->media_in_flight--;
+    if (device_land(device, op))
+        return;
     stream->column_busy[unit->column] = NULL;
     if (op->status != HFTL_OK) {
         device->stats.write_errors++;

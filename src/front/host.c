@@ -7,6 +7,7 @@
 #include "front/sizes.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
         .verify = host->options.verify,
         .write_buffer_bytes = host->options.write_buffer_bytes,
         .recovery_memory_bytes = host->options.recovery_memory_bytes,
+        .relocation_victims = host->options.relocation_victims,
+        .relocation_blocks = host->options.relocation_blocks,
     };
     enum hftl_status status = loop_init(host, why);
 
@@ -202,6 +205,103 @@ void hftl_get_stats(struct hftl_device *host, struct hftl_stats *stats)
         device_get_stats(host->engine, &known);
     leave(host);
     sizes_give_stats(stats, &known);
+}
+
+/* ---- cleaning, from outside ------------------------------------------------------------------ */
+
+/* What a visitor changed may give the engine work; it may be asleep. */
+static void leave_and_wake(struct hftl_device *host)
+{
+    leave(host);
+    bell_ring(&host->doorbell); /* W1 */
+}
+
+void hftl_get_limits(struct hftl_device *host, struct hftl_limits *limits)
+{
+    struct hftl_limits known;
+
+    if (!host || !limits)
+        return;
+    memset(&known, 0, sizeof known);
+    enter(host);
+    if (host->engine)
+        device_get_limits(host->engine, &known);
+    leave(host);
+    sizes_give_limits(limits, &known);
+}
+
+enum hftl_status hftl_set_limits(struct hftl_device *host, const struct hftl_limits *limits,
+                                 char *why, size_t why_bytes)
+{
+    struct hftl_limits known;
+    struct why reason = {0};
+    enum hftl_status status = HFTL_INVALID;
+
+    if (!host || !limits)
+        (void)why_say(&reason, status, "no device, or no limits");
+    else
+        status = sizes_take_limits(&known, limits, &reason);
+    if (status == HFTL_OK) {
+        enter(host);
+        status = host->engine ? device_set_limits(host->engine, &known, &reason) : HFTL_CLOSING;
+        leave_and_wake(host);
+    }
+    if (why && why_bytes > 0)
+        snprintf(why, why_bytes, "%s",
+                 status == HFTL_OK || reason.text[0] ? reason.text : hftl_status_text(status));
+    return status;
+}
+
+enum hftl_status hftl_set_policy(struct hftl_device *host, const char *name)
+{
+    enum hftl_status status;
+
+    if (!host || !name)
+        return HFTL_INVALID;
+    enter(host);
+    status = host->engine ? device_set_policy(host->engine, name) : HFTL_CLOSING;
+    leave(host);
+    return status;
+}
+
+const char *hftl_get_policy(struct hftl_device *host)
+{
+    const char *name = "";
+
+    if (!host)
+        return name;
+    enter(host);
+    if (host->engine)
+        name = device_get_policy(host->engine);
+    leave(host);
+    return name;
+}
+
+enum hftl_status hftl_pause_cleaning(struct hftl_device *host, bool paused)
+{
+    enum hftl_status status = HFTL_OK;
+
+    if (!host)
+        return HFTL_INVALID;
+    enter(host);
+    if (host->engine)
+        device_pause_cleaning(host->engine, paused);
+    else
+        status = HFTL_CLOSING;
+    leave_and_wake(host);
+    return status;
+}
+
+bool hftl_cleaning_is_paused(struct hftl_device *host)
+{
+    bool paused;
+
+    if (!host)
+        return false;
+    enter(host);
+    paused = host->engine && device_cleaning_is_paused(host->engine);
+    leave(host);
+    return paused;
 }
 
 struct hftl_channel *hftl_channel_open(struct hftl_device *host, uint32_t depth)

@@ -54,6 +54,10 @@ enum hftl_status sizes_take_open(struct hftl_open_options *known,
         return why_say(why, HFTL_INVALID, "unknown open flags 0x%x", known->flags & ~flags);
     if (known->verify != HFTL_VERIFY_ALWAYS && known->verify != HFTL_VERIFY_RELOCATION)
         return why_say(why, HFTL_INVALID, "unknown way to verify: %u", (unsigned)known->verify);
+    if (known->relocation_victims > HFTL_RELOCATION_VICTIMS_MAX ||
+        known->relocation_blocks > HFTL_RELOCATION_BLOCKS_MAX)
+        return why_say(why, HFTL_INVALID, "cleaning takes at most %u bands and %u blocks at once",
+                       HFTL_RELOCATION_VICTIMS_MAX, HFTL_RELOCATION_BLOCKS_MAX);
     return HFTL_OK;
 }
 
@@ -74,6 +78,15 @@ enum hftl_status sizes_take_format(struct hftl_format_options *known,
     return HFTL_OK;
 }
 
+enum hftl_status sizes_take_limits(struct hftl_limits *known, const struct hftl_limits *given,
+                                   struct why *why)
+{
+    if (given->size < sizeof *known)
+        return why_say(why, HFTL_INVALID, "the limits' size is %zu: it should be %zu", given->size,
+                       sizeof *known);
+    return take(known, sizeof *known, given, given->size, why);
+}
+
 static void give(void *given, const void *known, size_t known_bytes)
 {
     size_t room;
@@ -88,6 +101,12 @@ static void give(void *given, const void *known, size_t known_bytes)
 }
 
 void sizes_give_info(struct hftl_info *given, const struct hftl_info *known)
+{
+    if (given)
+        give(given, known, sizeof *known);
+}
+
+void sizes_give_limits(struct hftl_limits *given, const struct hftl_limits *known)
 {
     if (given)
         give(given, known, sizeof *known);

@@ -23,8 +23,13 @@ HFTL_MUST_USE enum hftl_status sizes_take_format(struct hftl_format_options *kno
                                                  const struct hftl_format_options *given,
                                                  struct why *why);
 
+/* No defaults: what a smaller struct lacks is refused. */
+HFTL_MUST_USE enum hftl_status sizes_take_limits(struct hftl_limits *known,
+                                                 const struct hftl_limits *given, struct why *why);
+
 /* A size of 0 is taken for this version's. `given` may be NULL. */
 void sizes_give_info(struct hftl_info *given, const struct hftl_info *known);
+void sizes_give_limits(struct hftl_limits *given, const struct hftl_limits *known);
 void sizes_give_stats(struct hftl_stats *given, const struct hftl_stats *known);
 
 #endif

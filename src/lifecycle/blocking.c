@@ -5,6 +5,8 @@
 
 /* Chunks asked for in one report. */
 #define REPORT_MAX 256u
+/* Times that a medium with nothing in flight may say that it has no room, against M8. */
+#define AGAIN_TRIES_MAX 8u
 
 static void land(struct hftl_media_op *op)
 {
@@ -12,7 +14,8 @@ static void land(struct hftl_media_op *op)
     (*left)--;
 }
 
-enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *ops, unsigned count)
+/* Returns when all of them have landed. */
+static void run_all(const struct blocking *b, struct hftl_media_op *ops, unsigned count)
 {
     unsigned left = count;
     for (unsigned i = 0; i < count; i++) {
@@ -24,6 +27,14 @@ enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *op
     while (left > 0)
         if (b->medium->ops->reap(b->medium, count) == 0 && left > 0)
             b->world->wait(b->world->arg, b->medium);
+}
+
+enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *ops, unsigned count)
+{
+    run_all(b, ops, count);
+    for (unsigned i = 0; i < count; i++) /* with nothing else in flight there is room (M8) */
+        for (unsigned tries = 0; ops[i].status == HFTL_AGAIN && tries < AGAIN_TRIES_MAX; tries++)
+            run_all(b, &ops[i], 1);
     for (unsigned i = 0; i < count; i++)
         if (ops[i].status != HFTL_OK)
             return ops[i].status;

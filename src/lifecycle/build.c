@@ -58,6 +58,7 @@ struct device *build_bare(struct hftl_media *medium, const struct world *world)
     list_init(&device->parts_free);
     list_init(&device->ready);
     list_init(&device->band_waiters);
+    device->again_end = &device->again;
     flush_init(device);
     super_init(device);
     return device;
@@ -155,21 +156,44 @@ static bool build_stream(struct device *device, enum band_stream kind, uint32_t 
     return true;
 }
 
+static bool build_mover(struct device *device, struct mover *mover)
+{
+    const struct geometry *g = &device->geometry;
+    uint32_t batch = device->relocation.batch;
+    mover->tail_block = build_alloc(device, g->block_bytes);
+    mover->batch = build_alloc(device, batch * sizeof(struct moving));
+    mover->ops = build_alloc(device, batch * sizeof(struct errand_op));
+    mover->data = build_alloc(device, (size_t)batch * g->block_bytes);
+    mover->oob = g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)batch * g->oob_bytes);
+    return mover->tail_block != NULL && mover->batch != NULL && mover->ops != NULL &&
+           mover->data != NULL && (g->oob_bytes == 0 || mover->oob != NULL);
+}
+
+static bool build_movers(struct device *device, const struct device_options *options)
+{
+    struct relocation *relocation = &device->relocation;
+    relocation->depth = options->relocation_victims == 0
+                            ? RELOCATION_VICTIMS_DEFAULT
+                            : min_u32(options->relocation_victims, HFTL_RELOCATION_VICTIMS_MAX);
+    relocation->batch = options->relocation_blocks == 0
+                            ? RELOCATION_BLOCKS_DEFAULT
+                            : min_u32(options->relocation_blocks, HFTL_RELOCATION_BLOCKS_MAX);
+    for (uint32_t i = 0; i < relocation->depth; i++)
+        if (!build_mover(device, &relocation->movers[i]))
+            return false;
+    relocation_init(device);
+    return true;
+}
+
 static bool build_errands(struct device *device)
 {
     const struct geometry *g = &device->geometry;
-    struct relocation *r = &device->relocation;
-    r->tail_block = build_alloc(device, g->block_bytes);
-    r->data = build_alloc(device, (size_t)RELOCATION_BATCH * g->block_bytes);
-    r->oob =
-        g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)RELOCATION_BATCH * g->oob_bytes);
     device->erase.ops = build_alloc(device, g->columns * sizeof(struct errand_op));
     device->erase.reports = build_alloc(device, g->columns * sizeof(struct hftl_chunk));
     device->parts = build_alloc(device, READS_MAX * sizeof(struct read_part));
     uint8_t *oob =
         g->oob ? build_alloc(device, (size_t)READS_MAX * READ_RUN_MAX * g->oob_bytes) : NULL;
-    if (r->tail_block == NULL || r->data == NULL || (g->oob_bytes != 0 && r->oob == NULL) ||
-        device->erase.ops == NULL || device->erase.reports == NULL || device->parts == NULL ||
+    if (device->erase.ops == NULL || device->erase.reports == NULL || device->parts == NULL ||
         (g->oob && oob == NULL))
         return false;
     for (uint32_t i = 0; i < READS_MAX; i++) {
@@ -179,7 +203,6 @@ static bool build_errands(struct device *device)
         link_init(&part->link);
         list_push_back(&device->parts_free, &part->link);
     }
-    relocation_init(device);
     erase_init(device);
     return true;
 }
@@ -199,10 +222,9 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     device->opened_read_only = options->read_only;
     if (!build_bands(device) || !build_map(device, options->verify) ||
         !build_stream(device, STREAM_USER, user) ||
-        !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device))
+        !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device) ||
+        !build_movers(device, options))
         return HFTL_MEMORY;
-    device->limits.critical = BANDS_RESERVE;
-    /* One more than users may not touch; on a device of many bands a few, to take bursts. */
-    device->limits.start = BANDS_RESERVE + 1 + min_u32(g->bands / 100, 4);
+    limits_init(device);
     return HFTL_OK;
 }

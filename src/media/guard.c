@@ -233,7 +233,10 @@ static void land_change(struct guard *guard, const struct hftl_media_op *op)
 {
     struct guard_chunk *c = &guard->chunks[op->chunk];
     c->changed = guard->now;
-    if (is_gone(c->known.state)) {
+    if (op->status == HFTL_AGAIN) { /* M8: as if it had never been sent */
+        if (is_write(op->verb) && !is_gone(c->known.state))
+            c->wp_sent -= op->blocks;
+    } else if (is_gone(c->known.state)) {
         must_show(op->status != HFTL_OK, op->chunk, c->known.state); /* M7 */
     } else if (is_write(op->verb)) {
         land_write(c, op);

@@ -54,17 +54,17 @@ static void a_copy_carries_the_seq_of_its_original(void **state)
 /* Steps until the victim's blocks are being read, with reads of the medium kept back. */
 static bool catch_a_batch(struct stand *stand)
 {
-    struct relocation *r = &stand->device->relocation;
+    const struct mover *mover = &stand->device->relocation.movers[0];
     stand->unchecked = true;
     for (uint64_t i = 0; i < 20 * stand->expected_count; i++) {
         uint64_t lba = COLD + i % (stand->expected_count - COLD);
         stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
         stand_write(stand, lba, 1, stand->expected[lba] + 1);
         while (stand->tap->held_count > 0) {
-            if (r->batch_count > 0 && r->op_count > 0 &&
-                stand->tap->held[0]->data >= (void *)r->data &&
-                r->errand.in_flight == stand->tap->held_count &&
-                r->batch[0].ident.kind == IDENT_DATA)
+            if (mover->batch_count > 0 && mover->op_count > 0 &&
+                stand->tap->held[0]->data >= (void *)mover->data &&
+                mover->errand.in_flight == stand->tap->held_count &&
+                mover->batch[0].ident.kind == IDENT_DATA)
                 return true;
             tap_release(stand->tap);
             stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
@@ -82,11 +82,11 @@ static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
     stand_write_all(&stand, 1);
     if (!catch_a_batch(&stand))
         fail_msg("no victim was ever read");
-    struct relocation *r = &stand.device->relocation;
+    const struct mover *mover = &stand.device->relocation.movers[0];
     stand.unchecked = false;
-    uint32_t count = r->batch_count;
-    struct moving batch[RELOCATION_BATCH];
-    memcpy(batch, r->batch, sizeof(batch));
+    uint32_t count = mover->batch_count;
+    struct moving batch[RELOCATION_BLOCKS_DEFAULT];
+    memcpy(batch, mover->batch, sizeof(batch));
     for (uint32_t i = 0; i < count && i < 4; i++) { /* L3 */
         stand_write(&stand, batch[i].ident.lba, 1, 1000 + i);
         assert_true(stand_ident(&stand, batch[i].ident.lba).seq > batch[i].ident.seq);
@@ -184,9 +184,9 @@ static void a_bad_read_of_a_victim_is_tried_once_more(void **state)
         stand_write_all(&stand, 1);
         if (!catch_a_batch(&stand))
             fail_msg("no victim was ever read");
-        uint64_t lba = stand.device->relocation.batch[0].ident.lba;
+        uint64_t lba = stand.device->relocation.movers[0].batch[0].ident.lba;
         uint32_t chunk = stand.tap->held[0]->chunk;
-        uint32_t victim = stand.device->relocation.victim->index;
+        uint32_t victim = stand.device->relocation.movers[0].victim->index;
         tap_refuse_first(stand.tap, HFTL_IO);
         if (bad == 2) /* and the second time as well */
             tap_fail(stand.tap, HFTL_MEDIA_READ, chunk, 1, HFTL_IO);

@@ -146,6 +146,9 @@ struct device {
     uint8_t *mapped;
     struct prng prng;
     struct hftl_stats stats;
+    struct hftl_limits limits;
+    const char *policy;
+    bool paused;
 };
 
 static struct waiting *waiting_of(struct hftl_request *request)
@@ -365,6 +368,43 @@ enum hftl_status device_close(struct device *device)
 void device_get_stats(const struct device *device, struct hftl_stats *stats)
 {
     *stats = device->stats;
+}
+
+void device_get_limits(const struct device *device, struct hftl_limits *limits)
+{
+    *limits = device->limits;
+}
+
+enum hftl_status device_set_limits(struct device *device, const struct hftl_limits *limits,
+                                   struct why *why)
+{
+    if (limits->level[HFTL_LIMIT_START].percent > 100)
+        return why_say(why, HFTL_INVALID, "too much");
+    device->limits = *limits;
+    return HFTL_OK;
+}
+
+enum hftl_status device_set_policy(struct device *device, const char *name)
+{
+    if (strcmp(name, "greedy") != 0)
+        return HFTL_INVALID;
+    device->policy = "greedy";
+    return HFTL_OK;
+}
+
+const char *device_get_policy(const struct device *device)
+{
+    return device->policy;
+}
+
+void device_pause_cleaning(struct device *device, bool paused)
+{
+    device->paused = paused;
+}
+
+bool device_cleaning_is_paused(const struct device *device)
+{
+    return device->paused;
 }
 
 void device_get_info(const struct device *device, struct hftl_info *info)

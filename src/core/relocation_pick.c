@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* relocation_pick.c - which band is the next victim, and whether there is to be one at all. */
+#include "base/bitmap.h"
+#include "base/bytes.h"
+#include "base/mutant.h"
+#include "core/engine.h"
+
+/* So few bands are free that users get none, or nothing but cleaning may write. */
+static bool is_short(const struct device *device)
+{
+    const struct limits *limits = &device->limits;
+    return device->bands_free <=
+           max_u32(limits->level[HFTL_LIMIT_CRITICAL].bands_free, BANDS_RESERVE);
+}
+
+static bool is_worth(const struct device *device, const struct band *band)
+{
+    uint32_t capacity = geometry_data_blocks(&device->geometry, band->width);
+    uint32_t invalid = capacity > band->valid ? capacity - band->valid : 0;
+    /* L5: the flush that its erase may ask for pads a run of each stream. Somebody who gets no band
+     * takes what there is; for nobody, less than that is no gain, and cleaning would never end. Nor
+     * is it for somebody whom a limit slows: a band moved for the sake of one block would cost him
+     * more than it gives. */
+    uint32_t cost = 2 * device->geometry.ws_min + 2;
+    if (device->bands_free <= BANDS_RESERVE && !list_is_empty(&device->writes))
+        return invalid > 0;
+    return invalid > max_u32(cost, capacity / 10);
+}
+
+/* L6 */
+static bool is_in_vain(struct device *device)
+{
+    struct relocation *relocation = &device->relocation;
+    if (list_is_empty(&device->writes) || relocation->user_clock != device->user_clock)
+        relocation->in_vain = 0;
+    relocation->user_clock = device->user_clock;
+    return relocation->in_vain >= device->geometry.bands;
+}
+
+static double score(const struct device *device, const struct band *band)
+{
+    struct victim_view view = {
+        .valid = band->valid,
+        .capacity = geometry_data_blocks(&device->geometry, band->width),
+        .age = ((uint64_t)device->epoch << 32 | device->generation_count) - band->generation,
+        .wear = band->wear,
+    };
+    const struct victim_policy *policy =
+        is_short(device) ? &victim_greedy : device->relocation.policy;
+    return policy->score(&view);
+}
+
+static bool is_candidate(const struct device *device, const struct band *band,
+                         enum band_state state)
+{
+    return band->state == state && !bitmap_get(device->relocation.set_aside, band->index) &&
+           (!relocation_has(device, band) || mutant("victim-taken-twice")); /* L7 */
+}
+
+static struct band *pick_sealed(struct device *device)
+{
+    for (uint32_t i = 0; i < device->geometry.bands; i++)
+        if (is_candidate(device, &device->bands[i], BAND_SEALED))
+            return &device->bands[i];
+    return NULL;
+}
+
+static struct band *pick_closed(struct device *device)
+{
+    struct band *best = NULL;
+    double best_score = 0;
+    for (uint32_t i = 0; i < device->geometry.bands; i++) {
+        struct band *band = &device->bands[i];
+        if (!is_candidate(device, band, BAND_CLOSED) || !is_worth(device, band))
+            continue;
+        double this_score = score(device, band);
+        if (this_score > best_score) {
+            best_score = this_score;
+            best = band;
+        }
+    }
+    return best;
+}
+
+struct band *relocation_pick(struct device *device, const struct mover *mover)
+{
+    const struct mover *lead = relocation_lead(device);
+    struct band *victim = NULL;
+    if (device->closing)
+        return NULL;
+    if (device->relocation.paused && !(is_short(device) && !list_is_empty(&device->writes)))
+        return NULL;
+    /* L8: a helper begins where it may append, and with a band to spare: were it to begin at the
+     * edge, the next band that somebody opens would have it let go of what it has just read. */
+    if (lead != NULL && lead != mover && device->bands_free <= BANDS_RESERVE + 1)
+        return NULL;
+    if (device->bands_sealed > 0)
+        victim = pick_sealed(device);
+    if (victim == NULL && device->bands_free <= device->limits.level[HFTL_LIMIT_START].bands_free &&
+        !is_in_vain(device))
+        victim = pick_closed(device);
+    return victim;
+}
