@@ -271,6 +271,16 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
     limits_earn(device);
 }
 
+/* L8. True: the victim was let go. */
+static bool gives_way(struct device *device, struct mover *mover)
+{
+    if (may_append(device, mover) || mutant("reserve-shared-by-movers"))
+        return false;
+    device->stats.victims_let_go++;
+    let_go(device, mover);
+    return true;
+}
+
 /* True when the batch is used up, or the victim was let go. */
 static bool append_batch(struct device *device, struct mover *mover)
 {
@@ -283,11 +293,8 @@ static bool append_batch(struct device *device, struct mover *mover)
             mover->batch_next++;
             continue;
         }
-        if (!may_append(device, mover) && !mutant("reserve-shared-by-movers")) {
-            device->stats.victims_let_go++;
-            let_go(device, mover);
+        if (gives_way(device, mover))
             return true;
-        }
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
         if (!stream_take(stream, FOR_RELOCATION, &slot)) {
             errand_wait(&mover->errand,
@@ -355,6 +362,8 @@ static bool go_on(struct device *device, struct mover *mover)
             start_portion(device, mover);
         return mover->errand.in_flight == 0;
     case GATHER:
+        if (gives_way(device, mover)) /* before it reads what it may not append */
+            return true;
         gather(device, mover);
         if (mover->batch_count > 0) {
             read_batch(device, mover);

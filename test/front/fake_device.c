@@ -387,7 +387,7 @@ enum hftl_status device_set_limits(struct device *device, const struct hftl_limi
 enum hftl_status device_set_policy(struct device *device, const char *name)
 {
     if (strcmp(name, "greedy") != 0)
-        return HFTL_INVALID;
+        return HFTL_INVALID; /* the fake knows but one */
     device->policy = "greedy";
     return HFTL_OK;
 }

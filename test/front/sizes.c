@@ -55,6 +55,15 @@ static void refuses_options_that_make_no_sense(void **state)
     hftl_open_options_init(&options);
     options.verify = (enum hftl_verify)9;
     assert_int_equal(sizes_take_open(&known, &options, &why), HFTL_INVALID);
+    hftl_open_options_init(&options);
+    options.relocation_victims = HFTL_RELOCATION_VICTIMS_MAX;
+    options.relocation_blocks = HFTL_RELOCATION_BLOCKS_MAX;
+    assert_int_equal(sizes_take_open(&known, &options, &why), HFTL_OK);
+    options.relocation_victims++;
+    assert_int_equal(sizes_take_open(&known, &options, &why), HFTL_INVALID);
+    options.relocation_victims = 0;
+    options.relocation_blocks++;
+    assert_int_equal(sizes_take_open(&known, &options, &why), HFTL_INVALID);
     assert_int_equal(sizes_take_open(&known, NULL, &why), HFTL_OK);
     hftl_format_options_init(&format);
     memset(format.name, 'x', sizeof format.name);

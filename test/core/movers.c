@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Several victims at once: who reads while who appends, who may go on when bands run short. */
+#include "test/core/stand.h"
+
+#include <string.h>
+
+/* Enough bands that several victims are worth it, and a start limit that lets helpers begin. */
+static const struct stand_shape many_bands = {
+    "sixty bands",
+    {.size = sizeof(struct hftl_media_facts),
+     .kind = HFTL_KIND_OCSSD,
+     .flags = HFTL_MEDIA_NEEDS_ERASE | HFTL_MEDIA_CAN_RESET_OPEN,
+     .block_bytes = 512,
+     .oob_bytes = 16,
+     .groups = 1,
+     .pus_per_group = 2,
+     .chunks_per_pu = 60,
+     .chunk_blocks = 48,
+     .ws_min = 2,
+     .ws_opt = 4,
+     .mw_cunits = 8,
+     .transfer_blocks_max = 64,
+     .volatile_cache = true},
+    0};
+
+static struct hftl_limits only_start_at(uint32_t bands_free)
+{
+    struct hftl_limits limits = {.size = sizeof(limits)};
+    for (unsigned i = 0; i < HFTL_LIMIT_COUNT; i++)
+        limits.level[i] = (struct hftl_limit){0, 100};
+    limits.level[HFTL_LIMIT_START].bands_free = bands_free;
+    return limits;
+}
+
+static void begin(struct stand *stand, uint32_t movers)
+{
+    stand_init(stand, &many_bands);
+    stand->options.relocation_victims = movers;
+    stand_format(stand);
+    stand_open(stand);
+    stand->unchecked = true;
+    for (uint64_t lba = 0; lba < stand->expected_count / 2; lba += 4)
+        stand_write(stand, lba, 4, 1);
+}
+
+static uint32_t movers_at_work(const struct stand *stand)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < stand->device->relocation.depth; i++)
+        count += stand->device->relocation.movers[i].victim != NULL;
+    return count;
+}
+
+static void start_at(struct stand *stand, uint32_t bands_free)
+{
+    struct hftl_limits limits = only_start_at(bands_free);
+    assert_int_equal(device_set_limits(stand->device, &limits, &stand->why), HFTL_OK);
+}
+
+/* Overwrites half of the device here and there, and then has cleaning begin, with reads of the
+ * medium kept back: so many movers wait for the tails of their victims. */
+static void catch_movers(struct stand *stand, uint32_t movers)
+{
+    uint64_t half = stand->expected_count / 2;
+    for (uint64_t i = 0; i < half / 2; i++)
+        stand_write(stand, prng_below(&stand->prng, half), 1, 2);
+    stand_settle(stand);
+    assert_true(stand->device->bands_free > 10);
+    tap_hold(stand->tap, HFTL_MEDIA_READ);
+    start_at(stand, 50);
+    stand_settle(stand);
+    assert_int_equal(movers_at_work(stand), movers);
+}
+
+static bool is_of(const struct mover *mover, const struct hftl_media_op *op)
+{
+    const uint8_t *data = op->data;
+    const struct device *device = mover->errand.device;
+    size_t bytes = (size_t)device->relocation.batch * device->geometry.block_bytes;
+    return data == mover->tail_block || (data >= mover->data && data < mover->data + bytes);
+}
+
+/* Lets go what this mover reads, and nothing else. */
+static void release_reads_of(struct stand *stand, const struct mover *mover)
+{
+    struct tap *tap = stand->tap;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < tap->held_count; i++) {
+        if (is_of(mover, tap->held[i]))
+            tap->inner->ops->submit(tap->inner, &tap->held[i], 1);
+        else
+            tap->held[kept++] = tap->held[i];
+    }
+    tap->held_count = kept;
+}
+
+static void while_one_reads_another_appends(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 2);
+    catch_movers(&stand, 2);
+    stand.unchecked = false;
+    const struct relocation *r = &stand.device->relocation;
+    for (unsigned who = 0; who < 2; who++) { /* the eldest or the other: both may be slow */
+        const struct mover *slow = &r->movers[who], *quick = &r->movers[1 - who];
+        const struct band *victim = slow->victim;
+        uint64_t before = stand.device->stats.blocks_written_relocation;
+        assert_true(slow->errand.in_flight > 0);
+        for (unsigned i = 0; i < 3; i++) {
+            release_reads_of(&stand, quick);
+            stand_settle(&stand);
+        }
+        assert_true(stand.device->stats.blocks_written_relocation > before);
+        assert_true(slow->errand.in_flight > 0);
+        assert_ptr_equal(slow->victim, victim);
+    }
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void each_has_a_victim_of_its_own_and_the_eldest_leads(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 4);
+    catch_movers(&stand, 4);
+    const struct relocation *r = &stand.device->relocation;
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t j = 0; j < i; j++)
+            assert_ptr_not_equal(r->movers[i].victim, r->movers[j].victim); /* L7 */
+    stand_check(&stand);
+    const struct mover *lead = relocation_lead(stand.device);
+    uint64_t next = UINT64_MAX, taken = lead->taken;
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(r->movers[i].taken >= taken);
+        if (&r->movers[i] != lead && r->movers[i].taken < next)
+            next = r->movers[i].taken;
+    }
+    for (unsigned i = 0; lead->taken == taken && i < 50; i++) {
+        release_reads_of(&stand, lead);
+        stand_settle(&stand);
+    }
+    assert_int_equal(relocation_lead(stand.device)->taken, next);
+    struct mover *other = &stand.device->relocation.movers[0];
+    struct band *own = other->victim;
+    other->victim = r->movers[1].victim; /* the check can fail */
+    assert_int_equal(device_check(stand.device, &stand.why), HFTL_CORRUPT);
+    assert_non_null(strstr(stand.why.text, "L7"));
+    other->victim = own;
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+/* L8: what a helper holds when bands run short stays where it is. */
+static void helpers_let_go_when_bands_run_short(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 3);
+    catch_movers(&stand, 3);
+    struct device *device = stand.device;
+    const struct mover *lead = relocation_lead(device);
+    const struct band *victim = lead->victim;
+    /* Nothing is cleaned meanwhile, for reads are kept back. */
+    for (uint64_t left = 3 * stand.expected_count; device->bands_free > BANDS_RESERVE; left--) {
+        assert_true(left > 0);
+        stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 3);
+    }
+    assert_int_equal(movers_at_work(&stand), 3);
+    for (uint32_t i = 0; i < 3; i++)
+        if (&device->relocation.movers[i] != lead)
+            release_reads_of(&stand, &device->relocation.movers[i]);
+    stand.unchecked = false;
+    stand_settle(&stand);
+    assert_int_equal(device->stats.victims_let_go, 2);
+    assert_int_equal(movers_at_work(&stand), 1);
+    assert_ptr_equal(lead->victim, victim);
+    stand.unchecked = true;
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    stand_write_all(&stand, 4);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static uint64_t memory_with(uint32_t movers, uint32_t blocks)
+{
+    struct stand stand;
+    stand_init(&stand, &many_bands);
+    stand.options.relocation_victims = movers;
+    stand.options.relocation_blocks = blocks;
+    stand_format(&stand);
+    stand_open(&stand);
+    assert_int_equal(stand.device->relocation.depth, movers);
+    assert_int_equal(stand.device->relocation.batch, blocks);
+    uint64_t bytes = stand.device->memory_bytes;
+    stand_end(&stand);
+    return bytes;
+}
+
+/* DESIGN.md, Memory: a block for each mover, and for each block of its batch that and its OOB. */
+static void depth_and_batch_are_chosen_and_paid_for(void **state)
+{
+    (void)state;
+    uint64_t one = memory_with(1, 64), two = memory_with(2, 64), four = memory_with(4, 64);
+    assert_int_equal(four - two, 2 * (two - one));
+    uint64_t each = sizeof(struct moving) + sizeof(struct errand_op) + 512 + 16;
+    uint64_t mover = two - one;
+    assert_true(mover >= 64 * each + 512 && mover < 64 * each + 512 + 512);
+    assert_int_equal(memory_with(2, 128) - two, 2 * 64 * each);
+    assert_int_equal(memory_with(1, 1), one - 63 * each);
+}
+
+static void every_depth_and_batch_cleans(void **state)
+{
+    (void)state;
+    static const uint32_t batches[] = {1, 3, 17, 256};
+    for (uint32_t movers = 1; movers <= HFTL_RELOCATION_VICTIMS_MAX; movers++) {
+        struct stand stand;
+        stand_init(&stand, &many_bands);
+        stand.options.relocation_victims = movers;
+        stand.options.relocation_blocks = batches[movers - 1];
+        stand_format(&stand);
+        stand_open(&stand);
+        start_at(&stand, 12);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        for (uint64_t i = 0; i < 3 * stand.expected_count; i++) {
+            stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 2 + i % 50);
+            if (i % 64 == 0)
+                stand_check(&stand);
+        }
+        stand_verify(&stand);
+        stand_flush(&stand);
+        stand_crash(&stand, true, movers);
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+static void every_policy_cleans(void **state)
+{
+    (void)state;
+    const struct victim_policy *policy;
+    for (unsigned i = 0; (policy = victim_policy_at(i)) != NULL; i++) {
+        struct stand stand;
+        begin(&stand, 3);
+        start_at(&stand, 8);
+        assert_int_equal(device_set_policy(stand.device, policy->name), HFTL_OK);
+        assert_string_equal(device_get_policy(stand.device), policy->name);
+        for (uint64_t n = 0; n < 4 * stand.expected_count; n++)
+            stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 2 + n % 50);
+        stand_check(&stand);
+        stand_verify(&stand);
+        assert_int_equal(device_set_policy(stand.device, "guess"), HFTL_INVALID);
+        assert_string_equal(device_get_policy(stand.device), policy->name);
+        stand_end(&stand);
+    }
+}
+
+static void a_paused_device_takes_no_victim_until_writes_would_stop(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 3);
+    struct device *device = stand.device;
+    start_at(&stand, 12);
+    stand_settle(&stand);
+    device_pause_cleaning(device, true);
+    assert_true(device_cleaning_is_paused(device));
+    uint64_t victims = device->stats.victims;
+    for (uint64_t left = 3 * stand.expected_count; device->bands_free > BANDS_RESERVE; left--) {
+        assert_true(left > 0);
+        stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 2);
+    }
+    stand_settle(&stand);
+    assert_int_equal(device->stats.victims, victims);
+    /* C11: whoever writes on is not refused, and no more is cleaned than he needs. */
+    for (uint64_t i = 0; i < 3 * stand.expected_count; i++)
+        stand_write(&stand, i % stand.expected_count, 1, 3 + i / stand.expected_count);
+    assert_true(device->stats.victims > victims);
+    stand_settle(&stand);
+    assert_true(device->bands_free < 12);
+    device_pause_cleaning(device, false);
+    stand_settle(&stand);
+    assert_true(device->bands_free >= 8); /* as far as it gains (L5) */
+    stand_check(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(while_one_reads_another_appends),
+        cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
+        cmocka_unit_test(helpers_let_go_when_bands_run_short),
+        cmocka_unit_test(depth_and_batch_are_chosen_and_paid_for),
+        cmocka_unit_test(every_depth_and_batch_cleans),
+        cmocka_unit_test(every_policy_cleans),
+        cmocka_unit_test(a_paused_device_takes_no_victim_until_writes_would_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
