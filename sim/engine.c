@@ -13,4 +13,7 @@ const struct engine engine_hostftl = {
     .get_stats = device_get_stats,
     .blocks = device_blocks,
     .check = device_check,
+    .set_limits = device_set_limits,
+    .set_policy = device_set_policy,
+    .pause_cleaning = device_pause_cleaning,
 };

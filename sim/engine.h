@@ -25,6 +25,11 @@ struct engine {
     void (*get_stats)(const struct device *device, struct hftl_stats *stats);
     uint64_t (*blocks)(const struct device *device);
     enum hftl_status (*check)(const struct device *device, struct why *why);
+    /* NULL, all three, for an engine that has no cleaning to tune. */
+    enum hftl_status (*set_limits)(struct device *device, const struct hftl_limits *limits,
+                                   struct why *why);
+    enum hftl_status (*set_policy)(struct device *device, const char *name);
+    void (*pause_cleaning)(struct device *device, bool paused);
 };
 
 /* The one that ships. */

@@ -51,8 +51,9 @@ static void report(const struct explore_options *o, struct tally *tally, int64_t
     char replay[256], where[64] = "";
     if (op >= 0)
         snprintf(where, sizeof where, " --op %" PRId64 " --variant %d", op, variant);
-    snprintf(replay, sizeof replay, "build/hostftl-sim --story %s --geometry %s%s --seed %" PRIu64,
-             o->story->name, o->shape->name, where, o->seed);
+    snprintf(replay, sizeof replay,
+             "build/hostftl-sim --story %s --geometry %s%s --seed %" PRIu64 "%s", o->story->name,
+             o->shape->name, where, o->seed, tuning_option());
     if (tally->violations++ == 0) {
         snprintf(tally->first, sizeof tally->first, "%s", text);
         snprintf(tally->replay, sizeof tally->replay, "%s", replay);

@@ -100,7 +100,9 @@ static bool open_device(struct harness *h)
                                      .complete_arg = h,
                                      .verify = h->options.verify,
                                      .write_buffer_bytes = WRITE_BUFFER_BYTES,
-                                     .recovery_memory_bytes = RECOVERY_BYTES};
+                                     .recovery_memory_bytes = RECOVERY_BYTES,
+                                     .relocation_victims = h->options.tuning.victims,
+                                     .relocation_blocks = h->options.tuning.blocks};
     enum hftl_status status =
         h->options.engine->open(nand_media(h->options.nand), &options, &h->device, &why);
     if (status == HFTL_OK)
@@ -120,6 +122,22 @@ static void check_device(struct harness *h)
         failure_say(&h->failure, "device_check: %s", why.text);
 }
 
+static void tune_device(struct harness *h, const struct hftl_info *info)
+{
+    const struct engine *engine = h->options.engine;
+    const struct tuning *tuning = &h->options.tuning;
+    struct hftl_limits limits = tuning->limits;
+    struct why why = {""};
+    if (engine->set_limits == NULL)
+        return;
+    tuning_fit(&limits, info->bands, info->bands_reserve);
+    if (tuning->limited && engine->set_limits(h->device, &limits, &why) != HFTL_OK)
+        failure_say(&h->failure, "limits are refused: %s", why.text);
+    if (tuning->policy != NULL && engine->set_policy(h->device, tuning->policy) != HFTL_OK)
+        failure_say(&h->failure, "there is no policy %s", tuning->policy);
+    engine->pause_cleaning(h->device, tuning->paused);
+}
+
 bool harness_open(struct harness *harness)
 {
     struct harness *h = harness;
@@ -133,6 +151,7 @@ bool harness_open(struct harness *harness)
     h->options.engine->get_info(h->device, &info);
     if (info.read_only)
         failure_say(&h->failure, "opens read-only: %s", info.reason);
+    tune_device(h, &info);
     if (!h->oracle)
         h->oracle = oracle_create(blocks, nand_media(h->options.nand)->facts.block_bytes,
                                   (uint32_t)h->options.seed);

@@ -21,6 +21,7 @@
 #include "sim/engine.h"
 #include "sim/nand.h"
 #include "sim/oracle.h"
+#include "sim/tuning.h"
 #include "sim/world.h"
 
 #include <sys/uio.h>
@@ -37,6 +38,7 @@ struct harness_options {
     enum hftl_verify verify;
     uint32_t op_permille; /* of format; 0: default */
     uint32_t columns;     /* of format; 0: chosen */
+    struct tuning tuning; /* of each life */
     bool faults;          /* errors are answers */
     bool verbose;
 };

@@ -9,6 +9,7 @@
 #include "sim/campaign.h"
 #include "sim/model.h"
 #include "sim/mutants.h"
+#include "sim/tuning.h"
 
 #include "base/mutant.h"
 
@@ -41,6 +42,10 @@ static const struct argp_option argp_options[] = {
     {"violations", 'k', "N", 0, "go on until there were so many (10)", 0},
     {"acts", 'a', "N", 0, "model: acts in a list (400)", 0},
     {"skip", 'x', "LIST", 0, "model: leave out these acts, as in 3-9,12; runs one list", 0},
+    {"tuning", 't', "WORDS", 0,
+     "run devices so: default, or any of victims=N,blocks=N,policy=NAME,"
+     "percent=N,start=N,paused; otherwise the seed chooses",
+     0},
     {"mutant", 'm', "NAME", 0, "plant this bug (a build with -Dmutants=true)", 0},
     {"verbose", 'V', NULL, 0, "say what happens", 0},
     {"list", 'l', NULL, 0, "list stories, drives and ways to cut", 0},
@@ -70,6 +75,10 @@ static error_t parse_more(int key, char *text, struct argp_state *state, struct 
         break;
     case 'x':
         a->model.skip = text;
+        break;
+    case 't':
+        if (!tuning_fix(text))
+            argp_error(state, "'%s' is no tuning; see --help", text);
         break;
     case 'm':
         a->mutant = text;

@@ -270,6 +270,7 @@ static void write_replay(const struct model *m, struct model_result *result)
                          m->options->seed, m->count);
     if (m->options->shape)
         used += (size_t)snprintf(text + used, room - used, " --geometry %s", m->shape.name);
+    used += (size_t)snprintf(text + used, room - used, "%s", tuning_option());
     const char *lead = " --skip ";
     for (uint32_t i = 0; i < m->count && used + 32 < room; i++) {
         if (!m->acts[i].skipped)

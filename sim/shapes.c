@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/shapes.h"
 
+#include "base/crc.h"
+
 #include <string.h>
 
 #define ERASE HFTL_MEDIA_NEEDS_ERASE
@@ -174,12 +176,15 @@ struct nand *shape_make(const struct shape *shape, uint64_t seed)
 struct harness_options shape_options(const struct shape *shape, const struct engine *engine,
                                      struct nand *nand, uint64_t seed)
 {
-    return (struct harness_options){.engine = engine,
-                                    .nand = nand,
-                                    .seed = seed,
-                                    .depth = 8,
-                                    .check_every = 0,
-                                    .verify = shape->verify,
-                                    .op_permille = shape->op_permille,
-                                    .columns = shape->columns};
+    struct harness_options options = {.engine = engine,
+                                      .nand = nand,
+                                      .seed = seed,
+                                      .depth = 8,
+                                      .check_every = 0,
+                                      .verify = shape->verify,
+                                      .op_permille = shape->op_permille,
+                                      .columns = shape->columns};
+    /* One seed runs all shapes: each with a tuning of its own. */
+    tuning_choose(&options.tuning, seed ^ crc32c(0, shape->name, strlen(shape->name)));
+    return options;
 }

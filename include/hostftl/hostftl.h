@@ -301,9 +301,9 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_set_policy(struct hftl_device *d
 HFTL_PUBLIC const char *hftl_get_policy(struct hftl_device *device);
 /*
  * Paused: no further band is chosen for cleaning; those in hand are finished. Any thread. But
- * overwriting never fails for want of space (C11): when free bands are down to the critical limit,
- * or to info.bands_reserve, where users get no band, and writes wait, cleaning goes on until they
- * do not.
+ * overwriting never fails for want of space (C11): when writes wait and free bands are down to the
+ * critical limit, or users get no band (info.bands_reserve; or crashes left too many bands that are
+ * emptied first), cleaning goes on until they do not.
  */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_pause_cleaning(struct hftl_device *device,
                                                                bool paused);

@@ -39,9 +39,9 @@
  * L7  no band is the victim of two movers.
  * L8  a helper appends only while free bands are above BANDS_RESERVE.
  *
- * PAUSED  no victim is taken, and those in hand are finished; but when free bands are at or below
- * the critical limit (or BANDS_RESERVE, where users get no band) and writers wait, relocation goes
- * on all the same: overwriting never fails for want of space (C11).
+ * PAUSED  no victim is taken, and those in hand are finished; but when writers wait and free bands
+ * are at or below the critical limit, or users get no band (BANDS_RESERVE, SEALED_MAX), relocation
+ * goes on all the same: overwriting never fails for want of space (C11).
  */
 #ifndef HOSTFTL_CORE_RELOCATION_H
 #define HOSTFTL_CORE_RELOCATION_H

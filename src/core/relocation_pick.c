@@ -13,6 +13,13 @@ static bool is_short(const struct device *device)
            max_u32(limits->level[HFTL_LIMIT_CRITICAL].bands_free, BANDS_RESERVE);
 }
 
+/* C11: somebody writes and would stop, or only cleaning may write. */
+static bool is_needed(const struct device *device)
+{
+    return (is_short(device) || device->bands_sealed > SEALED_MAX) &&
+           !list_is_empty(&device->writes);
+}
+
 static bool is_worth(const struct device *device, const struct band *band)
 {
     uint32_t capacity = geometry_data_blocks(&device->geometry, band->width);
@@ -88,7 +95,7 @@ struct band *relocation_pick(struct device *device, const struct mover *mover)
     struct band *victim = NULL;
     if (device->closing)
         return NULL;
-    if (device->relocation.paused && !(is_short(device) && !list_is_empty(&device->writes)))
+    if (device->relocation.paused && !is_needed(device))
         return NULL;
     /* L8: a helper begins where it may append, and with a band to spare: were it to begin at the
      * edge, the next band that somebody opens would have it let go of what it has just read. */
