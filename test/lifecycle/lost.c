@@ -35,9 +35,9 @@ static uint64_t find_any_copied(struct stand *stand)
 static bool is_half_moved(const struct device *device)
 {
     const struct band *target = device->streams[STREAM_RELOCATION].band;
-    const struct band *victim = device->relocation.victim;
-    return target != NULL && target->valid >= HALF_MOVED && victim != NULL &&
-           victim->idents == NULL;
+    const struct mover *lead = relocation_lead(device);
+    return target != NULL && target->valid >= HALF_MOVED && lead != NULL &&
+           lead->victim->idents == NULL;
 }
 
 /* Crashes with a closed victim half moved, until what was moved survives next to it. */
