@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * emu_create.c - a new drive's file: made whole under a temporary name beside it, then named.
+ * emu_create.c - a new drive's file: made whole without a name, then named.
+ *
+ * A file without a name (O_TMPFILE) goes with its process, whatever ends it. A name beside the
+ * drive's is needed where the file system has no such files, or for the moment in which the file
+ * takes another's place: meanwhile signals that ask the process to end wait, so that only SIGKILL
+ * leaves it behind.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +33,8 @@ struct making {
     struct emu_header header;
     struct emu_layout layout;
     const struct say *to;
-    char *temporary;
+    char *temporary; /* the name beside it */
+    bool named;      /* a file of ours has that name */
     int fd;
     uint8_t *kinds; /* per chunk: 1 bad, 2 short */
 };
@@ -34,7 +42,9 @@ struct making {
 static enum hftl_status complain(const struct making *m, const char *deed)
 {
     int error = errno;
-    return say(m->to, status_of_errno(error), "%s: cannot %s: %s", m->path, deed, strerror(error));
+    /* Room would not help against a limit of the file system's or the process's. */
+    enum hftl_status status = error == EFBIG ? HFTL_GEOMETRY : status_of_errno(error);
+    return say(m->to, status, "%s: cannot %s: %s", m->path, deed, strerror(error));
 }
 
 /* Draws chunks until enough different ones have the mark. */
@@ -132,15 +142,47 @@ static enum hftl_status check_replaceable(const struct making *m)
     return emu_file_check_unclaimed(m->path, m->to);
 }
 
-static enum hftl_status name_file(const struct making *m)
+/* Signals that end a process by default wait until they are let in; `before` is what was held. */
+static void hold_signals(sigset_t *before)
 {
-    if (!m->options->overwrite) {
-        if (link(m->temporary, m->path) != 0)
-            return complain(m, "give the file its name");
-        unlink(m->temporary);
-    } else if (rename(m->temporary, m->path) != 0) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        sigaddset(&set, signals[i]);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+/* Gives the nameless file a name. Through /proc, because AT_EMPTY_PATH needs privileges. */
+static int link_nameless(const struct making *m, const char *name)
+{
+    char itself[40];
+    snprintf(itself, sizeof itself, "/proc/self/fd/%d", m->fd);
+    return linkat(AT_FDCWD, itself, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
+static int take_place(struct making *m)
+{
+    if (!m->named && link_nameless(m, m->temporary) != 0)
+        return -1;
+    m->named = true;
+    if (rename(m->temporary, m->path) != 0)
+        return -1;
+    m->named = false;
+    return 0;
+}
+
+static enum hftl_status name_file(struct making *m)
+{
+    int error;
+    if (m->options->overwrite)
+        error = take_place(m);
+    else if (m->named)
+        error = link(m->temporary, m->path);
+    else
+        error = link_nameless(m, m->path);
+    if (error != 0)
         return complain(m, "give the file its name");
-    }
     char *copy = strdup(m->path);
     int folder = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (folder >= 0) {
@@ -149,6 +191,42 @@ static enum hftl_status name_file(const struct making *m)
     }
     free(copy);
     return HFTL_OK;
+}
+
+/* A file in the drive's folder, without a name; -1 where that cannot be, or could not be named. */
+static int open_nameless(const struct making *m)
+{
+    if (access("/proc/self/fd", X_OK) != 0)
+        return -1;
+    char *copy = strdup(m->path);
+    int fd = copy ? open(dirname(copy), O_RDWR | O_TMPFILE | O_CLOEXEC, 0666) : -1;
+    free(copy);
+    return fd;
+}
+
+static enum hftl_status make_named(struct making *m)
+{
+    sigset_t before;
+    m->fd = open_nameless(m);
+    bool nameless = m->fd >= 0;
+    if (!nameless) {
+        hold_signals(&before);
+        m->fd = open(m->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        m->named = m->fd >= 0;
+    }
+    enum hftl_status status = m->fd >= 0 ? choose_chunks(m) : complain(m, "create the file");
+    if (status == HFTL_OK)
+        status = write_file(m);
+    if (nameless)
+        hold_signals(&before);
+    if (status == HFTL_OK)
+        status = name_file(m);
+    if (m->named)
+        unlink(m->temporary);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (m->fd >= 0)
+        close(m->fd);
+    return status;
 }
 
 static enum hftl_status make(struct making *m)
@@ -161,18 +239,7 @@ static enum hftl_status make(struct making *m)
     if (!m->temporary)
         return say(m->to, HFTL_MEMORY, "%s: no memory", m->path);
     snprintf(m->temporary, bytes, "%s.making.%ld", m->path, (long)getpid());
-    m->fd = open(m->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (m->fd < 0)
-        return complain(m, "create the file");
-    status = choose_chunks(m);
-    if (status == HFTL_OK)
-        status = write_file(m);
-    if (status == HFTL_OK)
-        status = name_file(m);
-    close(m->fd);
-    if (status != HFTL_OK)
-        unlink(m->temporary);
-    return status;
+    return make_named(m);
 }
 
 enum hftl_status emu_create(const char *path, const struct emu_create_options *options, char *why,
