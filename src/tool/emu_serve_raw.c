@@ -23,6 +23,9 @@ static int run(struct tool *tool, void *settings)
     if (in_use)
         return tool_fail_why(tool, HFTL_BUSY, "", service->drive);
     service->plugin = "nbdkit-hostftl-raw-plugin.so";
+    /* This process becomes the server, so that killing it is a power cut: nobody is left to remove
+     * the socket but the plugin. */
+    service->removes_socket = true;
     return nbdkit_serve(tool, service);
 }
 

@@ -20,6 +20,8 @@
 
 #define HANDED_FD 3 /* where socket activation expects the first descriptor */
 #define ARGS_MAX 32u
+#define STOP_MS_MAX 30000 /* clients are given five seconds, then the device is closed */
+#define STOP_LOOK_MS 20
 
 const char *nbdkit_parse_address(struct tool *tool, const char *text)
 {
@@ -122,20 +124,22 @@ static void send_herald(const struct tool *tool, const struct nbdkit_service *se
 }
 
 /* Replaces this process. Returns when that failed, with errno. */
-static void become(const struct nbdkit_service *service, const char *plugin, const char *drive,
-                   int listening)
+static void become(const struct nbdkit_service *service, const char *const paths[3], int listening)
 {
     const char *args[ARGS_MAX] = {"nbdkit", "--foreground", "--log=stderr"};
     unsigned n = 3;
     char pid[24];
-    char *config = NULL;
+    char *drive = NULL;
+    char *socket = NULL;
 
     if (service->read_only)
         args[n++] = "--readonly";
-    args[n++] = plugin;
-    if (asprintf(&config, "drive=%s", drive) < 0)
+    args[n++] = paths[0];
+    if (asprintf(&drive, "drive=%s", paths[1]) < 0 || asprintf(&socket, "socket=%s", paths[2]) < 0)
         tool_made(NULL);
-    args[n++] = config;
+    args[n++] = drive;
+    if (service->removes_socket)
+        args[n++] = socket;
     for (unsigned i = 0; i < NBDKIT_CONFIG_MAX && service->config[i] != NULL; i++)
         args[n++] = service->config[i];
     args[n] = NULL;
@@ -149,7 +153,8 @@ static void become(const struct nbdkit_service *service, const char *plugin, con
     (void)setenv("LISTEN_PID", pid, 1);
     (void)setenv("LISTEN_FDS", "1", 1);
     (void)execvp("nbdkit", (char *const *)(uintptr_t)args);
-    free(config);
+    free(socket);
+    free(drive);
 }
 
 static int exec_failed(const struct tool *tool, int err)
@@ -174,7 +179,7 @@ static void become_in_child(void *arg)
 {
     const struct errand *e = arg;
 
-    become(e->service, e->paths[0], e->paths[1], e->listening);
+    become(e->service, e->paths, e->listening);
     (void)exec_failed(e->tool, errno);
 }
 
@@ -239,6 +244,20 @@ static void relay(int from)
         (void)!write(STDERR_FILENO, text, (size_t)n);
 }
 
+/*
+ * Who was to be told cannot hear that there is a daemon, nor which: better there is none. Its end
+ * is awaited, so that the exit code holds; a daemon that takes too long is said to be there.
+ */
+static void take_back(const struct tool *tool, pid_t daemon)
+{
+    (void)kill(daemon, SIGTERM);
+    for (int ms = 0; ms < STOP_MS_MAX && kill(daemon, 0) == 0; ms += STOP_LOOK_MS)
+        (void)poll(NULL, 0, STOP_LOOK_MS);
+    fprintf(stderr, "hostftl: %s: nobody can be told that the server is ready: %s (pid %ld)\n",
+            tool->verb, kill(daemon, 0) == 0 ? "it is still being stopped" : "it was stopped",
+            (long)daemon);
+}
+
 /* In the process that was started: waits for the daemon's greeting. */
 static int await_daemon(const struct tool *tool, const struct nbdkit_service *service,
                         const char *socket, pid_t child, int messages)
@@ -263,7 +282,10 @@ static int await_daemon(const struct tool *tool, const struct nbdkit_service *se
         (void)close(fds[1].fd);
         if (greeted) {
             print_ready(tool, service, socket, child);
-            return TOOL_OK;
+            if (ferror(stdout) == 0)
+                return TOOL_OK;
+            take_back(tool, child);
+            return TOOL_FAILED;
         }
         fds[1].fd = socket_connect(socket); /* refused, unless the server is started again */
     }
@@ -303,7 +325,7 @@ static _Noreturn void be_daemon(const struct tool *tool, const struct nbdkit_ser
     (void)!chdir("/");
     if (service->restart)
         _exit(keep_serving(tool, service, paths, listening));
-    become(service, paths[0], paths[1], listening);
+    become(service, paths, listening);
     _exit(exec_failed(tool, errno));
 }
 
@@ -339,7 +361,7 @@ static int serve_here(const struct tool *tool, const struct nbdkit_service *serv
         return keep_serving(tool, service, paths, listening);
     }
     send_herald(tool, service, paths[2], listening);
-    become(service, paths[0], paths[1], listening);
+    become(service, paths, listening);
     int err = errno;
     (void)close(listening);
     (void)unlink(paths[2]);

@@ -29,6 +29,7 @@ struct nbdkit_service {
     const char *drive;                     /* as given; handed to the plugin as drive=, absolute */
     const char *socket;                    /* its path */
     const char *config[NBDKIT_CONFIG_MAX]; /* further key=value, ended by NULL */
+    bool removes_socket;                   /* the plugin: it takes socket=PATH */
     bool read_only;
     bool daemon;
     bool restart;    /* after a crash, see supervise.h */

@@ -14,25 +14,43 @@
  *   trim    whole chunks: they are reset. Anything less fails.
  *
  * One request at a time: this is for looking at a drive, not for speed.
+ *
+ * AT THE END clients are let go (nbdkit_farewell.h), the drive is closed, and the socket that the
+ * server was handed (socket=PATH) is removed: nbdkit leaves it, because others may have made it.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
 #include <hostftl/media.h>
 
+#include "front/nbdkit_farewell.h"
+
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_SERIALIZE_ALL_REQUESTS
 
 static char *drive;
-static struct hftl_media *medium;
+static struct hftl_media *medium;            /* under `lock`, from then on; NULL: closed */
+static struct hftl_media_facts medium_facts; /* its facts, which outlive it */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *socket_path; /* NULL: somebody else removes it */
+static struct stat socket_file;
 
 static int raw_config(const char *key, const char *value)
 {
+    if (strcmp(key, "socket") == 0) {
+        free(socket_path);
+        socket_path = stat(value, &socket_file) == 0 ? nbdkit_absolute_path(value) : NULL;
+        return 0;
+    }
     if (strcmp(key, "drive") != 0) {
         nbdkit_error("no such setting: %s: use drive=PATH", key);
         return -1;
@@ -50,23 +68,57 @@ static int raw_config_complete(void)
     return -1;
 }
 
+/* Unless another server has put its own there. Also when nbdkit ends without having served. */
+__attribute__((destructor)) static void remove_socket(void)
+{
+    struct stat now;
+
+    if (socket_path == NULL)
+        return;
+    if (lstat(socket_path, &now) == 0 && now.st_dev == socket_file.st_dev &&
+        now.st_ino == socket_file.st_ino)
+        (void)unlink(socket_path);
+    free(socket_path);
+    socket_path = NULL;
+}
+
+static void close_medium(void)
+{
+    pthread_mutex_lock(&lock);
+    if (medium != NULL)
+        medium->ops->close(medium);
+    medium = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+static void give_up(void)
+{
+    close_medium();
+    remove_socket();
+    nbdkit_error("clients that do not take their answers are cut off; the drive is closed");
+}
+
 /* After nbdkit forked: a medium may have threads. */
 static int raw_after_fork(void)
 {
     char why[4608] = ""; /* the longest path, and some words */
     enum hftl_status status = hftl_media_open(drive, 0, &medium, why, sizeof why);
 
-    if (status == HFTL_OK)
+    if (status == HFTL_OK) {
+        medium_facts = medium->facts;
+        int error = farewell_start(give_up);
+        if (error != 0)
+            nbdkit_error("warning: SIGTERM will wait for clients to go: %s", strerror(error));
         return 0;
+    }
     nbdkit_error("%s", why[0] != '\0' ? why : hftl_status_text(status));
     return -1;
 }
 
 static void raw_cleanup(void)
 {
-    if (medium != NULL)
-        medium->ops->close(medium);
-    medium = NULL;
+    farewell_stop();
+    close_medium();
 }
 
 static void raw_unload(void)
@@ -82,7 +134,7 @@ static void *raw_open(int readonly)
 
 static int64_t raw_get_size(void *handle)
 {
-    const struct hftl_media_facts *facts = &medium->facts;
+    const struct hftl_media_facts *facts = &medium_facts;
 
     (void)handle;
     return (int64_t)hftl_media_chunks(facts) * facts->chunk_blocks * facts->block_bytes;
@@ -106,7 +158,7 @@ static uint32_t power_of_two(uint32_t n)
 
 static int raw_block_size(void *handle, uint32_t *minimum, uint32_t *preferred, uint32_t *maximum)
 {
-    const struct hftl_media_facts *facts = &medium->facts;
+    const struct hftl_media_facts *facts = &medium_facts;
 
     (void)handle;
     *minimum = facts->block_bytes;
@@ -120,7 +172,7 @@ static void landed(struct hftl_media_op *op)
     *(bool *)op->owner = true;
 }
 
-/* Submits and waits. */
+/* Submits and waits; CLOSING when clients were given up. */
 static enum hftl_status perform(struct hftl_media_op *op)
 {
     struct hftl_media_op *ops[] = {op};
@@ -128,6 +180,11 @@ static enum hftl_status perform(struct hftl_media_op *op)
 
     op->land = landed;
     op->owner = &done;
+    pthread_mutex_lock(&lock);
+    if (medium == NULL) {
+        pthread_mutex_unlock(&lock);
+        return HFTL_CLOSING;
+    }
     medium->ops->submit(medium, ops, 1);
     while (!done) {
         struct pollfd fd = {.fd = medium->ops->fd(medium), .events = POLLIN};
@@ -135,6 +192,7 @@ static enum hftl_status perform(struct hftl_media_op *op)
         if (medium->ops->reap(medium, 1) == 0 && !done && fd.fd >= 0)
             (void)poll(&fd, 1, -1);
     }
+    pthread_mutex_unlock(&lock);
     return op->status;
 }
 
@@ -154,7 +212,7 @@ struct part {
 /* Takes the next part off a range; `most` blocks at most. */
 static struct part next_part(uint64_t *block, uint64_t *left, uint32_t most)
 {
-    const struct hftl_media_facts *facts = &medium->facts;
+    const struct hftl_media_facts *facts = &medium_facts;
     struct part part = {
         .chunk = (uint32_t)(*block / facts->chunk_blocks),
         .offset = (uint32_t)(*block % facts->chunk_blocks),
@@ -173,7 +231,7 @@ static struct part next_part(uint64_t *block, uint64_t *left, uint32_t most)
 /* Bytes to blocks. False: told the client why not. */
 static bool to_blocks(uint32_t count, uint64_t offset, uint64_t *block, uint64_t *blocks)
 {
-    uint32_t bytes = medium->facts.block_bytes;
+    uint32_t bytes = medium_facts.block_bytes;
 
     *block = offset / bytes;
     *blocks = count / bytes;
@@ -197,7 +255,7 @@ static int refuse(const char *verb, const struct part *part, uint32_t wp, enum h
 /* Reads what was written of a part; the rest is zeros. */
 static int read_part(const struct part *part, uint8_t *data)
 {
-    size_t bytes = medium->facts.block_bytes;
+    size_t bytes = medium_facts.block_bytes;
     struct hftl_chunk state;
     enum hftl_status status = report(part->chunk, &state);
     uint32_t written = 0;
@@ -211,7 +269,7 @@ static int read_part(const struct part *part, uint8_t *data)
     memset(data + written * bytes, 0, (part->blocks - written) * bytes);
     if (written == 0)
         return 0;
-    if (!hftl_media_readable(&medium->facts, &state, part->offset + written - 1))
+    if (!hftl_media_readable(&medium_facts, &state, part->offset + written - 1))
         return refuse("read", part, state.wp, HFTL_RULE_READ);
     struct hftl_media_op op = {.verb = HFTL_MEDIA_READ,
                                .chunk = part->chunk,
@@ -232,11 +290,11 @@ static int raw_pread(void *handle, void *data, uint32_t count, uint64_t offset, 
     if (!to_blocks(count, offset, &block, &left))
         return -1;
     while (left > 0) {
-        struct part part = next_part(&block, &left, medium->facts.transfer_blocks_max);
+        struct part part = next_part(&block, &left, medium_facts.transfer_blocks_max);
 
         if (read_part(&part, at) != 0)
             return -1;
-        at += (size_t)part.blocks * medium->facts.block_bytes;
+        at += (size_t)part.blocks * medium_facts.block_bytes;
     }
     return 0;
 }
@@ -270,14 +328,14 @@ static int raw_pwrite(void *handle, const void *data, uint32_t count, uint64_t o
     (void)flags;
     if (!to_blocks(count, offset, &block, &left))
         return -1;
-    uint32_t most = medium->facts.transfer_blocks_max;
-    most -= most % medium->facts.ws_min;
+    uint32_t most = medium_facts.transfer_blocks_max;
+    most -= most % medium_facts.ws_min;
     while (left > 0) {
         struct part part = next_part(&block, &left, most);
 
         if (write_part(&part, at) != 0)
             return -1;
-        at += (size_t)part.blocks * medium->facts.block_bytes;
+        at += (size_t)part.blocks * medium_facts.block_bytes;
     }
     return 0;
 }
@@ -312,7 +370,7 @@ static int reset_chunk(const struct part *part)
 static int raw_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 {
     uint64_t block, left;
-    uint32_t chunk_blocks = medium->facts.chunk_blocks;
+    uint32_t chunk_blocks = medium_facts.chunk_blocks;
 
     (void)handle;
     (void)flags;

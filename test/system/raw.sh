@@ -68,6 +68,32 @@ serve_raw() {
     [ -s "$folder/ready" ] || fail "the server ended before it was ready"
 }
 
+# A client that stays connected does not hold the end up, and no socket is left.
+cat >"$folder/stay.py" <<'PYTHON'
+import nbd, sys
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.read()
+PYTHON
+stop_with_a_client() {
+    local signal=$1 code=0 begin
+    serve_raw "$2"
+    : >"$folder/stays"
+    sleep 60 | "$python" "$folder/stay.py" "$uri" >"$folder/stays" 2>/dev/null &
+    wait_for 20 test -s "$folder/stays" || fail "the client did not connect"
+    begin=$SECONDS
+    kill "-$signal" "$server"
+    wait_for 20 gone "$server" || fail "$signal: the server waits for its client"
+    wait "$server" || code=$?
+    server=0
+    [ "$code" -eq 0 ] || fail "$signal: the server ended with $code"
+    [ ! -e "$socket" ] || fail "$signal: the socket is left"
+    [ "$(timeout 20 "$hostftl" emu info -o json "$2" | jq .data.clean)" = true ] ||
+        fail "$signal: the drive was not closed in order"
+    echo "$signal: ended with a client connected, after $((SECONDS - begin)) s"
+}
+
 try() {
     local kind=$1 image=$folder/$1.img
     shift
@@ -87,3 +113,5 @@ try() {
 
 try zoned --size 64M --bad-chunks 60 --seed 3
 try ocssd --groups 1 --pus 2 --chunks 16 --chunk-blocks 480 --ws-min 4 --ws-opt 24 --mw-cunits 24
+stop_with_a_client TERM "$folder/zoned.img"
+stop_with_a_client INT "$folder/zoned.img"
