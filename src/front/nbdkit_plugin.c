@@ -29,13 +29,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
@@ -113,10 +116,31 @@ static void plugin_dump(void)
 
 /* ---- the device's life ----------------------------------------------------------------------- */
 
+/* nbdkit has errors and debugging only. In the background its own messages go to the system's log,
+ * and the standard error is /dev/null. */
+static void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void warn(const char *format, ...)
+{
+    char line[WHY_BYTES];
+    struct stat err, null;
+    va_list list;
+
+    va_start(list, format);
+    (void)vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    if (fstat(STDERR_FILENO, &err) == 0 && stat("/dev/null", &null) == 0 &&
+        err.st_rdev == null.st_rdev)
+        syslog(LOG_WARNING, "hostftl: warning: %s", line);
+    else
+        fprintf(stderr, "nbdkit: hostftl: warning: %s\n", line);
+}
+
 static void pass_on(void *arg, enum hftl_log_level level, const char *message)
 {
     (void)arg;
-    if (level <= HFTL_LOG_WARN)
+    if (level == HFTL_LOG_WARN)
+        warn("%s", message);
+    else if (level < HFTL_LOG_WARN)
         nbdkit_error("%s", message);
     else
         nbdkit_debug("%s", message);
@@ -142,20 +166,27 @@ static int plugin_get_ready(void)
 static void keep_in_memory(void)
 {
     struct rlimit limit = {0};
+    const char *missing = "";
+    int error = 0;
 
     getrlimit(RLIMIT_MEMLOCK, &limit);
     /* With a limit, locking would succeed now and make an allocation fail later. */
     if (geteuid() != 0 && limit.rlim_cur != RLIM_INFINITY)
-        nbdkit_error("warning: memory is not locked: the memlock limit is %llu bytes",
-                     (unsigned long long)limit.rlim_cur);
-    else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-        nbdkit_error("warning: memory is not locked: %s", strerror(errno));
+        missing = "the server's memory is not locked (memlock limit)";
+    else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+        missing = "the server's memory is not locked (mlockall)";
+        error = errno;
+    }
 #ifdef PR_SET_IO_FLUSHER
-    if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
-        nbdkit_error("warning: PR_SET_IO_FLUSHER: %s; use the device from another machine, or "
-                     "without swap on it",
-                     strerror(errno));
+    if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0 && missing[0] == '\0') {
+        missing = "the server may wait for memory (PR_SET_IO_FLUSHER)";
+        error = errno;
+    }
 #endif
+    if (missing[0] != '\0')
+        warn("when memory is short, a file system on this device, on this machine, may hang: "
+             "%s%s%s",
+             missing, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
 }
 
 static void give_up(void);
@@ -165,7 +196,8 @@ static int plugin_after_fork(void)
     struct hftl_open_options options;
     char why[WHY_BYTES];
 
-    keep_in_memory(); /* before the engine's thread is born: it inherits */
+    if (!read_only)       /* memory is never freed by writing to it */
+        keep_in_memory(); /* before the engine's thread is born: it inherits */
     hftl_open_options_init(&options);
     options.flags = HFTL_OPEN_THREAD;
     if (read_only)
@@ -178,11 +210,11 @@ static int plugin_after_fork(void)
     }
     int error = farewell_start(give_up);
     if (error != 0)
-        nbdkit_error("warning: SIGTERM will wait for clients to go: %s", strerror(error));
+        warn("SIGTERM will wait for clients to go: %s", strerror(error));
     info.size = sizeof info;
     hftl_get_info(device, &info);
     if (info.read_only && !read_only)
-        nbdkit_error("warning: %s is read-only: %s", drive, info.reason);
+        warn("%s is read-only: %s", drive, info.reason);
     return 0;
 }
 
