@@ -30,7 +30,7 @@ static bool address_of(const char *path, struct sockaddr_un *address)
     return true;
 }
 
-static int dial(const char *path, int flags)
+static int dial(const char *path, int type, int flags)
 {
     struct sockaddr_un address;
     int fd;
@@ -39,7 +39,7 @@ static int dial(const char *path, int flags)
         errno = ENAMETOOLONG;
         return -1;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    fd = socket(AF_UNIX, type | SOCK_CLOEXEC | flags, 0);
     if (fd < 0)
         return -1;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
@@ -52,13 +52,13 @@ static int dial(const char *path, int flags)
 
 int socket_connect(const char *path)
 {
-    return dial(path, 0);
+    return dial(path, SOCK_STREAM, 0);
 }
 
 int socket_connect_now(const char *path)
 {
     static const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
-    int fd = dial(path, SOCK_NONBLOCK);
+    int fd = dial(path, SOCK_STREAM, SOCK_NONBLOCK);
 
     if (fd < 0)
         return -1;
@@ -67,11 +67,25 @@ int socket_connect_now(const char *path)
     return fd;
 }
 
+/*
+ * Whether a socket is bound there, without a word to whoever listens: a connection of another type
+ * is refused by the kernel, with EPROTOTYPE where there is a stream socket, with ECONNREFUSED where
+ * nothing is bound to the file any more.
+ */
+static bool is_stale(const char *path)
+{
+    int fd = dial(path, SOCK_DGRAM, 0);
+    int err = errno;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return fd < 0 && err == ECONNREFUSED;
+}
+
 /* Takes away a socket that nobody listens to. HFTL_OK: nothing stands at `path` now. */
 static enum hftl_status clear(const char *path, char *why, size_t why_bytes)
 {
     struct stat stat;
-    int fd;
 
     if (lstat(path, &stat) != 0)
         return HFTL_OK; /* bind will say if that is not because it is absent */
@@ -79,10 +93,7 @@ static enum hftl_status clear(const char *path, char *why, size_t why_bytes)
         (void)snprintf(why, why_bytes, "%s exists and is no socket; name another path", path);
         return HFTL_INVALID;
     }
-    fd = socket_connect_now(path); /* a full queue is somebody's too */
-    if (fd >= 0 || errno != ECONNREFUSED) {
-        if (fd >= 0)
-            (void)close(fd);
+    if (!is_stale(path)) {
         (void)snprintf(why, why_bytes,
                        "socket path in use: somebody listens at %s; stop that server or name "
                        "another path",

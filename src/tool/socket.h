@@ -2,9 +2,9 @@
 /*
  * socket.h - a Unix socket that only its owner may use, and the first words of NBD over it.
  *
- * PROMISES  between two runs of hostftl no race: looking whether anybody listens, taking a stale
- *           file away, binding and listening happen under a lock on the folder. The file has mode
- *           0600 from its first moment.
+ * PROMISES  between two runs of hostftl no race: looking whether anybody listens (who does not
+ *           notice), taking a stale file away, binding and listening happen under a lock on the
+ *           folder. The file has mode 0600 from its first moment.
  */
 #ifndef HOSTFTL_TOOL_SOCKET_H
 #define HOSTFTL_TOOL_SOCKET_H

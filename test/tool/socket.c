@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -64,6 +65,9 @@ static void replaces_a_stale_socket_and_refuses_a_live_one(void **state)
     assert_int_equal(socket_listen(path, &status, why, sizeof why), -1);
     assert_int_equal(status, HFTL_BUSY);
     assert_non_null(strstr(why, "socket path in use"));
+    assert_int_equal(fcntl(first, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(accept(first, NULL, NULL), -1); /* who listens was not bothered */
+    assert_int_equal(errno, EAGAIN);
     int client = socket_connect(path); /* the live one still works */
     assert_true(client >= 0);
     (void)close(client);
