@@ -256,7 +256,7 @@ static enum hftl_status explain(enum hftl_status status, struct why *why)
 {
     switch (status) {
     case HFTL_FOREIGN:
-        return why_say(why, status, "no hostftl device there; make one with: hostftl format");
+        return why_say(why, status, "no hostftl device there");
     case HFTL_VERSION:
         return why_say(why, status,
                        "the superblock was written by another version of the format (this is %u)",

@@ -109,6 +109,19 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     }
 }
 
+/* Something else is there. What --force replaces is a medium: only flat:PATH makes one of it. */
+static int refuse_signature(const struct tool *tool, const struct format *format, const char *why)
+{
+    const char *path = format->bottom.path;
+
+    if (format->bottom.kind == STACK_FLAT)
+        return tool_fail_why(tool, HFTL_EXISTS, why, path);
+    return tool_fail(
+        tool, &(struct failure){HFTL_EXISTS, why, path,
+                                "with flat: before the path, and --force, a medium is made of it, "
+                                "and what it holds is lost"});
+}
+
 /*
  * Refuses what is in use, and what holds something else than a medium of ours that libblkid knows.
  * Why not look for signatures in a medium of ours? Because what lies at their place there is some
@@ -133,6 +146,8 @@ static int check(const struct tool *tool, const struct format *format)
     if (format->options.force || flat_is(path))
         return TOOL_OK;
     status = claim_check_signature(path, why, sizeof why);
+    if (status == HFTL_EXISTS)
+        return refuse_signature(tool, format, why);
     return status == HFTL_OK ? TOOL_OK : tool_fail_why(tool, status, why, path);
 }
 

@@ -249,12 +249,12 @@ int supervise(const struct supervised *what, int listening)
     if (!take_signals(&w))
         code = tool_fail(what->tool,
                          &(struct failure){tool_status_of_errno(errno), "cannot wait for signals",
-                                           strerror(errno), NULL});
+                                           NULL, strerror(errno)});
     while (code < 0) {
         if (!start(&w)) {
             code = tool_fail(what->tool,
                              &(struct failure){tool_status_of_errno(errno),
-                                               "cannot start a process", strerror(errno), NULL});
+                                               "cannot start a process", NULL, strerror(errno)});
             break;
         }
         watch(&w);

@@ -118,7 +118,8 @@ static void print_line(const char *line)
     fputc('\n', stderr);
 }
 
-int tool_fail(const struct tool *tool, const struct failure *failure)
+/* `path`: what programs are told that it was about, or NULL. */
+static void tell(const struct tool *tool, const struct failure *failure, const char *path)
 {
     char line[2 * TOOL_WHY_BYTES];
     const char *verb = tool->verb;
@@ -132,9 +133,14 @@ int tool_fail(const struct tool *tool, const struct failure *failure)
         tool_put(error, "status", json_string(hftl_status_name(failure->status)));
         tool_put(error, "errno", json_integer(hftl_status_errno(failure->status)));
         tool_put(error, "message", tool_text(line));
-        tool_put(error, "path", failure->where == NULL ? json_null() : tool_text(failure->where));
+        tool_put(error, "path", path == NULL ? json_null() : tool_text(path));
         tool_print_json(tool, "error", error);
     }
+}
+
+int tool_fail(const struct tool *tool, const struct failure *failure)
+{
+    tell(tool, failure, failure->where);
     return TOOL_FAILED;
 }
 
@@ -152,7 +158,7 @@ int tool_fail_why(const struct tool *tool, enum hftl_status status, const char *
 error_t tool_usage(struct tool *tool, const char *what, const char *where, const char *todo)
 {
     tool->usage_exit = TOOL_USAGE;
-    (void)tool_fail(tool, &(struct failure){HFTL_INVALID, what, where, todo});
+    tell(tool, &(struct failure){HFTL_INVALID, what, where, todo}, NULL);
     return EINVAL;
 }
 

@@ -77,7 +77,7 @@ void verb_list_options(const struct verb *verb, FILE *out);
 struct failure {
     enum hftl_status status;
     const char *what;  /* what went wrong: a clause without a full stop */
-    const char *where; /* a path, an option */
+    const char *where; /* a path */
     const char *todo;  /* what to do about it */
 };
 int tool_fail(const struct tool *tool, const struct failure *failure); /* returns TOOL_FAILED */
@@ -85,7 +85,8 @@ int tool_fail(const struct tool *tool, const struct failure *failure); /* return
  * text). */
 int tool_fail_why(const struct tool *tool, enum hftl_status status, const char *why,
                   const char *path);
-/* Refuses the command line: returns EINVAL, for parse(). */
+/* Refuses the command line: returns EINVAL, for parse(). `where` is an option or an argument: a
+ * program is told of no path. */
 error_t tool_usage(struct tool *tool, const char *what, const char *where, const char *todo);
 /* A system call failed: the status that errno comes nearest to. */
 enum hftl_status tool_status_of_errno(int err);

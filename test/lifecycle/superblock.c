@@ -28,7 +28,7 @@ static void an_empty_drive_is_foreign(void **state)
     for (unsigned shape = 0; shape < stand_shapes(); shape++) {
         struct stand stand;
         stand_init(&stand, stand_shape(shape));
-        refused(&stand, HFTL_FOREIGN, "no hostftl device there; make one with: hostftl format");
+        refused(&stand, HFTL_FOREIGN, "no hostftl device there");
         assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 0);
         stand_end(&stand);
     }

@@ -97,9 +97,41 @@ expect 1 "drive" serve --nbd unix:s drive
 truncate -s 64M ext4.img && PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -L precious ext4.img
 sum=$(sha256sum <ext4.img)
 expect 1 'ext4 ("precious")' format ext4.img
+expect 1 "with flat: before the path, and --force" format ext4.img
+expect 1 "--force replaces it" format flat:ext4.img
 expect 1 "" format --force ext4.img
 [ "$sum" = "$(sha256sum <ext4.img)" ] || { echo "FAILED: format wrote to a file system"; failed=1; }
 expect 1 "no-such" info no-such
+
+# Advice is given once, and only where it helps.
+[ "$("$HOSTFTL" info drive 2>&1 | grep -o 'hostftl format' | wc -l)" -eq 1 ] ||
+    { echo "FAILED: not the advice once: $("$HOSTFTL" info drive 2>&1)"; failed=1; }
+said=$(trap '' XFSZ && ulimit -f 64 && "$HOSTFTL" emu create --kind zoned big 2>&1) || true
+[[ $said == *"File too large" ]] ||
+    { echo "FAILED: a file that may not be that long: $said"; failed=1; }
+
+# However little of a drive's file is left, it is no other version's.
+for bytes in 4 7 8 9 4095; do
+    head -c "$bytes" drive >short
+    expect 1 "it ends at byte $bytes, inside its header" info short
+done
+rm short
+
+# When the making of a drive is interrupted, nothing is left of it. (2 million chunks take a while.)
+big=(emu create -q --kind ocssd --groups 1 --pus 64 --chunks 32768 --chunk-blocks 96 --no-fsync)
+mkdir making
+for seconds in 0.01 0.03 0.05 0.07 0.09 0.11; do
+    for signal in INT TERM; do
+        timeout -s "$signal" "$seconds" "$HOSTFTL" "${big[@]}" making/big || true
+        rm -f making/big
+        [ -z "$(ls making)" ] || { echo "FAILED: left by $signal: $(ls making)"; failed=1; }
+    done
+    : >making/big
+    timeout -s TERM "$seconds" "$HOSTFTL" "${big[@]}" --force making/big || true
+    [ "$(ls making)" = big ] || { echo "FAILED: left beside it: $(ls making)"; failed=1; }
+    rm -f making/big
+done
+rmdir making
 
 # What is refused is not touched.
 "$HOSTFTL" format -q other
@@ -158,6 +190,15 @@ got=0
 got=0
 "$HOSTFTL" emu info e >&- 2>/dev/null || got=$?
 [ "$got" -eq 1 ] || { echo "FAILED: a closed output: exit code $got"; failed=1; }
+# A daemon of which nobody can be told is none.
+if [ "${HFTL_SANITIZE:-none}" = none ]; then
+    got=0
+    said=$(timeout 60 "$HOSTFTL" serve --daemon --nbd unix:s other 2>&1 >/dev/full) || got=$?
+    [[ $got -eq 1 && $said == *"it was stopped"* && ! -e s ]] ||
+        { echo "FAILED: --daemon >/dev/full: exit code $got: $said"; failed=1; }
+    expect 0 "" info other
+fi
+
 # A server needs none of the three.
 if [ "$HFTL_SANITIZE" = none ]; then
     "$HOSTFTL" serve -q --nbd unix:s other <&- >&- 2>&- &

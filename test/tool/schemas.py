@@ -93,6 +93,7 @@ def errors():
                        (1, ("info", "zoned.img")), (1, ("serve", "zoned.img", "--nbd", "unix:s"))):
         envelope, said = hold("error", code, *args)
         refuses("error", envelope)
+        assert (envelope["error"]["path"] is None) == (code == 16), envelope
         assert said.endswith(envelope["error"]["message"] + "\n"), (said, envelope)
 
 
