@@ -248,6 +248,8 @@ price() {
     say "medium    $written blocks, $resets zones reset"
     well "WAF       $(jq -n "$written / $user * 100 | round / 100")" \
         "(blocks to the medium / blocks of the user)"
+    say "          of these eight seconds only: a device that is overwritten for longer may settle"
+    say "          at another figure"
     say "wear      $(emu_count wear.min) to $(emu_count wear.max) resets a zone, mean" \
         "$(emu_count wear.mean | jq '. * 100 | round / 100')"
 }
