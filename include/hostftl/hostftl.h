@@ -246,8 +246,6 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_trim(struct hftl_channel *channe
                                                      uint64_t blocks, unsigned flags);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush(struct hftl_channel *channel);
 
-/* ---- what it costs ---- */
-
 /* ---- cleaning ---- */
 
 /*
@@ -308,6 +306,8 @@ HFTL_PUBLIC const char *hftl_get_policy(struct hftl_device *device);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_pause_cleaning(struct hftl_device *device,
                                                                bool paused);
 HFTL_PUBLIC bool hftl_cleaning_is_paused(struct hftl_device *device);
+
+/* ---- what it costs ---- */
 
 /* Counters since open. blocks_written_* add up to what the medium was given. WAF =
  * (user + relocation + meta + pad) / user. */
