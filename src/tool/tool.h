@@ -58,7 +58,7 @@ struct verb {
 };
 
 extern const struct verb verb_emu_create, verb_emu_info, verb_emu_zones, verb_emu_serve_raw;
-extern const struct verb verb_format, verb_info, verb_serve;
+extern const struct verb verb_bench, verb_format, verb_info, verb_serve;
 
 /* Parses argv (argv[0] is skipped) and runs the verb. Returns the exit code. */
 int verb_run(const struct verb *verb, int argc, char **argv);
