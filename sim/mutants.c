@@ -43,6 +43,9 @@ static const char *const names[] = {
     "victim-taken-twice",
     "reserve-shared-by-movers",
     "limit-ignored",
+    "flush-forgets-closing-band",
+    "next-band-counted-durable",
+    "overlap-beyond-the-limit",
 };
 
 unsigned mutants_count(void)

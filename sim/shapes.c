@@ -142,7 +142,8 @@ static struct hftl_media_facts random_zoned(struct prng *prng, uint32_t columns)
     uint32_t opt = between(prng, 1, 12);
     uint32_t blocks = between(prng, 90, 150) / columns;
     uint32_t zones = 2 + columns * between(prng, 22, 30);
-    uint32_t open = prng_chance(prng, 1, 4) ? 0 : 2 + 5 * columns + between(prng, 0, 6);
+    uint32_t least = 2 + 2 * columns; /* without any overlap of bands; with all, 2 columns more */
+    uint32_t open = prng_chance(prng, 1, 4) ? 0 : least + between(prng, 0, 3 * columns);
     uint32_t active = open ? open + between(prng, 0, 4) : 0;
     return (struct hftl_media_facts)ZONED(can, zones, blocks, 1, opt, open, active);
 }

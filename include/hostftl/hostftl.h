@@ -182,6 +182,7 @@ struct hftl_info {
     uint32_t op_permille;           /* asked for */
     uint32_t op_effective_permille; /* (blocks_data - blocks) / blocks */
     uint32_t columns, bands, band_blocks, bands_free, bands_sealed, bands_reserve;
+    uint32_t overlap; /* bands that may be closed while writing goes on: 0 to 2, by open chunks */
     bool identity_in_oob;
     enum hftl_verify verify;
     bool clean;     /* last close was clean (info, and at the time of open) */

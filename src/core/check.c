@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * check.c - the invariants of a running device, all of them, from scratch: valid counts recounted
- * from the map (B1), states of bands against streams (B2, B3, B5), units (W1-W5), movers and limits
- * (L7, P1), no two entries on one block (A2), entries only where something was written.
+ * from the map (B1), states of bands against streams (B2, B3, B5), units and pens (W1-W8), movers and
+ * limits (L7, P1), no two entries on one block (A2), entries only where something was written.
  */
 #include "base/bitmap.h"
 #include "core/engine.h"
@@ -23,7 +23,7 @@ static enum hftl_status check_entry(const struct device *device, uint64_t pba, s
                        (unsigned long long)index, band->index, band_state_text(band->state));
     uint32_t tail = geometry_tail(g, band->width);
     const struct stream *stream = stream_of_band((struct device *)(uintptr_t)device, band);
-    uint32_t end = band->state == BAND_OPEN && stream != NULL ? stream->position : tail;
+    uint32_t end = band->state == BAND_OPEN && stream != NULL ? stream->open->position : tail;
     if (position >= end)
         return why_say(why, HFTL_CORRUPT,
                        "A1: %s %llu points to position %u of band %u, written to %u", what,

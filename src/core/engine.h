@@ -56,6 +56,7 @@ struct device {
     struct limits limits;
     struct map map;
     struct stream streams[STREAMS];
+    uint32_t overlap; /* bands that may be closed while their stream writes on: geometry_overlap */
     struct flush flush;
     struct relocation relocation;
     struct erase erase;
@@ -125,7 +126,7 @@ void layout_to_info(const struct layout *layout, const struct hftl_media_facts *
 static inline struct stream *stream_of_band(struct device *device, const struct band *band)
 {
     for (unsigned i = 0; i < STREAMS; i++)
-        if (device->streams[i].band == band)
+        if (stream_pen(&device->streams[i], band) != NULL)
             return &device->streams[i];
     return NULL;
 }

@@ -38,7 +38,7 @@ static struct band *pick_band(struct device *device)
 static bool relocation_is_stuck(const struct device *device)
 {
     const struct stream *stream = &device->streams[STREAM_RELOCATION];
-    return relocation_is_idle(device) || (device->bands_free <= 1 && stream->band == NULL);
+    return relocation_is_idle(device) || (device->bands_free <= 1 && stream_band(stream) == NULL);
 }
 
 /* Bands that recovery sealed are read whole at every open until they are erased. */

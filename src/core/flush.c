@@ -31,11 +31,20 @@ static void start_round(struct device *device)
     flush->errand.at = DATA;
 }
 
-static struct band_mark end_of(const struct stream *stream)
+static struct band_mark end_of(const struct pen *pen)
 {
-    if (stream->band == NULL)
+    if (pen->band == NULL)
         return (struct band_mark){.band = FORMAT_BAND_NONE};
-    return (struct band_mark){stream->band->index, stream->position, stream->band->generation};
+    return (struct band_mark){pen->band->index, min_u32(pen->position, pen->tail),
+                              pen->band->generation};
+}
+
+/* How far the round covers what the stream writes: the band that is being closed as well. */
+static void note_ends(struct device *device, unsigned kind)
+{
+    const struct stream *stream = &device->streams[kind];
+    device->flush.ended[kind] = end_of(stream->open);
+    device->flush.ended[STREAMS + kind] = end_of(stream->closing);
 }
 
 /* Ends the runs; false: no unit, wait. */
@@ -49,7 +58,7 @@ static bool end_runs(struct device *device)
         errand_wait(&flush->errand, &user->waiting);
         return false;
     }
-    flush->ended[STREAM_USER] = end_of(user);
+    note_ends(device, STREAM_USER);
     /* F1: the clock that the round will call durable, and the trims it has to write pages for,
      * are of
      * one moment. */
@@ -64,7 +73,7 @@ static bool end_runs(struct device *device)
         errand_wait(&flush->errand, &relocation->waiting);
         return false;
     }
-    flush->ended[STREAM_RELOCATION] = end_of(relocation);
+    note_ends(device, STREAM_RELOCATION);
     flush->relocation_target = relocated;
     return true;
 }
@@ -169,7 +178,7 @@ static bool make_pages(struct device *device)
         uint64_t seq;
         if (!stream_take(user, FOR_ENGINE, &slot)) {
             errand_wait(&flush->errand,
-                        user->band == NULL ? &device->band_waiters : &user->waiting);
+                        stream_band(user) == NULL ? &device->band_waiters : &user->waiting);
             return false;
         }
         if (!device_next_seq(device, &seq)) {
@@ -193,22 +202,33 @@ static void end_riders(struct device *device, enum hftl_status status)
         request_end(device, list_of(link, struct request, link), status);
 }
 
+/* The pen may have changed places, and its band been closed, since the run ended. */
+static void note_flushed(struct device *device, unsigned kind, const struct band_mark *ended)
+{
+    struct stream *stream = &device->streams[kind];
+    for (unsigned i = 0; i < 2; i++) {
+        struct pen *pen = &stream->pens[i];
+        if (pen->band == NULL || pen->band->index != ended->band ||
+            pen->band->generation != ended->generation)
+            continue;
+        uint32_t position =
+            mutant("witness-ahead-of-flush") ? min_u32(pen->position, pen->tail) : ended->position;
+        pen->flushed = max_u32(pen->flushed, position);
+    }
+}
+
 static void note_witness(struct device *device)
 {
     struct flush *flush = &device->flush;
     flush->count++;
     device->witness.flush = (uint64_t)device->epoch << 32 | (flush->count & UINT32_MAX);
-    if (!flush->with_relocation)
-        flush->ended[STREAM_RELOCATION].band = FORMAT_BAND_NONE;
     for (unsigned i = 0; i < STREAMS; i++) {
-        struct stream *stream = &device->streams[i];
-        const struct band_mark *ended = &flush->ended[i];
-        if (stream->band != NULL && stream->band->index == ended->band &&
-            stream->band->generation == ended->generation)
-            stream->flushed =
-                max_u32(stream->flushed,
-                        mutant("witness-ahead-of-flush") ? stream->position : ended->position);
-        device->witness.slots[i] = stream_mark(stream);
+        if (i != STREAM_RELOCATION || flush->with_relocation) {
+            note_flushed(device, i, &flush->ended[i]);
+            note_flushed(device, i, &flush->ended[STREAMS + i]);
+        }
+        device->witness.slots[i] = pen_mark(device->streams[i].open);
+        device->witness.slots[STREAMS + i] = pen_mark(device->streams[i].closing);
     }
 }
 

@@ -5,7 +5,7 @@
  *
  *   START      take the waiting requests; note the clocks; end the user stream's run (and the
  *              relocation stream's, when an erase asked)
- *   SETTLE     until all of it has landed
+ *   SETTLE     until all of it has landed, and what is left of the bands that are being closed
  *   SYNC       the medium's flush                                                     (O11)
  *   PAGES      for each range trimmed before START: if no write to it is volatile, its trim page
  *              (O2); otherwise hold writes to those ranges and go round again from START
@@ -38,8 +38,9 @@ struct flush {
     bool paged;                  /* this round wrote trim pages */
     uint64_t user_target, relocation_target;
     uint64_t user_ticket, relocation_ticket;
-    struct band_mark ended[FORMAT_STREAMS_USED]; /* where each stream's run ended */
-    uint64_t *snapshot;                          /* bitmap of ranges that were dirty at START */
+    /* where each stream's run ended; then how far the bands being closed are covered */
+    struct band_mark ended[2 * FORMAT_STREAMS_USED];
+    uint64_t *snapshot; /* bitmap of ranges that were dirty at START */
     uint32_t next_range;
     uint64_t count;          /* rounds completed in this epoch */
     enum hftl_status failed; /* F2 */

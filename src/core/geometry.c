@@ -14,6 +14,7 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->oob_bytes = layout->oob_bytes;
     g->ws_min = layout->ws_min;
     g->ws_opt = layout->ws_opt;
+    g->slice = layout->ws_opt;
     g->mw_cunits = layout->mw_cunits;
     g->chunk_blocks = layout->chunk_blocks;
     g->columns = layout->columns;
@@ -27,15 +28,16 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->ranges = (uint32_t)layout_trim_ranges(layout);
 }
 
-/* Blocks of a band before the short last stripe. */
+/* Blocks of a band before the short last round. */
 static uint32_t full_blocks(const struct geometry *g, uint32_t width)
 {
-    return g->chunk_blocks / g->ws_opt * g->ws_opt * width;
+    return g->chunk_blocks / g->slice * g->slice * width;
 }
 
+/* Blocks of each chunk in it. */
 static uint32_t rest_blocks(const struct geometry *g)
 {
-    return g->chunk_blocks % g->ws_opt;
+    return g->chunk_blocks % g->slice;
 }
 
 struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t position)
@@ -43,9 +45,9 @@ struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t p
     uint32_t full = full_blocks(g, width);
     must_show(position < width * g->chunk_blocks, position, width);
     if (position < full) {
-        uint32_t stripe = position / (g->ws_opt * width);
-        uint32_t in_stripe = position % (g->ws_opt * width);
-        return (struct place){in_stripe / g->ws_opt, stripe * g->ws_opt + in_stripe % g->ws_opt};
+        uint32_t round = position / (g->slice * width);
+        uint32_t in_round = position % (g->slice * width);
+        return (struct place){in_round / g->slice, round * g->slice + in_round % g->slice};
     }
     uint32_t rest = rest_blocks(g);
     uint32_t beyond = position - full;
@@ -56,36 +58,46 @@ uint32_t geometry_position(const struct geometry *g, uint32_t width, struct plac
 {
     uint32_t rest = rest_blocks(g);
     if (place.offset < g->chunk_blocks - rest) {
-        uint32_t stripe = place.offset / g->ws_opt;
-        return (stripe * width + place.column) * g->ws_opt + place.offset % g->ws_opt;
+        uint32_t round = place.offset / g->slice;
+        return (round * width + place.column) * g->slice + place.offset % g->slice;
     }
     return full_blocks(g, width) + place.column * rest + place.offset - (g->chunk_blocks - rest);
 }
 
 uint32_t geometry_unit(const struct geometry *g, uint32_t width, uint32_t position)
 {
-    uint32_t full = full_blocks(g, width);
-    if (position < full)
-        return position / g->ws_opt;
-    return full / g->ws_opt + (position - full) / rest_blocks(g);
+    struct place place = geometry_place(g, width, position);
+    return place.offset / g->ws_opt * width + place.column;
 }
 
-uint32_t geometry_unit_first(const struct geometry *g, uint32_t width, uint32_t unit)
+struct place geometry_unit_place(const struct geometry *g, uint32_t width, uint32_t unit)
 {
-    uint32_t full_units = full_blocks(g, width) / g->ws_opt;
-    if (unit < full_units)
-        return unit * g->ws_opt;
-    return full_blocks(g, width) + (unit - full_units) * rest_blocks(g);
+    return (struct place){unit % width, unit / width * g->ws_opt};
 }
 
 uint32_t geometry_unit_blocks(const struct geometry *g, uint32_t width, uint32_t unit)
 {
-    return unit < full_blocks(g, width) / g->ws_opt ? g->ws_opt : rest_blocks(g);
+    return min_u32(g->ws_opt, g->chunk_blocks - geometry_unit_place(g, width, unit).offset);
 }
 
 uint32_t geometry_units(const struct geometry *g, uint32_t width)
 {
-    return full_blocks(g, width) / g->ws_opt + (rest_blocks(g) != 0 ? width : 0);
+    return div_round_up_u32(g->chunk_blocks, g->ws_opt) * width;
+}
+
+uint32_t geometry_slice_end(const struct geometry *g, uint32_t width, uint32_t position)
+{
+    uint32_t full = full_blocks(g, width);
+    if (position < full)
+        return position - position % g->slice + g->slice;
+    return position - (position - full) % rest_blocks(g) + rest_blocks(g);
+}
+
+uint32_t geometry_side_by_side(const struct geometry *g, uint32_t width, uint32_t position)
+{
+    /* With one column a slice's neighbour is its chunk's next slice: they touch. */
+    uint32_t end = width == 1 ? g->chunk_blocks : geometry_slice_end(g, width, position);
+    return end - position;
 }
 
 uint32_t geometry_tail(const struct geometry *g, uint32_t width)
@@ -111,16 +123,35 @@ uint32_t geometry_data_blocks(const struct geometry *g, uint32_t width)
 void geometry_write_pointers(const struct geometry *g, uint32_t width, uint32_t position,
                              uint32_t *wp)
 {
-    uint32_t units = geometry_units(g, width);
-    memset(wp, 0, width * sizeof(*wp));
-    for (uint32_t unit = 0; unit < units; unit++) {
-        uint32_t first = geometry_unit_first(g, width, unit);
-        if (first >= position)
-            break;
-        struct place place = geometry_place(g, width, first);
-        wp[place.column] =
-            place.offset + min_u32(geometry_unit_blocks(g, width, unit), position - first);
+    uint32_t full = full_blocks(g, width);
+    bool last = position >= full;
+    uint32_t slice = last ? rest_blocks(g) : g->slice;
+    uint32_t base = last ? g->chunk_blocks - slice : position / (slice * width) * slice;
+    uint32_t in_round = position - base * width;
+    for (uint32_t column = 0; column < width; column++) {
+        uint32_t before = column * slice;
+        wp[column] = base + (in_round <= before ? 0 : min_u32(slice, in_round - before));
     }
+}
+
+uint32_t geometry_chunks_open(uint32_t columns, uint32_t overlap)
+{
+    return 2 + (FORMAT_STREAMS_USED + overlap) * columns;
+}
+
+uint32_t geometry_open_limit(const struct hftl_media_facts *facts)
+{
+    uint32_t open = facts->open_max == 0 ? UINT32_MAX : facts->open_max;
+    uint32_t active = facts->active_max == 0 ? UINT32_MAX : facts->active_max;
+    return min_u32(open, active);
+}
+
+uint32_t geometry_overlap(uint32_t columns, const struct hftl_media_facts *facts)
+{
+    uint32_t overlap = FORMAT_STREAMS_USED;
+    while (overlap > 0 && geometry_chunks_open(columns, overlap) > geometry_open_limit(facts))
+        overlap--;
+    return overlap;
 }
 
 uint32_t layout_band_chunk(const struct layout *layout, uint32_t band, uint32_t column)

@@ -124,18 +124,10 @@ static uint32_t count_run(struct device *device, struct request *request, hftl_l
     const struct hftl_request *public = request_public(request);
     uint32_t position;
     struct band *band = band_of(device, map_get(device, lba), &position);
-    uint32_t unit = geometry_unit(g, band->width, position);
-    uint32_t unit_end =
-        geometry_unit_first(g, band->width, unit) + geometry_unit_blocks(g, band->width, unit);
     uint64_t most = min_u64(public->blocks - request->progress,
                             request_contiguous(request, public) / g->block_bytes);
     most = min_u64(most, min_u32(READ_RUN_MAX, device->medium->facts.transfer_blocks_max));
-    /* A unit's neighbour on its chunk is the same chunk's next stripe: with one column they
-     * touch. */
-    if (band->width > 1)
-        most = min_u64(most, unit_end - position);
-    else
-        most = min_u64(most, g->chunk_blocks - position);
+    most = min_u64(most, geometry_side_by_side(g, band->width, position));
     uint64_t pba = map_get(device, lba).n;
     uint32_t run = 1;
     while (run < most && map_get(device, (hftl_lba){lba.n + run}).n == pba + run &&
@@ -185,13 +177,12 @@ static bool copy_buffered(struct device *device, struct request *request, struct
         return false;
     struct ident ident;
     enum hftl_status known =
-        ident_decode(unit->stream->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident);
+        ident_decode(unit->pen->idents + (size_t)position * FORMAT_IDENT_BYTES, &ident);
     must(known == HFTL_OK);
     if (ident.kind == IDENT_LOST && request->status == HFTL_OK)
         request->status = HFTL_LOST;
     struct hftl_request *public = request_public(request);
-    memcpy(request_memory(request, public),
-           unit->data + (size_t)(position - unit->first) * block_bytes, block_bytes);
+    memcpy(request_memory(request, public), unit_block(unit, position), block_bytes);
     request_advance(request, public, 1, block_bytes);
     device->stats.blocks_read_buffer++;
     return true;

@@ -298,7 +298,7 @@ static bool append_batch(struct device *device, struct mover *mover)
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
         if (!stream_take(stream, FOR_RELOCATION, &slot)) {
             errand_wait(&mover->errand,
-                        stream->band == NULL ? &device->band_waiters : &stream->waiting);
+                        stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
             erase_consider(device); /* we are stuck now: it may have to ask for a flush */
             return false;
         }

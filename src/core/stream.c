@@ -22,41 +22,49 @@ size_t stream_unit_bytes(const struct geometry *g)
     return (size_t)g->ws_opt * (g->block_bytes + g->oob_bytes);
 }
 
+struct pen *stream_pen(struct stream *stream, const struct band *band)
+{
+    if (stream->open->band == band)
+        return stream->open;
+    return stream->closing->band == band ? stream->closing : NULL;
+}
+
 /* ---- sending and landing ---- */
 
-static void send_unit(struct stream *stream, struct unit *unit);
+static void send_unit(struct unit *unit);
 
-static bool is_readable(const struct stream *stream, const struct unit *unit)
+static bool is_readable(const struct pen *pen, const struct unit *unit)
 {
-    const struct geometry *g = &stream->device->geometry;
-    uint32_t wp = stream->column_wp[unit->column];
+    const struct geometry *g = &pen->stream->device->geometry;
+    uint32_t wp = pen->column_wp[unit->column];
     if (unit->landed < unit->blocks)
         return false;
     return wp == g->chunk_blocks || (uint64_t)unit->offset + unit->blocks + g->mw_cunits <= wp;
 }
 
-static void release_unit(struct stream *stream, struct unit *unit)
+static void release_unit(struct pen *pen, struct unit *unit)
 {
-    must(stream->unit != unit);
+    must(pen->unit != unit);
     must_show(unit->landed == unit->blocks, unit->landed, unit->blocks);
-    stream->units[unit->index] = NULL;
+    pen->units[unit->index] = NULL;
+    pen->held_count--;
     list_remove(&unit->link);
-    list_push_back(&stream->pool, &unit->link);
+    list_push_back(&pen->stream->pool, &unit->link);
+    pen->stream->pool_count++;
 }
 
 /* Gives back the units of one chunk that the medium can serve by now (W4). */
-static void release_column(struct stream *stream, uint32_t column)
+static void release_column(struct pen *pen, uint32_t column)
 {
-    const struct geometry *g = &stream->device->geometry;
-    uint32_t width = stream->band->width;
+    const struct geometry *g = &pen->stream->device->geometry;
+    uint32_t width = pen->band->width;
     uint32_t units = geometry_units(g, width);
-    uint32_t index = stream->column_oldest[column];
-    while (index < units && stream->units[index] != NULL &&
-           is_readable(stream, stream->units[index])) {
-        release_unit(stream, stream->units[index]);
+    uint32_t index = pen->column_oldest[column];
+    while (index < units && pen->units[index] != NULL && is_readable(pen, pen->units[index])) {
+        release_unit(pen, pen->units[index]);
         index += width;
     }
-    stream->column_oldest[column] = index;
+    pen->column_oldest[column] = index;
 }
 
 static void settle_unit(struct unit *unit)
@@ -65,28 +73,30 @@ static void settle_unit(struct unit *unit)
         list_remove(&unit->unsettled);
 }
 
-static void send_next_of_column(struct stream *stream, struct unit *landed)
+static void send_next_of_column(struct unit *landed)
 {
+    const struct pen *pen = landed->pen;
     if (landed->sent < landed->ready) {
-        send_unit(stream, landed);
+        send_unit(landed);
         return;
     }
-    uint32_t next = landed->index + stream->band->width;
+    uint32_t next = landed->index + pen->band->width;
     if (landed->landed < landed->blocks ||
-        next >= geometry_units(&stream->device->geometry, stream->band->width))
+        next >= geometry_units(&pen->stream->device->geometry, pen->band->width))
         return;
-    if (stream->units[next] != NULL)
-        send_unit(stream, stream->units[next]);
+    if (pen->units[next] != NULL)
+        send_unit(pen->units[next]);
 }
 
 static void land_unit(struct hftl_media_op *op)
 {
     struct unit *unit = list_of(op, struct unit, op);
-    struct stream *stream = unit->stream;
+    struct pen *pen = unit->pen;
+    struct stream *stream = pen->stream;
     struct device *device = stream->device;
     if (device_land(device, op))
         return;
-    stream->column_busy[unit->column] = NULL;
+    pen->column_busy[unit->column] = NULL;
     if (op->status != HFTL_OK) {
         device->stats.write_errors++;
         device_degrade(device, op->status, "writing chunk %u at block %u", op->chunk, op->offset);
@@ -94,83 +104,141 @@ static void land_unit(struct hftl_media_op *op)
         return;
     }
     unit->landed += op->blocks;
-    stream->column_wp[unit->column] += op->blocks;
+    pen->column_wp[unit->column] += op->blocks;
     settle_unit(unit);
-    send_next_of_column(stream, unit);
-    release_column(stream, unit->column);
+    send_next_of_column(unit);
+    release_column(pen, unit->column);
     errand_wake_all(&stream->waiting);
 }
 
 /* Sends what is ready of the unit when its chunk has no write in flight (R2) and its turn has
  * come. */
-static void send_unit(struct stream *stream, struct unit *unit)
+static void send_unit(struct unit *unit)
 {
-    struct device *device = stream->device;
-    if (unit->sent == unit->ready || stream->column_busy[unit->column] != NULL ||
-        device->read_only || unit->offset + unit->sent != stream->column_wp[unit->column])
+    struct pen *pen = unit->pen;
+    struct device *device = pen->stream->device;
+    if (unit->sent == unit->ready || pen->column_busy[unit->column] != NULL || device->read_only ||
+        unit->offset + unit->sent != pen->column_wp[unit->column])
         return;
     uint32_t blocks =
         min_u32(unit->ready - unit->sent, device->medium->facts.transfer_blocks_max /
                                               device->geometry.ws_min * device->geometry.ws_min);
     memset(&unit->op, 0, sizeof(unit->op));
     unit->op.verb = HFTL_MEDIA_WRITE;
-    unit->op.chunk = stream->band->chunks[unit->column];
+    unit->op.chunk = pen->band->chunks[unit->column];
     unit->op.offset = unit->offset + unit->sent;
     unit->op.blocks = blocks;
     unit->op.data = unit->data + (size_t)unit->sent * device->geometry.block_bytes;
     if (unit->oob != NULL)
         unit->op.oob = unit->oob + (size_t)unit->sent * device->geometry.oob_bytes;
     unit->op.land = land_unit;
-    unit->op.owner = stream;
+    unit->op.owner = pen;
     unit->sent += blocks;
-    stream->column_busy[unit->column] = unit;
+    pen->column_busy[unit->column] = unit;
     device->stats.media_writes++;
     device_send(device, &unit->op);
 }
 
-static void make_ready(struct stream *stream, struct unit *unit)
+static void make_ready(struct unit *unit)
 {
+    struct pen *pen = unit->pen;
     if (unit->ready == unit->filled)
         return;
-    must_show(unit->filled % stream->device->geometry.ws_min == 0, unit->filled, unit->index);
+    must_show(unit->filled % pen->stream->device->geometry.ws_min == 0, unit->filled, unit->index);
     unit->ready = unit->filled;
-    stream->ticket++;
+    pen->stream->ticket++;
     if (!link_is_linked(&unit->unsettled)) {
-        unit->ticket = stream->ticket;
-        list_push_back(&stream->unsettled, &unit->unsettled);
+        unit->ticket = pen->stream->ticket;
+        list_push_back(&pen->unsettled, &unit->unsettled);
     }
-    send_unit(stream, unit);
+    send_unit(unit);
+}
+
+/* ---- the units that are being filled ---- */
+
+/* The units of the stripe in which the last block was given, one a column, NULL where none is held.
+ * Only these can hold what is not ready: whatever came before is full. */
+static struct unit **filling_units(const struct pen *pen)
+{
+    const struct geometry *g = &pen->stream->device->geometry;
+    uint32_t last = pen->position == 0 ? 0 : pen->position - 1;
+    uint32_t stripe = geometry_place(g, pen->band->width, last).offset / g->ws_opt;
+    return pen->units + (size_t)stripe * pen->band->width;
+}
+
+static void make_all_ready(struct pen *pen)
+{
+    struct unit **units = filling_units(pen);
+    for (uint32_t column = 0; column < pen->band->width; column++)
+        if (units[column] != NULL &&
+            (units[column] == pen->unit || !mutant("flush-forgets-a-column")))
+            make_ready(units[column]);
+}
+
+static bool is_all_ready(const struct pen *pen)
+{
+    struct unit **units = filling_units(pen);
+    for (uint32_t column = 0; column < pen->band->width; column++)
+        if (units[column] != NULL && units[column]->ready < units[column]->filled &&
+            (units[column] == pen->unit || !mutant("flush-forgets-a-column")))
+            return false;
+    return true;
 }
 
 /* ---- slots ---- */
 
-bool stream_attach_unit(struct stream *stream)
+uint32_t pen_owed(const struct pen *pen)
 {
-    const struct geometry *g = &stream->device->geometry;
-    struct list_link *link = list_pop_front(&stream->pool);
-    if (link == NULL)
-        return false;
-    struct unit *unit = list_of(link, struct unit, link);
-    uint32_t width = stream->band->width;
-    uint32_t index = geometry_unit(g, width, stream->position);
-    struct place place = geometry_place(g, width, geometry_unit_first(g, width, index));
-    unit->index = index;
-    unit->first = geometry_unit_first(g, width, index);
-    unit->blocks = geometry_unit_blocks(g, width, index);
-    unit->column = place.column;
-    unit->offset = place.offset;
-    uint32_t done = stream->position - unit->first; /* not 0 only when a clean close is taken up */
-    unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
-    list_push_back(&stream->held, &unit->link);
-    stream->units[index] = unit;
-    stream->unit = unit;
+    uint32_t least = pen->stream->units_least;
+    if (pen->band == NULL || pen->held_count >= least ||
+        pen->position == pen->band->width * pen->stream->device->geometry.chunk_blocks)
+        return 0;
+    return least - pen->held_count;
+}
+
+/* W7: what the other pen is owed stays. */
+static struct unit *take_unit(struct pen *pen)
+{
+    struct stream *stream = pen->stream;
+    const struct pen *other = pen == stream->open ? stream->closing : stream->open;
+    if (stream->pool_count <= pen_owed(other))
+        return NULL;
+    stream->pool_count--;
+    return list_of(list_pop_front(&stream->pool), struct unit, link);
+}
+
+bool pen_attach_unit(struct pen *pen)
+{
+    const struct geometry *g = &pen->stream->device->geometry;
+    uint32_t width = pen->band->width;
+    if (pen->unit != NULL)
+        return true;
+    struct place place = geometry_place(g, width, pen->position);
+    uint32_t index = geometry_unit(g, width, pen->position);
+    struct unit *unit = pen->units[index];
+    if (unit == NULL) {
+        if ((unit = take_unit(pen)) == NULL)
+            return false;
+        unit->pen = pen;
+        unit->index = index;
+        unit->blocks = geometry_unit_blocks(g, width, index);
+        unit->column = place.column;
+        unit->offset = geometry_unit_place(g, width, index).offset;
+        uint32_t done = place.offset - unit->offset; /* not 0 when a clean close is taken up */
+        unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
+        list_push_back(&pen->held, &unit->link);
+        pen->held_count++;
+        pen->units[index] = unit;
+    }
+    must_show(unit->offset + unit->filled == place.offset, unit->filled, place.offset);
+    pen->unit = unit;
+    pen->slice_end = geometry_slice_end(g, width, pen->position);
     return true;
 }
 
-uint8_t *stream_slot_data(const struct stream *stream)
+uint8_t *pen_slot_data(const struct pen *pen)
 {
-    return stream->unit->data +
-           (size_t)(stream->position - stream->unit->first) * stream->device->geometry.block_bytes;
+    return pen->unit->data + (size_t)pen->unit->filled * pen->stream->device->geometry.block_bytes;
 }
 
 static void count_written(struct device *device, enum ident_kind kind, enum band_stream stream)
@@ -185,52 +253,79 @@ static void count_written(struct device *device, enum ident_kind kind, enum band
         device->stats.blocks_written_relocation++;
 }
 
+void stream_hand_over(struct stream *stream)
+{
+    struct pen *full = stream->open;
+    if (stream->closing->band != NULL) /* W6: when that one is closed */
+        return;
+    stream->open = stream->closing;
+    stream->closing = full;
+    errand_wake(&full->errand);
+}
+
+static void fill_up(struct pen *pen)
+{
+    struct stream *stream = pen->stream;
+    make_all_ready(pen);
+    pen->appended = stream->appended;
+    pen->ticket = stream->ticket;
+    band_enter(stream->device, pen->band, BAND_FULL);
+    stream_hand_over(stream);
+}
+
+static void note_ident(struct pen *pen, const uint8_t packed[FORMAT_IDENT_BYTES])
+{
+    const struct geometry *g = &pen->stream->device->geometry;
+    struct unit *unit = pen->unit;
+    if (pen->position < pen->tail)
+        memcpy(pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES, packed,
+               FORMAT_IDENT_BYTES);
+    if (unit->oob == NULL)
+        return;
+    uint8_t *oob = unit->oob + (size_t)unit->filled * g->oob_bytes;
+    memset(oob, 0, g->oob_bytes);
+    if (g->oob)
+        memcpy(oob, packed, FORMAT_IDENT_BYTES);
+}
+
+static void commit(struct pen *pen, struct ident ident, uint32_t data_crc)
+{
+    struct device *device = pen->stream->device;
+    struct unit *unit = pen->unit;
+    uint8_t packed[FORMAT_IDENT_BYTES];
+    must(unit != NULL && pen->position < pen->slice_end);
+    ident.crc = ident_crc(&ident, data_crc, band_salt(device, pen->band, pen->position));
+    ident_encode(&ident, packed);
+    note_ident(pen, packed);
+    count_written(device, ident.kind, pen->stream->kind);
+    pen->seq_highest = max_u64(pen->seq_highest, ident.seq);
+    pen->position++;
+    pen->since_summary = ident.kind == IDENT_SUMMARY ? 0 : pen->since_summary + 1;
+    unit->filled++;
+    if (pen->position == pen->slice_end)
+        pen->unit = NULL;
+    if (unit->filled == unit->blocks)
+        make_ready(unit);
+    if (pen->position == pen->tail && pen->band->state == BAND_OPEN)
+        fill_up(pen);
+}
+
 void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc)
 {
-    struct device *device = stream->device;
-    const struct geometry *g = &device->geometry;
-    struct unit *unit = stream->unit;
-    uint8_t packed[FORMAT_IDENT_BYTES];
-    must(unit != NULL && stream->position == unit->first + unit->filled);
-    ident.crc = ident_crc(&ident, data_crc, band_salt(device, stream->band, stream->position));
-    ident_encode(&ident, packed);
-    if (stream->position < stream->tail)
-        memcpy(stream->idents + (size_t)stream->position * FORMAT_IDENT_BYTES, packed,
-               sizeof(packed));
-    if (unit->oob != NULL) {
-        uint8_t *oob = unit->oob + (size_t)unit->filled * g->oob_bytes;
-        memset(oob, 0, g->oob_bytes);
-        if (g->oob)
-            memcpy(oob, packed, sizeof(packed));
-    }
-    count_written(device, ident.kind, stream->kind);
-    stream->seq_highest = max_u64(stream->seq_highest, ident.seq);
-    stream->position++;
-    stream->since_summary = ident.kind == IDENT_SUMMARY ? 0 : stream->since_summary + 1;
-    unit->filled++;
-    if (unit->filled == unit->blocks) {
-        stream->unit = NULL;
-        make_ready(stream, unit);
-    }
-    if (stream->position == stream->tail && stream->band->state == BAND_OPEN) {
-        if (stream->unit != NULL && stream->unit->filled % g->ws_min == 0)
-            make_ready(stream, stream->unit);
-        band_enter(device, stream->band, BAND_FULL);
-        errand_wake(&stream->closing);
-    }
+    commit(stream->open, ident, data_crc);
 }
 
-void stream_commit_own(struct stream *stream, enum ident_kind kind, uint64_t seq, uint64_t lba)
+void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_t lba)
 {
-    const struct device *device = stream->device;
+    uint32_t block_bytes = pen->stream->device->geometry.block_bytes;
     struct ident ident = {.seq = seq, .lba = lba, .kind = kind};
-    stream_commit(stream, ident, crc32c(0, stream_slot_data(stream), device->geometry.block_bytes));
+    commit(pen, ident, crc32c(0, pen_slot_data(pen), block_bytes));
 }
 
-static void emit_pad(struct stream *stream)
+static void emit_pad(struct pen *pen)
 {
-    memset(stream_slot_data(stream), 0, stream->device->geometry.block_bytes);
-    stream_commit_own(stream, IDENT_PAD, 0, 0);
+    memset(pen_slot_data(pen), 0, pen->stream->device->geometry.block_bytes);
+    pen_commit_own(pen, IDENT_PAD, 0, 0);
 }
 
 static uint64_t last_seq(const struct device *device)
@@ -238,40 +333,39 @@ static uint64_t last_seq(const struct device *device)
     return (uint64_t)device->epoch << 32 | device->counter;
 }
 
-static void emit_head(struct stream *stream, uint32_t column_at)
+static void emit_head(struct pen *pen, uint32_t column_at)
 {
-    struct device *device = stream->device;
-    const struct band *band = stream->band;
+    struct device *device = pen->stream->device;
+    const struct band *band = pen->band;
     struct head head = {.band = band->index,
-                        .position = stream->position,
+                        .position = pen->position,
                         .generation = band->generation,
                         .seq = last_seq(device),
                         .layout = device->layout,
-                        .stream = stream->kind,
+                        .stream = pen->stream->kind,
                         .column = band->columns[column_at],
                         .epoch = (uint32_t)(band->generation >> 32),
                         .witness = device->witness};
     for (uint32_t i = 0; i < band->width; i++)
         head_add_column(&head, band->columns[i]);
-    head_encode(&device->format, &head, stream_slot_data(stream));
-    stream_commit_own(stream, IDENT_HEAD, 0, band->columns[column_at]);
+    head_encode(&device->format, &head, pen_slot_data(pen));
+    pen_commit_own(pen, IDENT_HEAD, 0, band->columns[column_at]);
 }
 
-static void emit_summary(struct stream *stream)
+static void emit_summary(struct pen *pen)
 {
-    struct device *device = stream->device;
+    struct device *device = pen->stream->device;
     struct summary summary = {
-        .at = {.band = stream->band->index,
-               .position = stream->position,
-               .generation = stream->band->generation},
+        .at = {.band = pen->band->index,
+               .position = pen->position,
+               .generation = pen->band->generation},
         .seq = last_seq(device),
-        .count = stream->since_summary,
+        .count = pen->since_summary,
         .witness = device->witness,
-        .idents = stream->idents +
-                  (size_t)(stream->position - stream->since_summary) * FORMAT_IDENT_BYTES,
+        .idents = pen->idents + (size_t)(pen->position - pen->since_summary) * FORMAT_IDENT_BYTES,
     };
-    summary_encode(&device->format, &summary, stream_slot_data(stream));
-    stream_commit_own(stream, IDENT_SUMMARY, 0, 0);
+    summary_encode(&device->format, &summary, pen_slot_data(pen));
+    pen_commit_own(pen, IDENT_SUMMARY, 0, 0);
 }
 
 static bool may_open(const struct device *device, enum stream_for who)
@@ -287,49 +381,63 @@ static bool may_open(const struct device *device, enum stream_for who)
 /* Enough for a band of the users: relocation's own was taken from the reserve. */
 static bool has_reserve(const struct device *device)
 {
-    uint32_t relocation = device->streams[STREAM_RELOCATION].band != NULL;
+    uint32_t relocation = stream_band(&device->streams[STREAM_RELOCATION]) != NULL;
     return device->bands_free + relocation >= BANDS_RESERVE && device->bands_sealed <= SEALED_MAX;
 }
 
 bool stream_users_wait(struct device *device)
 {
     struct stream *user = &device->streams[STREAM_USER];
-    if (user->band == NULL)
+    if (stream_band(user) == NULL)
         return !may_open(device, FOR_USER);
     user->lent = user->lent && !has_reserve(device);
     return user->lent;
 }
 
-static void start_band(struct stream *stream, struct band *band, uint32_t position)
+static void start_band(struct pen *pen, struct band *band, uint32_t position)
 {
-    const struct geometry *g = &stream->device->geometry;
-    stream->band = band;
-    stream->position = position;
-    stream->tail = geometry_tail(g, band->width);
-    stream->since_summary = 0;
-    stream->unit = NULL;
-    stream->flushed = position;
-    must(list_is_empty(&stream->held) && list_is_empty(&stream->unsettled));
+    const struct geometry *g = &pen->stream->device->geometry;
+    pen->band = band;
+    pen->position = position;
+    pen->tail = geometry_tail(g, band->width);
+    pen->since_summary = 0;
+    pen->seq_highest = 0;
+    pen->unit = NULL;
+    pen->slice_end = position;
+    pen->flushed = position;
+    must(pen->held_count == 0 && list_is_empty(&pen->held) && list_is_empty(&pen->unsettled));
     for (uint32_t i = 0; i < band->width; i++) {
-        stream->column_oldest[i] = i;
-        stream->column_busy[i] = NULL;
-        stream->column_wp[i] = 0;
+        pen->column_oldest[i] = i;
+        pen->column_busy[i] = NULL;
+        pen->column_wp[i] = 0;
     }
-    memset(stream->units, 0, geometry_units(g, band->width) * sizeof(struct unit *));
+    memset(pen->units, 0, geometry_units(g, band->width) * sizeof(struct unit *));
+}
+
+/* W8: the drive has chunks for this stream's next band while its last one is being closed. */
+static bool may_overlap(const struct stream *stream)
+{
+    const struct device *device = stream->device;
+    uint32_t overlapping = 0;
+    if (stream->closing->band == NULL || mutant("overlap-beyond-the-limit"))
+        return true;
+    for (unsigned i = 0; i < STREAMS; i++)
+        overlapping +=
+            device->streams[i].open->band != NULL && device->streams[i].closing->band != NULL;
+    return overlapping < device->overlap;
 }
 
 static bool open_band(struct stream *stream, enum stream_for who)
 {
     struct device *device = stream->device;
-    if (!may_open(device, who))
+    if (!may_open(device, who) || !may_overlap(stream))
         return false;
     struct band *band = band_pick_free(device);
     must(band != NULL); /* B5 */
     band->generation = (uint64_t)device->epoch << 32 | device->generation_count++;
     band_enter(device, band, BAND_OPEN);
-    start_band(stream, band, 0);
+    start_band(stream->open, band, 0);
     stream->lent = who == FOR_ENGINE && !has_reserve(device);
-    stream->seq_highest = 0;
     device->stats.bands_opened++;
     relocation_consider(device);
     return true;
@@ -338,59 +446,65 @@ static bool open_band(struct stream *stream, enum stream_for who)
 void stream_resume(struct stream *stream, struct band *band, uint32_t position)
 {
     const struct geometry *g = &stream->device->geometry;
-    start_band(stream, band, position);
+    struct pen *pen = stream->open;
+    start_band(pen, band, position);
     stream->lent = true; /* nobody noted whose it was; with the reserve there it is the users' */
-    geometry_write_pointers(g, band->width, position, stream->column_wp);
-    for (uint32_t unit = 0; unit < geometry_units(g, band->width); unit++) {
-        uint32_t end =
-            geometry_unit_first(g, band->width, unit) + geometry_unit_blocks(g, band->width, unit);
-        if (end <= position) /* it is on the medium; the next one of its chunk may be held */
-            stream->column_oldest[geometry_place(g, band->width, end - 1).column] =
-                unit + band->width;
-    }
+    geometry_write_pointers(g, band->width, position, pen->column_wp);
+    for (uint32_t column = 0; column < band->width; column++)
+        pen->column_oldest[column] =
+            pen->column_wp[column] / g->ws_opt * band->width + column; /* before: on the medium */
 }
 
 /* W5: a summary is due when the next one would not hold one more, or as the last before the
  * tail. */
-static bool summary_is_due(const struct stream *stream)
+static bool summary_is_due(const struct pen *pen)
 {
-    const struct geometry *g = &stream->device->geometry;
+    const struct geometry *g = &pen->stream->device->geometry;
     if (g->oob)
         return false;
-    return stream->since_summary + 1 >= g->summary_max || stream->position + 1 == stream->tail;
+    return pen->since_summary + 1 >= g->summary_max || pen->position + 1 == pen->tail;
+}
+
+/* What has to be at the position: a head, a summary. False: it is free for a block. */
+static bool emit_due(struct pen *pen)
+{
+    if (pen->unit->offset + pen->unit->filled == 0)
+        emit_head(pen, pen->unit->column);
+    else if (summary_is_due(pen))
+        emit_summary(pen);
+    else
+        return false;
+    return true;
 }
 
 /* A unit at the position, with heads and summaries that come first written. */
 static bool prepare_slot(struct stream *stream, enum stream_for who)
 {
-    const struct geometry *g = &stream->device->geometry;
     for (;;) {
-        if (stream->band == NULL && !open_band(stream, who))
+        if (stream_band(stream) == NULL && !open_band(stream, who))
             return false;
-        if (stream->band->state != BAND_OPEN)
+        struct pen *pen = stream->open; /* not before: what is emitted may fill the band */
+        if (pen->band->state != BAND_OPEN || !pen_attach_unit(pen))
             return false;
-        if (stream->unit == NULL && !stream_attach_unit(stream))
-            return false;
-        struct place place = geometry_place(g, stream->band->width, stream->position);
-        if (place.offset == 0)
-            emit_head(stream, place.column);
-        else if (summary_is_due(stream))
-            emit_summary(stream);
-        else
+        if (!emit_due(pen))
             return true;
     }
 }
 
 bool stream_has_page_room(const struct device *device, uint32_t more)
 {
-    const struct stream *user = &device->streams[STREAM_USER];
+    const struct pen *user = device->streams[STREAM_USER].open;
     uint32_t pages = device->map.dirty_count + more;
     if (pages == 0)
         return true;
-    /* Each page may bring a summary or a head with it, and the run's end its padding. */
-    uint64_t needed = 2u * (uint64_t)pages + 2u * device->geometry.ws_min + 2u;
-    return user->band != NULL && user->band->state == BAND_OPEN &&
-           user->tail - user->position > needed;
+    if (user->band == NULL || user->band->state != BAND_OPEN)
+        return false;
+    /* Each page may bring a summary or a head with it, and the run's end its padding; where slices
+     * are of one block the heads come in a row. */
+    uint32_t heads =
+        user->position < user->band->width * device->geometry.slice ? user->band->width : 0;
+    uint64_t needed = 2u * (uint64_t)pages + 2u * device->geometry.ws_min + 2u + heads;
+    return user->tail - user->position > needed;
 }
 
 bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
@@ -403,86 +517,129 @@ bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
         return false;
     if (!prepare_slot(stream, who))
         return false;
-    slot->data = stream_slot_data(stream);
-    slot->pba = geometry_pba(&device->geometry, stream->band->index, stream->position);
+    const struct pen *pen = stream->open;
+    slot->data = pen_slot_data(pen);
+    slot->pba = geometry_pba(&device->geometry, pen->band->index, pen->position);
     return true;
 }
 
-/* Nothing accepted is without identity or still unsent. */
-static bool run_is_ended(const struct stream *stream)
+/* Everything accepted has its identity on the way to the medium, or in a summary before it. */
+static bool is_identified(const struct pen *pen)
 {
-    if (stream->band == NULL || stream->band->state != BAND_OPEN)
-        return true;
-    if (stream->unit != NULL && stream->unit->ready < stream->unit->filled)
-        return false;
-    return stream->device->geometry.oob || stream->since_summary == 0 ||
+    return pen->stream->device->geometry.oob || pen->since_summary == 0 ||
            mutant("summary-forgotten-at-flush");
+}
+
+/* Nothing accepted is without identity or still unsent. */
+static bool run_is_ended(const struct pen *pen)
+{
+    if (pen->band == NULL || pen->band->state != BAND_OPEN)
+        return true;
+    return is_identified(pen) && is_all_ready(pen);
 }
 
 bool stream_end_run(struct stream *stream, uint64_t *ticket)
 {
     const struct geometry *g = &stream->device->geometry;
-    while (!run_is_ended(stream)) {
-        if (stream->unit == NULL && !stream_attach_unit(stream))
+    struct pen *pen = stream->open; /* filled up on the way it is ready as well (fill_up) */
+    while (!run_is_ended(pen)) {
+        if (pen->position % g->ws_min == 0 && is_identified(pen)) {
+            make_all_ready(pen);
+            continue;
+        }
+        if (!pen_attach_unit(pen))
             return false;
-        struct place place = geometry_place(g, stream->band->width, stream->position);
-        bool last = (stream->position + 1) % g->ws_min == 0;
-        bool aligned = stream->position % g->ws_min == 0;
-        if (aligned && stream->unit->filled > stream->unit->ready &&
-            (g->oob || stream->since_summary == 0 || mutant("summary-forgotten-at-flush")))
-            make_ready(stream, stream->unit);
-        else if (place.offset == 0)
-            emit_head(stream, place.column);
-        else if (!g->oob && (last || summary_is_due(stream)) &&
+        if (pen->unit->offset + pen->unit->filled == 0)
+            emit_head(pen, pen->unit->column);
+        else if (!g->oob && ((pen->position + 1) % g->ws_min == 0 || summary_is_due(pen)) &&
                  !mutant("summary-forgotten-at-flush"))
-            emit_summary(stream);
+            emit_summary(pen);
         else
-            emit_pad(stream);
+            emit_pad(pen);
     }
     *ticket = stream->ticket;
     return true;
 }
 
+static bool pen_settled(const struct pen *pen, uint64_t ticket)
+{
+    const struct list_link *link = list_first(&pen->unsettled);
+    return link == NULL || list_of(link, struct unit, unsettled)->ticket > ticket;
+}
+
 bool stream_settled(const struct stream *stream, uint64_t ticket)
 {
-    const struct list_link *link = list_first(&stream->unsettled);
-    if (link == NULL || mutant("flush-does-not-wait"))
+    if (mutant("flush-does-not-wait"))
         return true;
-    return list_of(link, struct unit, unsettled)->ticket > ticket;
+    /* Of the band that is closed only what was accepted: nobody's data hangs on its tail. */
+    uint64_t accepted = min_u64(ticket, stream->closing->ticket);
+    return pen_settled(stream->open, ticket) &&
+           (pen_settled(stream->closing, accepted) || mutant("flush-forgets-closing-band"));
 }
 
 bool stream_is_settled(const struct stream *stream)
 {
-    return list_is_empty(&stream->unsettled) &&
-           (stream->band == NULL || stream->band->state == BAND_OPEN);
+    const struct band *band = stream_band(stream);
+    return list_is_empty(&stream->open->unsettled) && stream->closing->band == NULL &&
+           (band == NULL || band->state == BAND_OPEN);
 }
 
 bool stream_pad(struct stream *stream)
 {
-    if (!prepare_slot(stream, FOR_ENGINE))
+    struct pen *pen = stream->open;
+    if (pen->band == NULL || pen->band->state != BAND_OPEN || !pen_attach_unit(pen))
         return false;
-    emit_pad(stream);
+    if (!emit_due(pen))
+        emit_pad(pen);
     return true;
 }
 
 const struct unit *stream_find(const struct stream *stream, const struct band *band,
                                uint32_t position)
 {
-    if (stream->band != band)
+    const struct geometry *g = &stream->device->geometry;
+    const struct pen *pen = stream_pen((struct stream *)(uintptr_t)stream, band);
+    if (pen == NULL)
         return NULL;
-    uint32_t index = geometry_unit(&stream->device->geometry, band->width, position);
-    const struct unit *unit = stream->units[index];
-    if (unit == NULL || position < unit->first + unit->from)
+    const struct unit *unit = pen->units[geometry_unit(g, band->width, position)];
+    uint32_t offset = geometry_place(g, band->width, position).offset;
+    if (unit == NULL || offset < unit->offset + unit->from)
         return NULL;
-    must_show(position < unit->first + unit->filled, position, unit->first);
+    must_show(offset < unit->offset + unit->filled, position, unit->offset);
     return unit;
 }
 
-struct band_mark stream_mark(const struct stream *stream)
+const uint8_t *unit_block(const struct unit *unit, uint32_t position)
 {
-    if (stream->band == NULL)
+    const struct geometry *g = &unit->pen->stream->device->geometry;
+    uint32_t offset = geometry_place(g, unit->pen->band->width, position).offset;
+    return unit->data + (size_t)(offset - unit->offset) * g->block_bytes;
+}
+
+struct band_mark pen_mark(const struct pen *pen)
+{
+    if (pen->band == NULL)
         return (struct band_mark){.band = FORMAT_BAND_NONE};
-    return (struct band_mark){.band = stream->band->index,
-                              .position = stream->flushed,
-                              .generation = stream->band->generation};
+    return (struct band_mark){
+        .band = pen->band->index, .position = pen->flushed, .generation = pen->band->generation};
+}
+
+void stream_init(struct stream *stream, struct device *device, enum band_stream kind)
+{
+    stream->device = device;
+    stream->kind = kind;
+    stream->open = &stream->pens[0];
+    stream->closing = &stream->pens[1];
+    stream->units_least = stream_units_least(&device->geometry);
+    list_init(&stream->pool);
+    list_init(&stream->waiting);
+    for (uint32_t i = 0; i < stream->unit_count; i++) {
+        struct unit *unit = &stream->unit_memory[i];
+        link_init(&unit->link);
+        link_init(&unit->unsettled);
+        list_push_back(&stream->pool, &unit->link);
+    }
+    stream->pool_count = stream->unit_count;
+    for (unsigned i = 0; i < 2; i++)
+        pen_init(&stream->pens[i], stream);
 }

@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stream.h - a write pointer with a purpose, its open band, and the write buffer behind it.
+ * stream.h - a write pointer with a purpose, the band it writes, the one it closes meanwhile, and
+ * the write buffer behind both.
  *
- * I own        the band being written, the position of the next slot, the units (buffers of one
- *              write unit each) that hold what was accepted, the identities collected for the tail.
+ * I own        the bands being written, the position of the next slot, the units (buffers of one
+ *              write unit each) that hold what was accepted, the identities collected for tails.
  * I promise    slots are handed out in the band's order; a filled slot can be read from its unit
  *              until the medium can be read there instead; at most one write is in flight on a
  *              chunk; writes start and end at ws_min; a run ended by stream_end_run has all its
  *              identities in it (O11); the tail is written after a medium flush that covers the
- *              rest of the band (O1).
+ *              rest of the band (O1); a band's end does not stop who writes, as long as the drive
+ *              has chunks enough (device.overlap) and the band after it is not full as well.
  * I ignore     lbas, the map, flush, who asks for slots.
+ *
+ * TWO PENS. A pen writes one band, from its first block to its tail. A stream has two, and they
+ * change places when a band is full: `open` hands out slots, `closing` writes the tail of the band
+ * before (stream_close.c). Why two and no more: a band takes far longer to fill than to close, and
+ * each one more costs a band's identities, units and open chunks.
+ *
+ *      open    none -- OPEN ------------ full -. OPEN ------------- FULL (waits: W6) -. OPEN
+ *                                               \                                      \
+ *      closing none --------------------------- FULL  SETTLE SYNC TAIL LAND  none ----- FULL ...
  *
  * A UNIT'S LIFE
  *                 take/commit            full, or end of run          landed
@@ -20,13 +31,22 @@
  *        | landed | in flight | ready, not sent | filled, not ready | empty |      one unit
  *        0        landed      sent              ready               filled  blocks
  *
+ * The pool is one for both pens. Each is owed `units_least` as long as its band is not all in
+ * units: what the other pen may take leaves that much (W7). So the closing band never waits for
+ * units that the open one holds, nor the other way round, and that is all there is against waiting
+ * in a circle: with units_least a pen gets along by itself (stream_units_least).
+ *
  * INVARIANTS
  *   W1  landed <= sent <= ready <= filled <= blocks; all but filled multiples of ws_min.
- *   W2  a unit is in the pool, or in `held` in order of position; `units` finds the held ones.
- *   W3  a unit with landed < ready is in `unsettled`, in order of tickets.
- *   W4  positions below `position` are filled; exactly those at or above the first held unit that
- *       is not yet readable on the medium are in memory.
+ *   W2  a unit is in the pool, or in its pen's `held` in order of index; `units` finds the held
+ *       ones.
+ *   W3  a unit with landed < ready is in its pen's `unsettled`, in order of tickets.
+ *   W4  positions below `position` are filled; exactly those in units that are not yet readable on
+ *       the medium are in memory.
  *   W5  summary mode: since_summary < summary_max; position tail - 1 is a summary.
+ *   W6  the closing pen's band is FULL; the open one's is OPEN, or FULL while a band is closing.
+ *   W7  the pool has at least what the closing pen is owed.
+ *   W8  at most device.overlap streams have both an open band and a closing one.
  */
 #ifndef HOSTFTL_CORE_STREAM_H
 #define HOSTFTL_CORE_STREAM_H
@@ -39,9 +59,8 @@
 struct unit {
     struct list_link link;      /* pool or held */
     struct list_link unsettled; /* W3 */
-    struct stream *stream;
+    struct pen *pen;
     uint32_t index; /* in the band */
-    uint32_t first; /* position of its first block */
     uint32_t blocks;
     uint32_t from; /* blocks before it were written by an earlier life, and are on the medium */
     uint32_t filled, ready, sent, landed;
@@ -59,35 +78,47 @@ struct slot {
     hftl_pba pba;
 };
 
-struct stream {
-    struct device *device;
-    enum band_stream kind;
+/* What writes one band. */
+struct pen {
+    struct stream *stream;
     struct band *band; /* OPEN or FULL; NULL: none */
     uint32_t position; /* next slot */
     uint32_t tail;     /* first position of the tail */
     uint32_t since_summary;
     uint64_t seq_highest;
-    struct unit *unit; /* being filled; NULL at a unit's boundary */
-    struct list pool, held, unsettled;
-    struct list
-        waiting;     /* errands: woken when a unit is released, a run settles or a band closes */
-    uint64_t ticket; /* of the newest ready run */
+    uint64_t appended;  /* FULL: the stream's `appended` when the band's last block was given */
+    uint64_t ticket;    /* FULL: the stream's `ticket` then; what is ready later is tail */
+    struct unit *unit;  /* the next slot is in it; NULL at the end of a slice */
+    uint32_t slice_end; /* position where the unit has to be looked up again */
+    struct list held, unsettled;
+    uint32_t held_count;
     struct unit **units; /* by index in the band; NULL: not held */
     uint32_t *column_wp;
     struct unit **column_busy; /* the unit in flight on each chunk */
     uint32_t *column_oldest;   /* index of the oldest unit of each chunk that may be held */
     uint8_t *idents;           /* 16 bytes a position, for the tail */
     uint32_t flushed;          /* all positions below are flushed (witness) */
-    bool lent;                 /* the band was opened for trim pages only: users wait */
-    uint64_t appended;         /* device clock of the last commit */
-    struct unit *unit_memory;
-    uint32_t unit_count;
-    struct errand closing;
+    struct errand errand;      /* closes the band (stream_close.c) */
     struct errand_op flush_op;
-    uint32_t tail_next; /* next tail block to write */
 };
 
-/* Units a stream needs at least for a geometry, and bytes of one. */
+struct stream {
+    struct device *device;
+    enum band_stream kind;
+    struct pen pens[2];
+    struct pen *open, *closing; /* one each of them */
+    struct list pool;
+    uint32_t pool_count;
+    /* errands: woken when a unit is released, a run settles or a band closes */
+    struct list waiting;
+    uint64_t ticket;   /* of the newest ready run */
+    bool lent;         /* the open band is there for trim pages only: users wait */
+    uint64_t appended; /* device clock of the last commit */
+    struct unit *unit_memory;
+    uint32_t unit_count, units_least;
+};
+
+/* Units a pen needs at least for a geometry, and bytes of one. */
 uint32_t stream_units_least(const struct geometry *g);
 size_t stream_unit_bytes(const struct geometry *g);
 
@@ -125,23 +156,38 @@ bool stream_settled(const struct stream *stream, uint64_t ticket);
 bool stream_has_page_room(const struct device *device, uint32_t more);
 /* Users may not append now, nor trim (a trim's page is an append to come). */
 bool stream_users_wait(struct device *device);
-/* Nothing ready has yet to land, and no band is being closed. */
+/* Everything made ready has landed, and no band is being closed. */
 bool stream_is_settled(const struct stream *stream);
-/* Appends one pad; like stream_take. For a clean close, which pads until `held` is readable. */
+/* One block more in the open band, a pad where nothing else is due; never in a band not opened yet.
+ * False: no unit, or no band that is open. */
 HFTL_MUST_USE bool stream_pad(struct stream *stream);
-/* The unit that holds this position of the stream's band, or NULL: read the medium. */
+/* The unit that holds this position of a band being written, or NULL: read the medium. */
 const struct unit *stream_find(const struct stream *stream, const struct band *band,
                                uint32_t position);
+/* The block of a position that the unit holds. */
+const uint8_t *unit_block(const struct unit *unit, uint32_t position);
+/* The band that slots come from; NULL: the next one opens a band. */
+static inline struct band *stream_band(const struct stream *stream)
+{
+    return stream->open->band;
+}
+/* The pen that writes the band, or NULL. */
+struct pen *stream_pen(struct stream *stream, const struct band *band);
 /* Takes up an open band where a clean close left it. */
 void stream_resume(struct stream *stream, struct band *band, uint32_t position);
-/* The witness's slot for this stream. */
-struct band_mark stream_mark(const struct stream *stream);
-/* For stream_close.c: a unit at `position`; its bytes there; a block of the engine's own is in
- * it. */
-HFTL_MUST_USE bool stream_attach_unit(struct stream *stream);
-uint8_t *stream_slot_data(const struct stream *stream);
-void stream_commit_own(struct stream *stream, enum ident_kind kind, uint64_t seq, uint64_t lba);
-/* W1-W5. */
+/* The witness's slot for what this pen writes. */
+struct band_mark pen_mark(const struct pen *pen);
+/* For stream_close.c. Makes sure of the unit at `position`; false: none is free for this pen. */
+HFTL_MUST_USE bool pen_attach_unit(struct pen *pen);
+/* The bytes of the next slot; a block of the engine's own is in it. */
+uint8_t *pen_slot_data(const struct pen *pen);
+void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_t lba);
+/* The open band is full: it is closed, at once or when the one before it is. */
+void stream_hand_over(struct stream *stream);
+void pen_init(struct pen *pen, struct stream *stream);
+/* Units the pen may still claim from the pool (W7). */
+uint32_t pen_owed(const struct pen *pen);
+/* W1-W8. */
 HFTL_MUST_USE enum hftl_status stream_check(const struct stream *stream, struct why *why);
 
 #endif

@@ -53,7 +53,7 @@
 #define FORMAT_MASK_BYTES (FORMAT_COLUMNS_MAX / 8u)
 #define FORMAT_NAME_BYTES 32u
 #define FORMAT_REGIONS 5u
-#define FORMAT_STREAMS 4u      /* slots; version 1 uses the first two */
+#define FORMAT_STREAMS 4u      /* slots: the streams' open bands, then those being closed */
 #define FORMAT_STREAMS_USED 2u /* 0 user, 1 relocation */
 #define FORMAT_EXPORTED_MAX (UINT64_C(1) << 35)
 #define FORMAT_PHYSICAL_MAX (UINT64_C(0xffffffff) - 1u) /* 2^32 - 2 */

@@ -84,7 +84,8 @@ void witness_to_text(const struct witness *witness, char *text, size_t text_byte
         const struct band_mark *slot = &witness->slots[i];
         if (slot->band == FORMAT_BAND_NONE)
             continue;
-        text_add(&out, ", stream %u: band %" PRIu32 " generation ", i, slot->band);
+        text_add(&out, ", stream %u%s: band %" PRIu32 " generation ", i % FORMAT_STREAMS_USED,
+                 i < FORMAT_STREAMS_USED ? "" : " (closing)", slot->band);
         text_add_epoch(&out, slot->generation);
         text_add(&out, " below %" PRIu32, slot->position);
     }

@@ -6,8 +6,9 @@
  *   0 flush number 8 | 8 four slots of 16: band 4, position 4, generation 8
  *
  * All positions below slot.position of that band and generation were flushed: a chunk whose write
- * pointer is lower after a crash has lost what it had promised. One slot per stream; a stream
- * without an open band has band FORMAT_BAND_NONE and zeros.
+ * pointer is lower after a crash has lost what it had promised. Slots 0 and 1 are the open bands of
+ * the two streams, slots 2 and 3 the bands that they are closing meanwhile; where there is none the
+ * band is FORMAT_BAND_NONE and the rest zeros.
  */
 #ifndef HOSTFTL_FORMAT_WITNESS_H
 #define HOSTFTL_FORMAT_WITNESS_H

@@ -198,7 +198,7 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
     if (names_superblock(o, band, head))
         return false;
     return head->column == column && layout_equal(&head->layout, &o->device->layout) &&
-           head->position == rank_of(head, column) * o->device->geometry.ws_opt;
+           head->position == rank_of(head, column) * o->device->geometry.slice;
 }
 
 /* A chunk that was retired keeps the head of an earlier life: the others are asked first. */

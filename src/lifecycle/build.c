@@ -128,25 +128,33 @@ static bool build_bands(struct device *device)
     return true;
 }
 
+static bool build_pen(struct device *device, struct pen *pen)
+{
+    const struct geometry *g = &device->geometry;
+    pen->units = build_alloc(device, (size_t)geometry_units(g, g->columns) * sizeof(struct unit *));
+    pen->column_wp = build_alloc(device, g->columns * sizeof(uint32_t));
+    pen->column_busy = build_alloc(device, g->columns * sizeof(struct unit *));
+    pen->column_oldest = build_alloc(device, g->columns * sizeof(uint32_t));
+    pen->idents = build_alloc(device, (size_t)g->stride * FORMAT_IDENT_BYTES);
+    return pen->units != NULL && pen->column_wp != NULL && pen->column_busy != NULL &&
+           pen->column_oldest != NULL && pen->idents != NULL;
+}
+
 static bool build_stream(struct device *device, enum band_stream kind, uint32_t units)
 {
     struct stream *stream = &device->streams[kind];
     const struct geometry *g = &device->geometry;
     size_t unit_data = (size_t)g->ws_opt * g->block_bytes;
     size_t unit_oob = (size_t)g->ws_opt * g->oob_bytes;
-    uint32_t units_of_band = geometry_units(g, g->columns);
     stream->unit_count = units;
     stream->unit_memory = build_alloc(device, units * sizeof(struct unit));
     uint8_t *data = build_alloc(device, units * unit_data);
     uint8_t *oob = unit_oob == 0 ? NULL : build_alloc(device, units * unit_oob);
-    stream->units = build_alloc(device, (size_t)units_of_band * sizeof(struct unit *));
-    stream->column_wp = build_alloc(device, g->columns * sizeof(uint32_t));
-    stream->column_busy = build_alloc(device, g->columns * sizeof(struct unit *));
-    stream->column_oldest = build_alloc(device, g->columns * sizeof(uint32_t));
-    stream->idents = build_alloc(device, (size_t)g->stride * FORMAT_IDENT_BYTES);
     if (stream->unit_memory == NULL || data == NULL || (unit_oob != 0 && oob == NULL) ||
-        stream->units == NULL || stream->column_wp == NULL || stream->column_busy == NULL ||
-        stream->column_oldest == NULL || stream->idents == NULL)
+        !build_pen(device, &stream->pens[0]))
+        return false;
+    stream->pens[1] = stream->pens[0]; /* without overlap only one of them has a band */
+    if (device->overlap > 0 && !build_pen(device, &stream->pens[1]))
         return false;
     for (uint32_t i = 0; i < units; i++) {
         stream->unit_memory[i].data = data + i * unit_data;
@@ -212,8 +220,15 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     const struct geometry *g = &device->geometry;
     uint64_t buffer = options->write_buffer_bytes == 0 ? 4u << 20 : options->write_buffer_bytes;
     uint64_t extra = buffer / ((uint64_t)g->ws_opt * g->block_bytes);
-    uint32_t least = stream_units_least(g);
-    uint32_t most = geometry_units(g, g->columns);
+    device->overlap = geometry_overlap(g->columns, &device->medium->facts);
+    if (device->overlap < STREAMS)
+        device_log(device, HFTL_LOG_INFO,
+                   "the drive allows %u open chunks: %u of %u streams may write on while a band of "
+                   "theirs is closed",
+                   geometry_open_limit(&device->medium->facts), device->overlap, STREAMS);
+    uint32_t pens = device->overlap > 0 ? 2 : 1; /* that have a band at once */
+    uint32_t least = pens * stream_units_least(g);
+    uint32_t most = pens * geometry_units(g, g->columns);
     uint32_t user = (uint32_t)min_u64(least + extra, max_u32(most, least));
     device->complete = options->complete;
     device->complete_arg = options->complete_arg;

@@ -27,17 +27,18 @@ static bool is_quiet(struct device *device)
 static uint32_t pads_needed(const struct device *device, const struct stream *stream)
 {
     const struct geometry *g = &device->geometry;
-    if (g->mw_cunits == 0 || stream->band == NULL)
+    if (g->mw_cunits == 0 || stream_band(stream) == NULL)
         return 0;
-    return stream->band->width * (round_up_u32(g->mw_cunits, g->ws_opt) + g->ws_opt);
+    return stream_band(stream)->width * (round_up_u32(g->mw_cunits, g->ws_opt) + g->ws_opt);
 }
 
 /* Stops early when the band's end comes first: a closed band can be read whole. */
 static void pad_stream(struct device *device, struct stream *stream)
 {
-    const struct band *band = stream->band;
+    const struct band *band = stream_band(stream);
     uint32_t left = pads_needed(device, stream);
-    while (left > 0 && stream->band == band && band->state == BAND_OPEN && !device->read_only) {
+    while (left > 0 && stream_band(stream) == band && band->state == BAND_OPEN &&
+           !device->read_only) {
         if (stream_pad(stream))
             left--;
         else if (!device_step(device)) {
@@ -54,11 +55,11 @@ static enum hftl_status write_clean_record(struct device *device)
     record->state = SUPERBLOCK_CLEAN;
     record->epoch = device->epoch_durable;
     for (unsigned i = 0; i < STREAMS; i++) {
-        const struct stream *stream = &device->streams[i];
+        const struct pen *pen = device->streams[i].open;
         record->open[i] = (struct band_mark){.band = FORMAT_BAND_NONE};
-        if (stream->band != NULL)
+        if (pen->band != NULL)
             record->open[i] =
-                (struct band_mark){stream->band->index, stream->position, stream->band->generation};
+                (struct band_mark){pen->band->index, pen->position, pen->band->generation};
     }
     return super_write_now(device);
 }

@@ -68,19 +68,6 @@ static enum hftl_status place_superblocks(struct formatting *f)
     return HFTL_OK;
 }
 
-/* Open chunks needed: two superblocks and a band of each stream. */
-static uint32_t chunks_open(uint32_t columns)
-{
-    return 2 + FORMAT_STREAMS_USED * columns;
-}
-
-static uint32_t open_limit(const struct hftl_media_facts *facts)
-{
-    uint32_t open = facts->open_max == 0 ? UINT32_MAX : facts->open_max;
-    uint32_t active = facts->active_max == 0 ? UINT32_MAX : facts->active_max;
-    return min_u32(open, active);
-}
-
 static uint32_t zones_for_bands(const struct formatting *f)
 {
     return f->chunk_count - f->layout.superblock_chunk[1] - 1;
@@ -90,7 +77,7 @@ static uint32_t choose_columns(const struct formatting *f)
 {
     uint32_t columns = COLUMNS_CHOSEN_MAX;
     while (columns > 1 && (zones_for_bands(f) / columns < BANDS_GOOD ||
-                           chunks_open(columns) > open_limit(facts_of(f))))
+                           geometry_chunks_open(columns, 0) > geometry_open_limit(facts_of(f))))
         columns--;
     return columns;
 }
@@ -107,12 +94,14 @@ static enum hftl_status choose_bands(struct formatting *f)
     if (layout->columns > FORMAT_COLUMNS_MAX)
         return why_say(f->why, HFTL_GEOMETRY, "%u columns: at most %u", layout->columns,
                        FORMAT_COLUMNS_MAX);
-    if (chunks_open(layout->columns) > open_limit(facts))
+    /* Overlap is given up before columns are, and not asked for here: opening finds out. */
+    uint32_t open = geometry_chunks_open(layout->columns, 0);
+    if (open > geometry_open_limit(facts))
         return why_say(f->why, HFTL_GEOMETRY,
-                       "%u columns need %u open chunks (2 for superblocks, 2 streams of %u); the "
+                       "%u columns need %u open chunks (2 for superblocks, %u streams of %u); the "
                        "drive allows %u",
-                       layout->columns, chunks_open(layout->columns), layout->columns,
-                       open_limit(facts));
+                       layout->columns, open, FORMAT_STREAMS_USED, layout->columns,
+                       geometry_open_limit(facts));
     if (layout->ident_place == IDENT_IN_SUMMARY && layout->ws_opt == 1 &&
         layout->columns + 1 >= layout->summary_idents)
         return why_say(f->why, HFTL_GEOMETRY, "%u columns of write units of one block: at most %u",

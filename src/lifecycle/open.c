@@ -164,8 +164,8 @@ static void resume_stream(struct opening *o, struct scan *scan)
     band_load(device, band, BAND_OPEN);
     stream_resume(stream, band, position);
     if (!mutant("resume-without-identities"))
-        memcpy(stream->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
-    stream->seq_highest = (uint64_t)o->found.record.epoch << 32 | UINT32_MAX;
+        memcpy(stream->open->idents, scan->idents, (size_t)position * FORMAT_IDENT_BYTES);
+    stream->open->seq_highest = (uint64_t)o->found.record.epoch << 32 | UINT32_MAX;
     build_free(device, scan->idents);
 }
 

@@ -275,7 +275,7 @@ static void close_some_times(struct stand *stand, unsigned closes)
 /* True when the power was cut with relocation in the middle of a band and no other free. */
 static bool cut_with_no_band_free(struct stand *stand, unsigned closes)
 {
-    const struct band *band = stand->device->streams[STREAM_RELOCATION].band;
+    const struct band *band = stand->device->streams[STREAM_RELOCATION].open->band;
     if (stand->device->bands_free > 0 || band == NULL || band->valid == 0)
         return false;
     stand_crash(stand, true, stand->completed);

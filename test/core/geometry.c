@@ -112,36 +112,63 @@ static void places_are_those_of_the_format(void **state)
 
 static void check_units(const struct geometry *g, uint32_t width, const char *name)
 {
-    uint32_t units = geometry_units(g, width), next = 0;
+    uint32_t units = geometry_units(g, width), blocks_of_all = 0;
     for (uint32_t unit = 0; unit < units; unit++) {
-        uint32_t first = geometry_unit_first(g, width, unit);
-        uint32_t blocks = geometry_unit_blocks(g, width, unit);
-        struct place place = geometry_place(g, width, first);
-        assert_int_equal(first, next);
+        uint32_t blocks = geometry_unit_blocks(g, width, unit), before = 0;
+        struct place place = geometry_unit_place(g, width, unit);
         assert_in_range(blocks, 1, g->ws_opt);
         assert_int_equal(blocks % g->ws_min, 0);
         assert_int_equal(place.offset % g->ws_opt, 0); /* O15 */
         for (uint32_t i = 0; i < blocks; i++) {
-            struct place at = geometry_place(g, width, first + i);
-            assert_int_equal(at.column, place.column);
-            assert_int_equal(at.offset, place.offset + i);
-            assert_int_equal(geometry_unit(g, width, first + i), unit);
+            struct place at = {place.column, place.offset + i};
+            uint32_t position = geometry_position(g, width, at);
+            assert_int_equal(geometry_unit(g, width, position), unit);
+            assert_true(i == 0 || position > before); /* it fills from front to back */
+            before = position;
         }
         if (unit + width < units) { /* neighbours on one chunk */
-            struct place below =
-                geometry_place(g, width, geometry_unit_first(g, width, unit + width));
+            struct place below = geometry_unit_place(g, width, unit + width);
             if (below.column != place.column || below.offset != place.offset + blocks)
                 fail_msg("%s: unit %u is not followed by unit %u", name, unit, unit + width);
         }
-        next = first + blocks;
+        blocks_of_all += blocks;
     }
-    assert_int_equal(next, width * g->chunk_blocks);
+    assert_int_equal(blocks_of_all, width * g->chunk_blocks);
 }
 
 static void units_cover_the_band_and_never_leave_their_chunk(void **state)
 {
     (void)state;
     each_width(check_units);
+}
+
+static bool are_neighbours(const struct geometry *g, uint32_t width, uint32_t position)
+{
+    struct place at = geometry_place(g, width, position);
+    if (position + 1 == width * g->chunk_blocks)
+        return false;
+    struct place next = geometry_place(g, width, position + 1);
+    return next.column == at.column && next.offset == at.offset + 1;
+}
+
+static void check_slices(const struct geometry *g, uint32_t width, const char *name)
+{
+    for (uint32_t position = 0; position < width * g->chunk_blocks; position++) {
+        uint32_t end = geometry_slice_end(g, width, position), run = 1;
+        if (end <= position || end - position > g->slice || end % g->ws_min != 0)
+            fail_msg("%s: position %u is in a slice that ends at %u", name, position, end);
+        while (are_neighbours(g, width, position + run - 1))
+            run++;
+        assert_int_equal(geometry_side_by_side(g, width, position), run);
+        for (uint32_t at = position; at < end; at++)
+            assert_int_equal(geometry_unit(g, width, at), geometry_unit(g, width, position));
+    }
+}
+
+static void slices_lie_in_one_unit_and_side_by_side(void **state)
+{
+    (void)state;
+    each_width(check_slices);
 }
 
 static void check_write_pointers(const struct geometry *g, uint32_t width, const char *name)
@@ -238,6 +265,7 @@ int main(void)
         cmocka_unit_test(every_position_has_one_place_and_comes_back_from_it),
         cmocka_unit_test(places_are_those_of_the_format),
         cmocka_unit_test(units_cover_the_band_and_never_leave_their_chunk),
+        cmocka_unit_test(slices_lie_in_one_unit_and_side_by_side),
         cmocka_unit_test(write_pointers_count_the_positions_below),
         cmocka_unit_test(the_tail_is_the_smallest_that_names_the_rest),
         cmocka_unit_test(data_blocks_promise_no_more_than_there_are),

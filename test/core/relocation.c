@@ -135,7 +135,8 @@ static void an_unreadable_block_is_lost_until_it_is_written_again(void **state)
         assert_int_equal(stand.device->stats.blocks_lost, 1);
         assert_true(stand_logged(&stand, "lba 0 cannot be read any more"));
         expect_lost(&stand, 0);
-        stand_flush(&stand);
+        flush_ask(stand.device, true); /* a user's flush leaves the mark out, as it does any copy */
+        stand_settle(&stand);
         stand_crash(&stand, true, i);
         stand_open(&stand);
         expect_lost(&stand, 0);

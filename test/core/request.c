@@ -396,12 +396,14 @@ static void counters_of_blocks_add_up(void **state)
         uint64_t to = s.blocks_written_user + s.blocks_written_relocation + s.blocks_written_meta +
                       s.blocks_written_pad;
         uint64_t buffered = 0;
-        for (unsigned i = 0; i < STREAMS; i++)
-            for (const struct list_link *at = list_first(&stand.device->streams[i].held);
-                 at != NULL; at = list_next(&stand.device->streams[i].held, at)) {
+        for (unsigned i = 0; i < 2 * STREAMS; i++) {
+            const struct list *held = &stand.device->streams[i / 2].pens[i % 2].held;
+            for (const struct list_link *at = list_first(held); at != NULL;
+                 at = list_next(held, at)) {
                 const struct unit *unit = list_of(at, struct unit, link);
                 buffered += unit->filled - unit->sent;
             }
+        }
         assert_int_equal(after.blocks_written - before.blocks_written, to - from - buffered);
         assert_int_equal(s.blocks_written_user, s.user_blocks_written);
         stand_end(&stand);

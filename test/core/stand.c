@@ -95,6 +95,18 @@ static bool has_to_fail(struct tap *tap, const struct hftl_media_op *op)
     return true;
 }
 
+static bool has_to_wait(const struct tap *tap, const struct hftl_media_op *op)
+{
+    if ((tap->hold_verbs & 1u << op->verb) == 0)
+        return false;
+    if (tap->hold_band == NULL || op->verb != HFTL_MEDIA_WRITE)
+        return true;
+    for (uint32_t i = 0; i < tap->hold_band->width; i++)
+        if (tap->hold_band->chunks[i] == op->chunk)
+            return true;
+    return false;
+}
+
 static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
 {
     struct tap *tap = tap_of(media);
@@ -105,7 +117,7 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
             must(tap->failed_count < TAP_HELD_MAX);
             op->status = tap->fail_status;
             tap->failed[tap->failed_count++] = op;
-        } else if ((tap->hold_verbs & 1u << op->verb) != 0) {
+        } else if (has_to_wait(tap, op)) {
             must(tap->held_count < TAP_HELD_MAX);
             tap->held[tap->held_count++] = op;
         } else {
@@ -181,6 +193,7 @@ void tap_release(struct tap *tap)
 {
     uint32_t count = tap->held_count;
     tap->hold_verbs = 0;
+    tap->hold_band = NULL;
     tap->held_count = 0;
     for (uint32_t i = 0; i < count; i++)
         tap->inner->ops->submit(tap->inner, &tap->held[i], 1);
@@ -627,9 +640,9 @@ struct ident stand_ident(struct stand *stand, uint64_t lba)
     uint32_t position;
     struct ident ident = {.seq = 0};
     const struct band *band = stand_band_of(stand, lba, &position);
-    const struct stream *stream = stream_of_band(stand->device, band);
+    struct stream *stream = stream_of_band(stand->device, band);
     const uint8_t *kept = band->idents != NULL ? band->idents
-                          : stream != NULL     ? stream->idents
+                          : stream != NULL     ? stream_pen(stream, band)->idents
                                                : NULL;
     bool found = kept != NULL
                      ? ident_decode(kept + (size_t)position * FORMAT_IDENT_BYTES, &ident) == HFTL_OK

@@ -48,6 +48,7 @@ struct tap {
     uint32_t failed_count;
     /* Operations whose bit (1 << verb) is set are kept back. */
     unsigned hold_verbs;
+    const struct band *hold_band; /* not NULL: writes of other bands pass */
     struct hftl_media_op *held[TAP_HELD_MAX];
     uint32_t held_count;
     int quiet[2];

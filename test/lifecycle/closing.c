@@ -120,7 +120,7 @@ static void reopening_without_a_write_changes_nothing_but_the_superblock(void **
                               stand.device->layout.superblock_chunk[1]};
         for (unsigned n = 0; n < 20; n++) {
             const struct stream *user = &stand.device->streams[STREAM_USER];
-            uint32_t position = user->band == NULL ? 0 : user->position;
+            uint32_t position = user->open->band == NULL ? 0 : user->open->position;
             tap_clear(stand.tap);
             stand_reopen(&stand);
             user = &stand.device->streams[STREAM_USER];
@@ -129,8 +129,8 @@ static void reopening_without_a_write_changes_nothing_but_the_superblock(void **
                 if (note->verb == HFTL_MEDIA_WRITE && stand.tap->media.facts.mw_cunits == 0)
                     assert_true(note->chunk == chunks[0] || note->chunk == chunks[1]);
             }
-            if (stand.tap->media.facts.mw_cunits == 0 && user->band != NULL)
-                assert_int_equal(user->position, position);
+            if (stand.tap->media.facts.mw_cunits == 0 && user->open->band != NULL)
+                assert_int_equal(user->open->position, position);
         }
         stand_verify(&stand);
         stand_end(&stand);

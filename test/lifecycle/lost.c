@@ -32,11 +32,19 @@ static uint64_t find_any_copied(struct stand *stand)
     return lba;
 }
 
+/* A victim is half moved into a band that holds blocks of an earlier one, erased since: such a band
+ * stays after a crash, where one of copies only would be given up. */
 static bool is_half_moved(const struct device *device)
 {
-    const struct band *target = device->streams[STREAM_RELOCATION].band;
+    static uint64_t target_of, erased_before;
+    const struct band *target = device->streams[STREAM_RELOCATION].open->band;
     const struct mover *lead = relocation_lead(device);
-    return target != NULL && target->valid >= HALF_MOVED && lead != NULL &&
+    if (target != NULL && target->generation != target_of) {
+        target_of = target->generation;
+        erased_before = device->stats.bands_erased;
+    }
+    return target != NULL && target->valid >= HALF_MOVED &&
+           device->stats.bands_erased > erased_before && lead != NULL &&
            lead->victim->idents == NULL;
 }
 
@@ -48,6 +56,7 @@ static uint64_t make_a_copy(struct stand *stand)
         stand_write(stand, prng_below(&stand->prng, stand->expected_count), 1, i + 2);
         if (i % 3 != 0 || !is_half_moved(stand->device))
             continue;
+        tap_hold(stand->tap, HFTL_MEDIA_RESET); /* the originals stay */
         stand_flush(stand);
         stand_crash(stand, false, i);
         stand_open(stand);

@@ -69,7 +69,7 @@ static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **stat
     struct stand stand;
     stand_begin(&stand, "zoned");
     stand_write(&stand, 0, 9, 1);
-    uint32_t chunk = stand.device->streams[STREAM_USER].band->chunks[0];
+    uint32_t chunk = stand.device->streams[STREAM_USER].open->band->chunks[0];
     stand_close(&stand);
     stand_detach(&stand);
     struct hftl_media *mem;
