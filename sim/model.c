@@ -35,15 +35,15 @@ struct model {
 
 static enum hftl_verb choose_verb(struct prng *prng, unsigned taste)
 {
-    static const uint8_t shares[4][5] = {/* write, read, trim, zeroes, flush */
-                                         {50, 25, 8, 4, 13},
-                                         {80, 10, 2, 1, 3},
-                                         {35, 20, 30, 10, 8},
-                                         {40, 10, 5, 2, 40}};
-    static const enum hftl_verb verbs[] = {HFTL_WRITE, HFTL_READ, HFTL_TRIM, HFTL_WRITE_ZEROES,
-                                           HFTL_FLUSH};
+    static const uint8_t shares[4][6] = {/* write, read, trim, zeroes, flush, flush of bands */
+                                         {50, 25, 8, 4, 13, 0},
+                                         {80, 10, 2, 1, 3, 1},
+                                         {35, 20, 30, 10, 8, 2},
+                                         {40, 10, 5, 2, 40, 0}};
+    static const enum hftl_verb verbs[] = {HFTL_WRITE,        HFTL_READ,  HFTL_TRIM,
+                                           HFTL_WRITE_ZEROES, HFTL_FLUSH, HFTL_FLUSH_BANDS};
     uint64_t sum = 0;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         sum += shares[taste][i];
     uint64_t drawn = prng_below(prng, sum);
     int i = 0;
@@ -59,7 +59,8 @@ static struct act make_act(struct prng *prng, unsigned taste, uint32_t span)
     act.verb = choose_verb(prng, taste);
     act.where = (uint32_t)(prng_below(prng, UINT64_C(1) << 32) / span);
     act.blocks = 1 + (uint32_t)prng_below(prng, prng_chance(prng, 1, 8) ? HARNESS_BLOCKS_MAX : 4);
-    if (prng_chance(prng, 1, 12) && act.verb != HFTL_READ && act.verb != HFTL_FLUSH)
+    if (prng_chance(prng, 1, 12) && act.verb != HFTL_READ && act.verb != HFTL_FLUSH &&
+        act.verb != HFTL_FLUSH_BANDS)
         act.flags = HFTL_FUA;
     if (drawn < 40) {
         act.kind = PASS;
@@ -105,7 +106,7 @@ static void send(struct model *m, const struct act *act)
 {
     struct harness *h = &m->harness;
     uint64_t size = harness_blocks(h), lba = (act->where * size) >> 32, blocks = act->blocks;
-    if (act->verb == HFTL_FLUSH)
+    if (act->verb == HFTL_FLUSH || act->verb == HFTL_FLUSH_BANDS)
         lba = blocks = 0;
     else if (blocks > size - lba)
         blocks = size - lba;

@@ -392,10 +392,15 @@ static void answer_read(struct oracle *o, const struct oracle_ticket *ticket,
 void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
                    enum hftl_status status, const void *data, bool faults, struct failure *failure)
 {
-    static const char *const names[] = {"read", "write",        "flush",
-                                        "trim", "write-zeroes", "extents"};
+    static const char *const names[] = {
+#define VERB_TEXT(name, text) text,
+        HFTL_VERB_LIST(VERB_TEXT)
+#undef VERB_TEXT
+    };
     oracle->tick++;
-    if (status != HFTL_OK && !faults)
+    /* A full device may have no bands to spare for it, and says so. */
+    bool refused = ticket->verb == HFTL_FLUSH_BANDS && status == HFTL_SPACE;
+    if (status != HFTL_OK && !faults && !refused)
         failure_say(failure, "%s of %" PRIu64 " blocks at lba %" PRIu64 " fails: %s",
                     names[ticket->verb], ticket->blocks, ticket->lba, hftl_status_name(status));
     if (ticket->verb == HFTL_READ)

@@ -144,7 +144,8 @@ static struct hftl_media_facts random_zoned(struct prng *prng, uint32_t columns)
     uint32_t zones = 2 + columns * between(prng, 22, 30);
     uint32_t least = 2 + 2 * columns; /* without any overlap of bands; with all, 2 columns more */
     uint32_t open = prng_chance(prng, 1, 4) ? 0 : least + between(prng, 0, 3 * columns);
-    uint32_t active = open ? open + between(prng, 0, 4) : 0;
+    /* A cut makes full zones active again that lose their end, so more than may be open. */
+    uint32_t active = open ? least + 3 * columns + between(prng, 0, 4) : 0;
     return (struct hftl_media_facts)ZONED(can, zones, blocks, 1, opt, open, active);
 }
 

@@ -79,6 +79,20 @@ static const struct story stories[] = {
      .flushes = 3,
      .fua_percent = 2,
      .depth = 16},
+    {.name = "bands",
+     .text = "bands closed before they are full, all the time, on a full device",
+     .requests = 600,
+     .fill_percent = 100,
+     .span_percent = 100,
+     .hot_percent = 40,
+     .blocks_max = 3,
+     .writes = 70,
+     .reads = 5,
+     .trims = 5,
+     .flushes = 5,
+     .closes = 20,
+     .fua_percent = 5,
+     .depth = 8},
     {.name = "reopen",
      .text = "closed and opened again all the time",
      .requests = 400,
@@ -214,12 +228,10 @@ static enum hftl_verb choose_verb(struct telling *t)
     const struct {
         enum hftl_verb verb;
         uint32_t share;
-    } shares[] = {{HFTL_WRITE, s->writes},
-                  {HFTL_READ, s->reads},
-                  {HFTL_TRIM, s->trims},
-                  {HFTL_WRITE_ZEROES, s->zeroes},
-                  {HFTL_FLUSH, s->flushes}};
-    uint64_t sum = s->writes + s->reads + s->trims + s->zeroes + s->flushes;
+    } shares[] = {{HFTL_WRITE, s->writes},  {HFTL_READ, s->reads},
+                  {HFTL_TRIM, s->trims},    {HFTL_WRITE_ZEROES, s->zeroes},
+                  {HFTL_FLUSH, s->flushes}, {HFTL_FLUSH_BANDS, s->closes}};
+    uint64_t sum = s->writes + s->reads + s->trims + s->zeroes + s->flushes + s->closes;
     uint64_t drawn = prng_below(&t->prng, sum);
     unsigned i = 0;
     while (drawn >= shares[i].share)
@@ -243,9 +255,10 @@ static void send_one(struct telling *t)
         blocks = span - lba;
     t->next = lba + blocks < span ? lba + blocks : 0;
     unsigned flags = prng_below(&t->prng, 100) < s->fua_percent ? HFTL_FUA : 0;
-    if (verb == HFTL_READ || verb == HFTL_FLUSH)
+    bool flush = verb == HFTL_FLUSH || verb == HFTL_FLUSH_BANDS;
+    if (verb == HFTL_READ || flush)
         flags = 0;
-    if (verb == HFTL_FLUSH)
+    if (flush)
         lba = blocks = 0;
     harness_send(t->harness, verb, flags, lba, blocks);
 }

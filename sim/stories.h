@@ -22,8 +22,8 @@ struct story {
     uint32_t span_percent; /* of the device: where the mixture happens */
     uint32_t hot_percent;  /* of the requests go to the first eighth of the span */
     uint32_t blocks_max;   /* of one request */
-    uint32_t writes, reads, trims, zeroes, flushes; /* shares */
-    uint32_t fua_percent;                           /* of writes, trims, write-zeroes */
+    uint32_t writes, reads, trims, zeroes, flushes, closes; /* shares; closes: flushes of bands */
+    uint32_t fua_percent;                                   /* of writes, trims, write-zeroes */
     uint32_t reopen_every;       /* requests between a close and the next; 0: never */
     uint32_t format_every;       /* requests between one format and the next; 0: never */
     uint32_t sequential_percent; /* of the requests follow the one before, around the span */

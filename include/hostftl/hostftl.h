@@ -59,6 +59,10 @@ struct hftl_channel;
  * TRIM         the blocks read as zeros afterwards, durably after the next flush (or with HFTL_FUA)
  * WRITE_ZEROES the same; kept apart because protocols do
  * EXTENTS      fills `extents` for the range in order, from lba on, at most extent_count entries
+ * FLUSH_BANDS  closes the bands that are being written: pads them to their ends, whatever that
+ *              costs in space, so that the drive has no chunk of them open. lba and blocks are 0.
+ *              No promise of durability: FLUSH gives it. SPACE: too few bands are free to do
+ *              without the rest of the open ones; READ_ONLY: nothing is written any more
  */
 #define HFTL_VERB_LIST(X)                                                                          \
     X(READ, "read")                                                                                \
@@ -66,7 +70,8 @@ struct hftl_channel;
     X(FLUSH, "flush")                                                                              \
     X(TRIM, "trim")                                                                                \
     X(WRITE_ZEROES, "write-zeroes")                                                                \
-    X(EXTENTS, "extents")
+    X(EXTENTS, "extents")                                                                          \
+    X(FLUSH_BANDS, "flush-bands")
 
 enum hftl_verb {
 #define HFTL_VERB_NAME(name, text) HFTL_##name,
@@ -75,7 +80,7 @@ enum hftl_verb {
         HFTL_VERB_COUNT
 };
 
-#define HFTL_FUA 1u /* flag of WRITE, TRIM, WRITE_ZEROES; ignored on READ; refused on FLUSH */
+#define HFTL_FUA 1u /* flag of WRITE, TRIM, WRITE_ZEROES; ignored on READ; refused on others */
 
 struct hftl_extent {
     uint64_t blocks;
@@ -246,6 +251,7 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_write(struct hftl_channel *chann
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_trim(struct hftl_channel *channel, uint64_t lba,
                                                      uint64_t blocks, unsigned flags);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush(struct hftl_channel *channel);
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush_bands(struct hftl_channel *channel);
 
 /* ---- cleaning ---- */
 

@@ -149,6 +149,8 @@ bool device_step(struct device *device)
     if (!list_is_empty(&device->writes))
         request_pump(device);
     device_push(device);
+    if (!busy && flush_bands_is_stuck(device))
+        flush_bands_fail_all(device, HFTL_SPACE);
     if (!busy && is_stuck(device) && !relocation_try_again(device))
         device_degrade(device, HFTL_SPACE, "no band can be freed");
     bool delivered = deliver(device);

@@ -23,6 +23,7 @@
 #include "core/erase.h"
 #include "core/errand.h"
 #include "core/flush.h"
+#include "core/flush_bands.h"
 #include "core/geometry.h"
 #include "core/limits.h"
 #include "core/map.h"
@@ -58,6 +59,7 @@ struct device {
     struct stream streams[STREAMS];
     uint32_t overlap; /* bands that may be closed while their stream writes on: geometry_overlap */
     struct flush flush;
+    struct flush_bands flush_bands;
     struct relocation relocation;
     struct erase erase;
     struct super super;

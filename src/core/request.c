@@ -200,6 +200,8 @@ static enum hftl_status check(const struct device *device, const struct hftl_req
         return HFTL_INVALID;
     if (public->verb == HFTL_FLUSH)
         return HFTL_OK;
+    if (public->verb == HFTL_FLUSH_BANDS)
+        return device->read_only ? HFTL_READ_ONLY : HFTL_OK;
     if (public->blocks == 0)
         return HFTL_INVALID;
     if (public->lba >= device->geometry.blocks ||
@@ -226,6 +228,9 @@ static void start(struct device *device, struct request *request)
             request_end(device, request, HFTL_OK); /* nothing was accepted that is not durable */
         else
             flush_join(device, request);
+        break;
+    case HFTL_FLUSH_BANDS:
+        flush_bands_join(device, request);
         break;
     case HFTL_EXTENTS:
         answer_extents(device, request);

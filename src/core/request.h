@@ -7,6 +7,7 @@
  *   READ                        block by block: zeros, a copy from the buffer, or a read of the
  *                               medium (neighbours merged); done when all parts are
  *   FLUSH                       rides in a flush
+ *   FLUSH_BANDS                 rides in a closing of the open bands (flush_bands.h)
  *   EXTENTS                     answered at once
  *
  * Q1  a request is in one place: queue, read queue, flush, parts in flight, or `completed`.

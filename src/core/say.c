@@ -58,5 +58,6 @@ void device_degrade(struct device *device, enum hftl_status status, const char *
     device_log(device, HFTL_LOG_ERROR, "read-only from now on: %s", device->reason);
     request_fail_writes(device, status);
     flush_fail_all(device, status);
+    flush_bands_fail_all(device, status);
     errand_wake_all(&device->band_waiters);
 }

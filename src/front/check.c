@@ -13,6 +13,7 @@ static bool flags_make_sense(const struct hftl_request *request)
         return (request->flags & ~HFTL_FUA) == 0;
     case HFTL_FLUSH:
     case HFTL_EXTENTS:
+    case HFTL_FLUSH_BANDS:
     case HFTL_VERB_COUNT:
         break;
     }
@@ -46,7 +47,7 @@ enum hftl_status check_request(const struct hftl_request *request, uint64_t devi
 {
     if ((unsigned)request->verb >= HFTL_VERB_COUNT || !request->done || !flags_make_sense(request))
         return HFTL_INVALID;
-    if (request->verb == HFTL_FLUSH)
+    if (request->verb == HFTL_FLUSH || request->verb == HFTL_FLUSH_BANDS)
         return request->lba == 0 && request->blocks == 0 ? HFTL_OK : HFTL_INVALID;
     if (request->blocks == 0)
         return HFTL_INVALID;

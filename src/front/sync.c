@@ -75,3 +75,9 @@ enum hftl_status hftl_flush(struct hftl_channel *channel)
     struct hftl_request request = {.verb = HFTL_FLUSH};
     return channel_run(channel, &request);
 }
+
+enum hftl_status hftl_flush_bands(struct hftl_channel *channel)
+{
+    struct hftl_request request = {.verb = HFTL_FLUSH_BANDS};
+    return channel_run(channel, &request);
+}

@@ -60,6 +60,7 @@ struct device *build_bare(struct hftl_media *medium, const struct world *world)
     list_init(&device->band_waiters);
     device->again_end = &device->again;
     flush_init(device);
+    flush_bands_init(device);
     super_init(device);
     return device;
 }

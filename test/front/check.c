@@ -36,6 +36,7 @@ static void takes_each_verb_as_it_should_be(void **state)
     expect(HFTL_OK, make(HFTL_READ, 0, 1, &one, 1));
     expect(HFTL_OK, make(HFTL_WRITE, BLOCKS - 1, 1, &one, 1));
     expect(HFTL_OK, make(HFTL_FLUSH, 0, 0, NULL, 0));
+    expect(HFTL_OK, make(HFTL_FLUSH_BANDS, 0, 0, NULL, 0));
     expect(HFTL_OK, make(HFTL_TRIM, 0, BLOCKS, NULL, 0));
     expect(HFTL_OK, make(HFTL_WRITE_ZEROES, 0, BLOCKS, NULL, 0));
     request = make(HFTL_EXTENTS, 0, BLOCKS, NULL, 0);
@@ -44,6 +45,11 @@ static void takes_each_verb_as_it_should_be(void **state)
     expect(HFTL_INVALID, request);
     request.extent_count = 1;
     expect(HFTL_OK, request);
+}
+
+static bool has_range(enum hftl_verb verb)
+{
+    return verb != HFTL_FLUSH && verb != HFTL_FLUSH_BANDS;
 }
 
 static void refuses_verbs_and_flags_that_it_does_not_know(void **state)
@@ -55,13 +61,13 @@ static void refuses_verbs_and_flags_that_it_does_not_know(void **state)
     expect(HFTL_INVALID, make((enum hftl_verb)77, 0, 1, &one, 1));
     for (int verb = 0; verb < HFTL_VERB_COUNT; verb++) {
         struct hftl_extent extent;
-        bool range = verb != HFTL_FLUSH;
+        bool range = has_range((enum hftl_verb)verb);
         struct hftl_request request = make((enum hftl_verb)verb, 0, range, &one, 1);
         request.extents = &extent;
         request.extent_count = 1;
         expect(HFTL_OK, request);
         request.flags = HFTL_FUA;
-        expect(verb == HFTL_FLUSH || verb == HFTL_EXTENTS ? HFTL_INVALID : HFTL_OK, request);
+        expect(!range || verb == HFTL_EXTENTS ? HFTL_INVALID : HFTL_OK, request);
         request.flags = 2;
         expect(HFTL_INVALID, request);
         request.flags = HFTL_FUA | 0x80000000u;
@@ -72,16 +78,18 @@ static void refuses_verbs_and_flags_that_it_does_not_know(void **state)
     }
 }
 
-static void refuses_no_blocks_but_for_flush(void **state)
+static void refuses_no_blocks_but_for_flushes(void **state)
 {
     struct iovec one = {page, HFTL_BLOCK_BYTES};
     (void)state;
 
     for (int verb = 0; verb < HFTL_VERB_COUNT; verb++)
-        expect(verb == HFTL_FLUSH ? HFTL_OK : HFTL_INVALID,
+        expect(has_range((enum hftl_verb)verb) ? HFTL_INVALID : HFTL_OK,
                make((enum hftl_verb)verb, 0, 0, &one, 1));
     expect(HFTL_INVALID, make(HFTL_FLUSH, 1, 0, NULL, 0));
     expect(HFTL_INVALID, make(HFTL_FLUSH, 0, 1, NULL, 0));
+    expect(HFTL_INVALID, make(HFTL_FLUSH_BANDS, 1, 0, NULL, 0));
+    expect(HFTL_INVALID, make(HFTL_FLUSH_BANDS, 0, 1, NULL, 0));
 }
 
 static void refuses_what_lies_beyond_the_end_also_when_it_overflows(void **state)
@@ -142,7 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_each_verb_as_it_should_be),
         cmocka_unit_test(refuses_verbs_and_flags_that_it_does_not_know),
-        cmocka_unit_test(refuses_no_blocks_but_for_flush),
+        cmocka_unit_test(refuses_no_blocks_but_for_flushes),
         cmocka_unit_test(refuses_what_lies_beyond_the_end_also_when_it_overflows),
         cmocka_unit_test(refuses_iovecs_that_do_not_add_up),
         cmocka_unit_test(refuses_iovecs_that_are_not_whole_blocks),

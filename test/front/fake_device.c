@@ -269,6 +269,7 @@ static enum hftl_status serve(struct device *device, struct hftl_request *reques
         find_extents(device, request);
         return HFTL_OK;
     case HFTL_FLUSH:
+    case HFTL_FLUSH_BANDS:
         return HFTL_OK;
     case HFTL_VERB_COUNT:
         break;
