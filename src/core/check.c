@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * check.c - the invariants of a running device, all of them, from scratch: valid counts recounted
- * from the map (B1), states of bands against streams (B2, B3, B5), units and pens (W1-W8), movers and
- * limits (L7, P1), no two entries on one block (A2), entries only where something was written.
+ * from the map (B1), states of bands against streams (B2, B3, B5), units and pens (W1-W8), movers
+ * and limits (L7, P1), no two entries on one block (A2), entries only where something was written.
  */
 #include "base/bitmap.h"
 #include "core/engine.h"
