@@ -132,7 +132,13 @@ struct hftl_open_options {
      * at most HFTL_RELOCATION_VICTIMS_MAX and HFTL_RELOCATION_BLOCKS_MAX. Memory: victims x blocks
      * x (a block, its OOB and 0.2 KiB), and a block for each victim. */
     uint32_t relocation_victims, relocation_blocks;
+    /* Tracing (observe.h): how many of the last records are kept, rounded up to a power of two, 40
+     * bytes each (0: 4096; at most HFTL_TRACE_RECORDS_MAX), and the points that are recorded from
+     * the start, so that opening can be seen. */
+    uint64_t trace_records;
+    uint64_t trace_mask;
 };
+#define HFTL_TRACE_RECORDS_MAX (UINT64_C(1) << 24)
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
 
 /*
@@ -316,16 +322,41 @@ HFTL_PUBLIC bool hftl_cleaning_is_paused(struct hftl_device *device);
 
 /* ---- what it costs ---- */
 
-/* Counters since open. blocks_written_* add up to what the medium was given. WAF =
- * (user + relocation + meta + pad) / user. */
+/*
+ * What a block that goes to or from the medium is. LOST marks are counted with what moved them;
+ * everything a closing or opening device reads or writes besides is METADATA and PAD.
+ */
+#define HFTL_IO_LIST(X)                                                                            \
+    X(USER, "user")             /* users' blocks, at their request */                              \
+    X(RELOCATION, "relocation") /* users' blocks that cleaning moves */                            \
+    X(METADATA, "metadata")     /* heads, tails, summaries, trim pages, superblocks */             \
+    X(PAD, "pad")               /* nothing: fills up to what the medium takes */
+
+enum hftl_io_kind {
+#define HFTL_IO_ENUM(name, text) HFTL_IO_##name,
+    HFTL_IO_LIST(HFTL_IO_ENUM)
+#undef HFTL_IO_ENUM
+        HFTL_IO_COUNT
+};
+
+struct hftl_io_count {
+    uint64_t operations; /* that succeeded; one with blocks of several kinds is of its first's */
+    uint64_t blocks;     /* in them, each by its own kind */
+    uint64_t errors;     /* operations that failed; their blocks are not counted */
+};
+
+/*
+ * Counters since open; an operation of the medium is counted when it lands. So written[].blocks add
+ * up to what the medium took, at any moment when nothing is in flight, and
+ *     WAF = sum of written[].blocks / written[HFTL_IO_USER].blocks.
+ */
 struct hftl_stats {
     size_t size;
     uint64_t requests[HFTL_VERB_COUNT], failed[HFTL_VERB_COUNT];
     uint64_t user_blocks_read, user_blocks_written, user_blocks_trimmed;
-    uint64_t blocks_written_user, blocks_written_relocation, blocks_written_meta,
-        blocks_written_pad;
-    uint64_t blocks_read_user, blocks_read_relocation, blocks_read_meta, blocks_read_buffer;
-    uint64_t media_reads, media_writes, media_resets, media_flushes;
+    struct hftl_io_count written[HFTL_IO_COUNT], read[HFTL_IO_COUNT];
+    uint64_t blocks_read_buffer; /* of user_blocks_read: still in the write buffer */
+    uint64_t media_reads, media_writes, media_resets, media_flushes; /* landed, also failed ones */
     uint64_t bands_opened, bands_closed, bands_erased, victims;
     uint64_t mismatches, blocks_lost, read_errors, write_errors;
     uint64_t stalls;                        /* writes that had to wait for space */
@@ -334,6 +365,8 @@ struct hftl_stats {
     uint64_t limit_waits[HFTL_LIMIT_COUNT]; /* writes that had to wait because of it */
     uint64_t victims_let_go; /* left half emptied, because bands for them ran short */
     uint64_t media_again;    /* operations that the medium had no room for at first */
+    uint64_t stall_ns; /* time in which the first write of the queue could not go on; a stall that
+                        * lasts is counted up to now */
 };
 HFTL_PUBLIC void hftl_get_stats(struct hftl_device *device, struct hftl_stats *stats);
 

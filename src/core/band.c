@@ -62,6 +62,7 @@ static void check_entered(const struct device *device, const struct band *band)
 void band_enter(struct device *device, struct band *band, enum band_state state)
 {
     must_show((edges[band->state] & (1u << state)) != 0, band->state, state);
+    trace(device, BAND_STATE, 0, band->index, (uint64_t)band->state << 8 | state);
     count(device, band->state, -1);
     band->state = state;
     count(device, state, 1);

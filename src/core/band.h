@@ -33,17 +33,11 @@
 #include "core/world.h"
 #include "format/head.h"
 
+#include <hostftl/observe.h>
+
 struct device;
 
-#define BAND_STATE_LIST(X)                                                                         \
-    X(FREE, "free")                                                                                \
-    X(OPEN, "open")                                                                                \
-    X(FULL, "full")                                                                                \
-    X(CLOSED, "closed")                                                                            \
-    X(SEALED, "sealed")                                                                            \
-    X(EMPTIED, "emptied")                                                                          \
-    X(ERASING, "erasing")                                                                          \
-    X(RETIRED, "retired")
+#define BAND_STATE_LIST(X) HFTL_BAND_STATE_LIST(X)
 
 enum band_state {
 #define BAND_STATE_ENUM(name, text) BAND_##name,

@@ -33,6 +33,7 @@ bool device_next_seq(struct device *device, uint64_t *seq)
             return false;
         }
         device->epoch++;
+        trace(device, EPOCH, 0, 0, device->epoch);
         device->counter = 0;
         device->generation_count = 0;
         device->flush.count = 0;
@@ -51,12 +52,18 @@ void device_push(struct device *device)
     device->medium->ops->submit(device->medium, device->outbox, count);
 }
 
-void device_send(struct device *device, struct hftl_media_op *op)
+static void put(struct device *device, struct hftl_media_op *op)
 {
     device->media_in_flight++;
     device->outbox[device->outbox_count++] = op;
     if (device->outbox_count == OUTBOX_MAX)
         device_push(device);
+}
+
+void device_send(struct device *device, struct hftl_media_op *op, struct io io)
+{
+    trace_submit(device, op, io);
+    put(device, op);
 }
 
 static void send_again(struct device *device)
@@ -68,29 +75,39 @@ static void send_again(struct device *device)
     device->again_count = 0;
     for (; op != NULL; op = next) {
         next = op->link;
-        device_send(device, op);
+        put(device, op);
     }
 }
 
-bool device_land(struct device *device, struct hftl_media_op *op)
+static void note_landing(struct device *device, const struct hftl_media_op *op, struct io io,
+                         const uint8_t *kinds)
 {
-    if (op->status != HFTL_AGAIN) {
-        device->media_in_flight--;
-        device->again_tries = 0;
-        if (device->again != NULL)
-            send_again(device); /* there is room now */
-        return false;
+    if (kinds == NULL)
+        stats_count(&device->stats, op, io.kind);
+    else
+        stats_count_mixed(&device->stats, op, kinds);
+    trace_land(device, op, io);
+}
+
+bool device_land(struct device *device, struct hftl_media_op *op, struct io io,
+                 const uint8_t *kinds)
+{
+    if (op->status == HFTL_AGAIN && device->again_tries < AGAIN_TRIES_MAX) {
+        device->stats.media_again++;
+        op->link = NULL;
+        *device->again_end = op;
+        device->again_end = &op->link;
+        device->again_count++;
+        return true;
     }
-    if (device->again_tries >= AGAIN_TRIES_MAX) {
-        device->media_in_flight--;
+    note_landing(device, op, io, kinds);
+    device->media_in_flight--;
+    if (op->status == HFTL_AGAIN)
         return false;
-    }
-    device->stats.media_again++;
-    op->link = NULL;
-    *device->again_end = op;
-    device->again_end = &op->link;
-    device->again_count++;
-    return true;
+    device->again_tries = 0;
+    if (device->again != NULL)
+        send_again(device); /* there is room now */
+    return false;
 }
 
 /* All that the medium was given has landed, and some of it had no room: nothing that is in flight
@@ -169,10 +186,9 @@ void device_submit(struct device *device, struct hftl_request *request)
     request_submit(device, request);
 }
 
-void device_get_stats(const struct device *device, struct hftl_stats *stats)
+struct recorder *device_recorder(struct device *device)
 {
-    *stats = device->stats;
-    stats->size = sizeof(*stats);
+    return &device->trace.recorder;
 }
 
 void device_get_limits(const struct device *device, struct hftl_limits *limits)

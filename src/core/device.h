@@ -21,6 +21,7 @@
 #include "core/world.h"
 
 #include <hostftl/hostftl.h>
+#include <hostftl/observe.h>
 
 struct device;
 
@@ -35,6 +36,8 @@ struct device_options {
     uint64_t recovery_memory_bytes; /* 0: default */
     uint32_t relocation_victims;    /* 0: default; at most HFTL_RELOCATION_VICTIMS_MAX */
     uint32_t relocation_blocks;     /* 0: default; at most HFTL_RELOCATION_BLOCKS_MAX */
+    uint64_t trace_records;         /* kept; rounded up to a power of two; 0: none */
+    uint64_t trace_mask;            /* from the start */
 };
 
 /* lifecycle/format: makes a device on the medium; the medium stays the caller's. */
@@ -67,6 +70,12 @@ bool device_step(struct device *device);
 bool device_is_idle(const struct device *device);
 
 void device_get_stats(const struct device *device, struct hftl_stats *stats);
+void device_get_latency(const struct device *device, enum hftl_verb verb,
+                        struct hftl_latency *latency);
+void device_get_bands(const struct device *device, struct hftl_bands *bands);
+/* The one thing here that any thread may use, beside the engine (recorder.h): until the close. */
+struct recorder;
+struct recorder *device_recorder(struct device *device);
 void device_get_info(const struct device *device, struct hftl_info *info);
 /* Cleaning, as hostftl.h has it. They may make the device busy: step it. */
 void device_get_limits(const struct device *device, struct hftl_limits *limits);

@@ -18,6 +18,7 @@
 #ifndef HOSTFTL_CORE_ENGINE_H
 #define HOSTFTL_CORE_ENGINE_H
 
+#include "base/histogram.h"
 #include "core/band.h"
 #include "core/device.h"
 #include "core/erase.h"
@@ -29,8 +30,10 @@
 #include "core/map.h"
 #include "core/relocation.h"
 #include "core/request.h"
+#include "core/stats.h"
 #include "core/stream.h"
 #include "core/super.h"
+#include "core/trace.h"
 
 #define STREAMS FORMAT_STREAMS_USED
 
@@ -97,6 +100,10 @@ struct device {
     bool writes_more; /* the write queue stopped for its budget */
     char reason[128]; /* why read_only */
     struct hftl_stats stats;
+    struct histogram latency[HFTL_VERB_COUNT]; /* ns */
+    bool stalled;                              /* since stalled_ns: stats_stall */
+    uint64_t stalled_ns;
+    struct trace trace;
     uint64_t memory_bytes;
     struct allocation *allocations; /* lifecycle: everything to release */
 };
@@ -104,12 +111,14 @@ struct device {
 /* The next seq. False: this life's numbers are used up and the next epoch is not durable yet. */
 HFTL_MUST_USE bool device_next_seq(struct device *device, uint64_t *seq);
 /* To the medium, with the next batch. */
-void device_send(struct device *device, struct hftl_media_op *op);
+void device_send(struct device *device, struct hftl_media_op *op, struct io io);
 /*
  * For each landing of an operation sent so, first of all. True: the medium had no room for it (M8);
  * it is sent again when another one has landed, and lands again: whoever sent it keeps waiting.
+ * `kinds` NULL: all its blocks are of io's kind; otherwise there is one for each.
  */
-HFTL_MUST_USE bool device_land(struct device *device, struct hftl_media_op *op);
+HFTL_MUST_USE bool device_land(struct device *device, struct hftl_media_op *op, struct io io,
+                               const uint8_t *kinds);
 /* Hands over what device_send gathered. */
 void device_push(struct device *device);
 /* Media and errands only, no completions: lifecycle runs errands with it. */

@@ -104,7 +104,6 @@ static void send_resets(struct device *device)
         erase->ops[i].op =
             (struct hftl_media_op){.verb = HFTL_MEDIA_RESET, .chunk = erase->band->chunks[i]};
         erase->band->wear = max_u32(erase->band->wear, erase->reports[i].wear + 1);
-        device->stats.media_resets++;
         errand_send(&erase->errand, &erase->ops[i]);
     }
 }
@@ -114,7 +113,6 @@ static void sync_medium(struct device *device)
     struct erase *erase = &device->erase;
     erase->errand.at = SYNC;
     erase->ops[0].op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
-    device->stats.media_flushes++;
     errand_send(&erase->errand, &erase->ops[0]);
 }
 

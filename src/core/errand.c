@@ -46,7 +46,7 @@ static void land(struct hftl_media_op *op)
     struct errand_op *errand_op = list_of(op, struct errand_op, op);
     struct errand *errand = errand_op->errand;
     must(errand->in_flight > 0);
-    if (device_land(errand->device, op))
+    if (device_land(errand->device, op, errand_op->io, NULL))
         return;
     if (op->status != HFTL_OK && errand->status == HFTL_OK)
         errand->status = op->status;
@@ -54,14 +54,25 @@ static void land(struct hftl_media_op *op)
         errand_wake(errand);
 }
 
-void errand_send(struct errand *errand, struct errand_op *op)
+static void send_as(struct errand *errand, struct errand_op *op, enum hftl_io_kind kind)
 {
     must(!link_is_linked(&errand->link));
     op->errand = errand;
     op->op.land = land;
     op->op.owner = errand;
+    op->io = (struct io){kind, trace_id(&errand->device->trace)};
     errand->in_flight++;
-    device_send(errand->device, &op->op);
+    device_send(errand->device, &op->op, op->io);
+}
+
+void errand_send(struct errand *errand, struct errand_op *op)
+{
+    send_as(errand, op, HFTL_IO_METADATA);
+}
+
+void errand_send_moved(struct errand *errand, struct errand_op *op)
+{
+    send_as(errand, op, HFTL_IO_RELOCATION);
 }
 
 enum hftl_status errand_take_status(struct errand *errand)

@@ -19,6 +19,7 @@
 #define HOSTFTL_CORE_ERRAND_H
 
 #include "base/list.h"
+#include "core/trace.h"
 
 #include <hostftl/media.h>
 
@@ -37,6 +38,7 @@ struct errand {
 struct errand_op {
     struct hftl_media_op op;
     struct errand *errand;
+    struct io io;
 };
 
 void errand_init(struct errand *errand, struct device *device, const char *name,
@@ -49,6 +51,8 @@ void errand_wake_all(struct list *list);
 /* Sends the operation for the errand; fills in land and owner. The errand is woken when the last of
  * its operations has landed. */
 void errand_send(struct errand *errand, struct errand_op *op);
+/* The same for blocks of users' that are moved; errand_send's are metadata. */
+void errand_send_moved(struct errand *errand, struct errand_op *op);
 /* The first failure since the last call. */
 enum hftl_status errand_take_status(struct errand *errand);
 

@@ -29,6 +29,8 @@ static void start_round(struct device *device)
     flush->paged = false;
     flush->next_range = 0;
     flush->errand.at = DATA;
+    flush->trace_id = trace_id(&device->trace);
+    trace(device, FLUSH_BEGIN, flush->trace_id, 0, flush->count + 1);
 }
 
 static struct band_mark end_of(const struct pen *pen)
@@ -99,7 +101,6 @@ static void sync_medium(struct device *device, enum deed next)
     struct flush *flush = &device->flush;
     flush->op.op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
     flush->errand.at = next;
-    device->stats.media_flushes++;
     errand_send(&flush->errand, &flush->op);
 }
 
@@ -128,6 +129,7 @@ static void write_page(struct device *device, const struct slot *slot, uint32_t 
     user->appended = device->user_clock;
     stream_commit(user, ident, crc32c(0, slot->data, device->geometry.block_bytes));
     map_set_page(device, range, slot->pba, MAP_BY_USER);
+    trace(device, TRIM_PAGE, device->flush.trace_id, slot->pba.n, range);
     if (bitmap_get(device->map.dirty, range)) {
         bitmap_clear(device->map.dirty, range);
         device->map.dirty_count--;
@@ -239,6 +241,7 @@ static void finish_round(struct device *device)
     if (flush->with_relocation)
         device->relocation_durable = max_u64(device->relocation_durable, flush->relocation_target);
     note_witness(device);
+    trace(device, FLUSH_END, flush->trace_id, 0, flush->count);
     flush->errand.at = IDLE;
     end_riders(device, HFTL_OK);
     errand_wake_all(&flush->done_waiters);

@@ -42,6 +42,7 @@ struct flush {
     struct band_mark ended[2 * FORMAT_STREAMS_USED];
     uint64_t *snapshot; /* bitmap of ranges that were dirty at START */
     uint32_t next_range;
+    uint64_t trace_id;
     uint64_t count;          /* rounds completed in this epoch */
     enum hftl_status failed; /* F2 */
 };

@@ -128,8 +128,10 @@ void limits_earn(struct device *device)
 void limits_note_taken(struct device *device)
 {
     enum hftl_limit_level level = limits_level(&device->limits, device->bands_free);
-    if (level != limits_level(&device->limits, device->bands_free + 1))
-        device->stats.limit_hits[level]++;
+    if (level == limits_level(&device->limits, device->bands_free + 1))
+        return;
+    device->stats.limit_hits[level]++;
+    trace(device, LIMIT, 0, device->bands_free, level);
 }
 
 enum hftl_status limits_check(const struct device *device, struct why *why)

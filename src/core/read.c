@@ -86,13 +86,12 @@ static void land_part(struct hftl_media_op *op)
     struct read_part *part = list_of(op, struct read_part, op);
     struct device *device = part->device;
     struct request *request = part->request;
-    if (device_land(device, op))
+    if (device_land(device, op, part->io, NULL))
         return;
     enum hftl_status status = verify(part);
     if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
         part->retried = true; /* once: a transient error is not the user's business */
-        device->stats.media_reads++;
-        device_send(device, op);
+        device_send(device, op, part->io);
         return;
     }
     if (status != HFTL_OK) {
@@ -160,9 +159,8 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
     band_read_begin(band);
     request->parts++;
     request_advance(request, public, run, g->block_bytes);
-    device->stats.media_reads++;
-    device->stats.blocks_read_user += run;
-    device_send(device, &part->op);
+    part->io = (struct io){HFTL_IO_USER, request->id};
+    device_send(device, &part->op, part->io);
 }
 
 /* ---- walking a request ---- */
@@ -184,6 +182,7 @@ static bool copy_buffered(struct device *device, struct request *request, struct
     struct hftl_request *public = request_public(request);
     memcpy(request_memory(request, public), unit_block(unit, position), block_bytes);
     request_advance(request, public, 1, block_bytes);
+    trace(device, READ_BUFFER, request->id, public->lba + request->progress - 1, 0);
     device->stats.blocks_read_buffer++;
     return true;
 }
@@ -196,6 +195,7 @@ static bool read_block(struct device *device, struct request *request)
     hftl_pba pba = map_get(device, lba);
     uint32_t position;
     if (map_is_none(pba)) {
+        trace(device, READ_ZEROES, request->id, lba.n, 0);
         memset(request_memory(request, public), 0, device->geometry.block_bytes);
         request_advance(request, public, 1, device->geometry.block_bytes);
         return true;

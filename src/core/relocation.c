@@ -49,6 +49,7 @@ static bool may_append(const struct device *device, const struct mover *mover)
 /* The band stays as it is, emptier than before; this mover has no part in it any more. */
 static void let_go(struct device *device, struct mover *mover)
 {
+    trace(device, VICTIM_END, mover->trace_id, mover->victim->index, mover->victim->valid);
     band_read_end(device, mover->victim);
     mover->victim = NULL;
     mover->errand.at = PICK;
@@ -83,8 +84,6 @@ static void read_tail(struct device *device, struct mover *mover)
     op->op =
         (struct hftl_media_op){.verb = HFTL_MEDIA_READ, .blocks = 1, .data = mover->tail_block};
     band_locate(device, mover->victim, position, &op->op);
-    device->stats.media_reads++;
-    device->stats.blocks_read_meta++;
     mover->errand.at = IDENTS_READ;
     errand_send(&mover->errand, op);
 }
@@ -182,9 +181,7 @@ static void send_read(struct device *device, struct mover *mover, uint32_t first
     if (g->oob)
         op->op.oob = mover->oob + (size_t)first * g->oob_bytes;
     band_locate(device, mover->victim, mover->batch[first].position, &op->op);
-    device->stats.media_reads++;
-    device->stats.blocks_read_relocation += blocks;
-    errand_send(&mover->errand, op);
+    errand_send_moved(&mover->errand, op);
 }
 
 /* Reads what of the batch is not verified; neighbours on the medium in one go. */
@@ -268,6 +265,7 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
     else
         map_set(device, (hftl_lba){moving->ident.lba}, slot->pba,
                 moving->ident.kind == IDENT_LOST ? ~crc : crc, MAP_BY_RELOCATION);
+    trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, slot->pba.n);
     limits_earn(device);
 }
 
@@ -332,6 +330,8 @@ static bool pick(struct device *device, struct mover *mover)
     mover->tail_index = 0;
     mover->errand.at = IDENTS;
     device->stats.victims++;
+    mover->trace_id = trace_id(&device->trace);
+    trace(device, VICTIM_BEGIN, mover->trace_id, victim->index, victim->valid);
     return true;
 }
 

@@ -49,8 +49,6 @@
 #include "core/errand.h"
 #include "core/victim.h"
 #include "core/world.h"
-#include "core/victim.h"
-#include "core/world.h"
 #include "format/ident.h"
 
 #include <hostftl/hostftl.h>
@@ -70,6 +68,7 @@ struct moving {
 struct mover {
     struct errand errand;
     struct band *victim;
+    uint64_t trace_id;
     uint64_t taken;        /* the victims are numbered; 0: none. The smallest is the lead's */
     uint32_t tail_index;   /* CLOSED: next tail block. SEALED: next position */
     uint8_t *tail_block;   /* the one being worked on */

@@ -36,6 +36,9 @@ void request_end(struct device *device, struct request *request, enum hftl_statu
     public->status = request->status != HFTL_OK ? (enum hftl_status)request->status : status;
     if (public->status != HFTL_OK)
         device->stats.failed[public->verb]++;
+    else
+        stats_done(device, public->verb, request->taken_ns);
+    trace(device, REQUEST_END, request->id, public->lba, public->status);
     device->stats.status[public->status]++;
     list_push_back(&device->completed, &request->link);
 }
@@ -99,6 +102,7 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
     stream->appended = device->user_clock;
     stream_commit(stream, ident, crc);
     map_set(device, lba, slot.pba, crc, MAP_BY_USER);
+    trace(device, WRITE_FILL, request->id, lba.n, slot.pba.n);
     device->stats.user_blocks_written++;
     limits_charge(device, level);
     request_advance(request, public, 1, block_bytes);
@@ -135,9 +139,11 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
             if (request->parts == 0)
                 relocation_consider(device); /* somebody waits now (L5) */
             device->stats.stalls += request->parts == 0;
+            stats_stall(device, lba);
             request->parts = 1; /* counted once */
             return false;
         }
+        stats_go_on(device, lba);
         (*budget)--;
     }
     return true;
@@ -168,6 +174,7 @@ bool request_pump(struct device *device)
 void request_fail_writes(struct device *device, enum hftl_status status)
 {
     struct list_link *link;
+    stats_go_on(device, (hftl_lba){0}); /* to their end, but it is no stall any more */
     while ((link = list_pop_front(&device->writes)) != NULL)
         request_end(device, list_of(link, struct request, link), status);
 }
@@ -212,6 +219,19 @@ static enum hftl_status check(const struct device *device, const struct hftl_req
     return writes && device->read_only ? HFTL_READ_ONLY : HFTL_OK;
 }
 
+static void trace_accept(struct device *device, const struct request *request,
+                         const struct hftl_request *public)
+{
+    if (public->verb == HFTL_READ)
+        trace(device, READ_ACCEPT, request->id, public->lba, public->blocks);
+    else if (public->verb == HFTL_WRITE)
+        trace(device, WRITE_ACCEPT, request->id, public->lba, public->blocks);
+    else if (public->verb == HFTL_TRIM || public->verb == HFTL_WRITE_ZEROES)
+        trace(device, TRIM_ACCEPT, request->id, public->lba, public->blocks);
+    else if (public->verb == HFTL_FLUSH || public->verb == HFTL_FLUSH_BANDS)
+        trace(device, FLUSH_ACCEPT, request->id, 0, public->verb == HFTL_FLUSH_BANDS);
+}
+
 static void start(struct device *device, struct request *request)
 {
     const struct hftl_request *public = request_public(request);
@@ -248,6 +268,8 @@ void request_submit(struct device *device, struct hftl_request *public)
     memset(request, 0, sizeof(*request));
     link_init(&request->link);
     device->requests_in_flight++;
+    request->id = trace_id(&device->trace);
+    request->taken_ns = device->world.now(device->world.arg);
     enum hftl_status status = check(device, public);
     if (status != HFTL_INVALID)
         device->stats.requests[public->verb]++;
@@ -260,5 +282,6 @@ void request_submit(struct device *device, struct hftl_request *public)
     }
     if (public->verb == HFTL_READ || public->verb == HFTL_WRITE)
         skip_empty(request, public);
+    trace_accept(device, request, public);
     start(device, request);
 }

@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "core/errand.h"
 #include "core/geometry.h"
+#include "core/trace.h"
 
 #include <hostftl/hostftl.h>
 
@@ -35,7 +36,9 @@ struct __attribute__((may_alias)) request {
     int32_t iov_index; /* where `progress` is in the iovecs */
     uint64_t iov_at;
     uint32_t status;
-    bool walked; /* all parts were sent */
+    bool walked;       /* all parts were sent */
+    uint64_t id;       /* for traces */
+    uint64_t taken_ns; /* when the engine took it */
 };
 
 struct band;
@@ -46,6 +49,7 @@ struct read_part {
     struct hftl_media_op op;
     struct device *device;
     struct request *request;
+    struct io io;
     struct band *band;
     uint32_t position;
     hftl_lba lba;

@@ -54,6 +54,7 @@ void device_degrade(struct device *device, enum hftl_status status, const char *
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     device->read_only = true;
+    trace(device, DEGRADED, 0, 0, status);
     snprintf(device->reason, sizeof(device->reason), "%s: %s", what, hftl_status_text(status));
     device_log(device, HFTL_LOG_ERROR, "read-only from now on: %s", device->reason);
     request_fail_writes(device, status);

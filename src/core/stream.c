@@ -94,7 +94,7 @@ static void land_unit(struct hftl_media_op *op)
     struct pen *pen = unit->pen;
     struct stream *stream = pen->stream;
     struct device *device = stream->device;
-    if (device_land(device, op))
+    if (device_land(device, op, unit->io, unit->kinds + unit->landed))
         return;
     pen->column_busy[unit->column] = NULL;
     if (op->status != HFTL_OK) {
@@ -135,8 +135,9 @@ static void send_unit(struct unit *unit)
     unit->op.owner = pen;
     unit->sent += blocks;
     pen->column_busy[unit->column] = unit;
-    device->stats.media_writes++;
-    device_send(device, &unit->op);
+    unit->io = (struct io){pen->stream->kind == STREAM_USER ? HFTL_IO_USER : HFTL_IO_RELOCATION,
+                           trace_id(&device->trace)};
+    device_send(device, &unit->op, unit->io);
 }
 
 static void make_ready(struct unit *unit)
@@ -241,18 +242,6 @@ uint8_t *pen_slot_data(const struct pen *pen)
     return pen->unit->data + (size_t)pen->unit->filled * pen->stream->device->geometry.block_bytes;
 }
 
-static void count_written(struct device *device, enum ident_kind kind, enum band_stream stream)
-{
-    if (kind == IDENT_PAD)
-        device->stats.blocks_written_pad++;
-    else if (kind != IDENT_DATA && kind != IDENT_LOST)
-        device->stats.blocks_written_meta++;
-    else if (stream == STREAM_USER)
-        device->stats.blocks_written_user++;
-    else
-        device->stats.blocks_written_relocation++;
-}
-
 void stream_hand_over(struct stream *stream)
 {
     struct pen *full = stream->open;
@@ -297,7 +286,7 @@ static void commit(struct pen *pen, struct ident ident, uint32_t data_crc)
     ident.crc = ident_crc(&ident, data_crc, band_salt(device, pen->band, pen->position));
     ident_encode(&ident, packed);
     note_ident(pen, packed);
-    count_written(device, ident.kind, pen->stream->kind);
+    unit->kinds[unit->filled] = (uint8_t)stats_kind(ident.kind, pen->stream->kind != STREAM_USER);
     pen->seq_highest = max_u64(pen->seq_highest, ident.seq);
     pen->position++;
     pen->since_summary = ident.kind == IDENT_SUMMARY ? 0 : pen->since_summary + 1;
@@ -319,6 +308,8 @@ void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_
 {
     uint32_t block_bytes = pen->stream->device->geometry.block_bytes;
     struct ident ident = {.seq = seq, .lba = lba, .kind = kind};
+    trace(pen->stream->device, META_FILL, 0,
+          geometry_pba(&pen->stream->device->geometry, pen->band->index, pen->position).n, kind);
     commit(pen, ident, crc32c(0, pen_slot_data(pen), block_bytes));
 }
 

@@ -68,8 +68,10 @@ struct unit {
     uint32_t offset; /* in the chunk */
     uint64_t ticket;
     uint8_t *data;
-    uint8_t *oob; /* NULL without OOB */
+    uint8_t *oob;   /* NULL without OOB */
+    uint8_t *kinds; /* enum hftl_io_kind of each block */
     struct hftl_media_op op;
+    struct io io;
 };
 
 /* Where a block goes. Fill `data`, then stream_commit. */

@@ -84,7 +84,6 @@ static void finish(struct pen *pen)
 static void sync_medium(struct pen *pen)
 {
     pen->flush_op.op = (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH};
-    pen->stream->device->stats.media_flushes++;
     pen->errand.at = SYNC;
     errand_send(&pen->errand, &pen->flush_op);
 }

@@ -78,8 +78,6 @@ static void send_write(struct device *device)
     uint32_t max = device->medium->facts.transfer_blocks_max / device->geometry.ws_min *
                    device->geometry.ws_min;
     uint32_t blocks = min_u32(super->run_blocks - super->written, max);
-    device->stats.media_writes++;
-    device->stats.blocks_written_meta += blocks;
     send(device, WRITE,
          (struct hftl_media_op){.verb = HFTL_MEDIA_WRITE,
                                 .chunk = copy->chunk,
@@ -148,7 +146,6 @@ static void send_fill(struct device *device)
                    device->geometry.ws_min * device->geometry.ws_min;
     uint32_t blocks = min_u32(max, device->geometry.chunk_blocks - copy->state.wp);
     memset(super->bytes, 0, (size_t)blocks * device->geometry.block_bytes);
-    device->stats.media_writes++;
     send(device, FILL,
          (struct hftl_media_op){.verb = HFTL_MEDIA_WRITE,
                                 .chunk = copy->chunk,
@@ -165,7 +162,6 @@ static void send_reset(struct device *device)
         send_fill(device);
         return;
     }
-    device->stats.media_resets++;
     send(device, RESET, (struct hftl_media_op){.verb = HFTL_MEDIA_RESET, .chunk = copy->chunk});
 }
 
@@ -221,7 +217,6 @@ static void after_write(struct device *device)
         start_copy(device);
         return;
     }
-    device->stats.media_flushes++;
     send(device, SYNC, (struct hftl_media_op){.verb = HFTL_MEDIA_FLUSH});
 }
 

@@ -26,6 +26,8 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
         .recovery_memory_bytes = host->options.recovery_memory_bytes,
         .relocation_victims = host->options.relocation_victims,
         .relocation_blocks = host->options.relocation_blocks,
+        .trace_records = host->options.trace_records,
+        .trace_mask = host->options.trace_mask,
     };
     enum hftl_status status = loop_init(host, why);
 
@@ -36,6 +38,7 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
         return status;
     }
     host->blocks = device_blocks(host->engine);
+    host->recorder = device_recorder(host->engine);
     return HFTL_OK;
 }
 
@@ -161,13 +164,13 @@ enum hftl_status host_open(struct hftl_media *medium, const struct hftl_open_opt
 
 /* ---- visiting -------------------------------------------------------------------------------- */
 
-static void enter(struct hftl_device *host)
+void host_enter(struct hftl_device *host)
 {
     atomic_fetch_add(&host->visitors, 1);
     pthread_mutex_lock(&host->lock);
 }
 
-static void leave(struct hftl_device *host)
+void host_leave(struct hftl_device *host)
 {
     atomic_fetch_sub(&host->visitors, 1);
     pthread_cond_signal(&host->gate);
@@ -181,7 +184,7 @@ void hftl_get_info(struct hftl_device *host, struct hftl_info *info)
     if (!host || !info)
         return;
     memset(&known, 0, sizeof known);
-    enter(host);
+    host_enter(host);
     if (host->engine) {
         device_get_info(host->engine, &known);
         known.memory_bytes = host->live.bytes + sizeof *host;
@@ -189,7 +192,7 @@ void hftl_get_info(struct hftl_device *host, struct hftl_info *info)
              at = list_next(&host->channels, at))
             known.memory_bytes += list_of(at, struct hftl_channel, link)->bytes;
     }
-    leave(host);
+    host_leave(host);
     sizes_give_info(info, &known);
 }
 
@@ -200,10 +203,10 @@ void hftl_get_stats(struct hftl_device *host, struct hftl_stats *stats)
     if (!host || !stats)
         return;
     memset(&known, 0, sizeof known);
-    enter(host);
+    host_enter(host);
     if (host->engine)
         device_get_stats(host->engine, &known);
-    leave(host);
+    host_leave(host);
     sizes_give_stats(stats, &known);
 }
 
@@ -212,7 +215,7 @@ void hftl_get_stats(struct hftl_device *host, struct hftl_stats *stats)
 /* What a visitor changed may give the engine work; it may be asleep. */
 static void leave_and_wake(struct hftl_device *host)
 {
-    leave(host);
+    host_leave(host);
     bell_ring(&host->doorbell); /* W1 */
 }
 
@@ -223,10 +226,10 @@ void hftl_get_limits(struct hftl_device *host, struct hftl_limits *limits)
     if (!host || !limits)
         return;
     memset(&known, 0, sizeof known);
-    enter(host);
+    host_enter(host);
     if (host->engine)
         device_get_limits(host->engine, &known);
-    leave(host);
+    host_leave(host);
     sizes_give_limits(limits, &known);
 }
 
@@ -242,7 +245,7 @@ enum hftl_status hftl_set_limits(struct hftl_device *host, const struct hftl_lim
     else
         status = sizes_take_limits(&known, limits, &reason);
     if (status == HFTL_OK) {
-        enter(host);
+        host_enter(host);
         status = host->engine ? device_set_limits(host->engine, &known, &reason) : HFTL_CLOSING;
         leave_and_wake(host);
     }
@@ -258,9 +261,9 @@ enum hftl_status hftl_set_policy(struct hftl_device *host, const char *name)
 
     if (!host || !name)
         return HFTL_INVALID;
-    enter(host);
+    host_enter(host);
     status = host->engine ? device_set_policy(host->engine, name) : HFTL_CLOSING;
-    leave(host);
+    host_leave(host);
     return status;
 }
 
@@ -270,10 +273,10 @@ const char *hftl_get_policy(struct hftl_device *host)
 
     if (!host)
         return name;
-    enter(host);
+    host_enter(host);
     if (host->engine)
         name = device_get_policy(host->engine);
-    leave(host);
+    host_leave(host);
     return name;
 }
 
@@ -283,7 +286,7 @@ enum hftl_status hftl_pause_cleaning(struct hftl_device *host, bool paused)
 
     if (!host)
         return HFTL_INVALID;
-    enter(host);
+    host_enter(host);
     if (host->engine)
         device_pause_cleaning(host->engine, paused);
     else
@@ -298,9 +301,9 @@ bool hftl_cleaning_is_paused(struct hftl_device *host)
 
     if (!host)
         return false;
-    enter(host);
+    host_enter(host);
     paused = host->engine && device_cleaning_is_paused(host->engine);
-    leave(host);
+    host_leave(host);
     return paused;
 }
 
@@ -313,9 +316,9 @@ struct hftl_channel *hftl_channel_open(struct hftl_device *host, uint32_t depth)
     channel = channel_create(host, depth);
     if (!channel)
         return NULL;
-    enter(host);
+    host_enter(host);
     list_push_back(&host->channels, &channel->link);
-    leave(host);
+    host_leave(host);
     return channel;
 }
 
@@ -328,9 +331,9 @@ void hftl_channel_close(struct hftl_channel *channel)
     /* The engine would complete into freed memory: better to stop here, where the mistake is. */
     must_show(channel->in_flight == 0, channel->in_flight, channel->depth);
     host = channel->host;
-    enter(host);
+    host_enter(host);
     loop_forget(host, channel);
-    leave(host);
+    host_leave(host);
     channel_free(channel);
 }
 

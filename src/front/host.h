@@ -55,6 +55,7 @@
 struct hftl_device {
     struct device *engine; /* H1, H3 */
     struct hftl_media *medium;
+    struct recorder *recorder; /* the engine's; any thread may use it (recorder.h) */
     struct live live;
     struct hftl_open_options options;
     uint64_t blocks; /* fixed after open */
@@ -91,6 +92,10 @@ HFTL_MUST_USE enum hftl_status host_open(struct hftl_media *medium,
 
 /* A client's: puts the channel, whose `queued` it has just set, before the engine. */
 void host_ready(struct hftl_device *host, struct hftl_channel *channel);
+
+/* VISITING: between the two, the engine is the caller's, if there is one (H3). */
+void host_enter(struct hftl_device *host);
+void host_leave(struct hftl_device *host);
 
 /* Rounds run so far. Any thread. */
 uint64_t host_rounds(const struct hftl_device *host);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define TRACE_RECORDS_DEFAULT 4096u
+
 void hftl_open_options_init(struct hftl_open_options *options)
 {
     if (!options)
@@ -45,6 +47,7 @@ enum hftl_status sizes_take_open(struct hftl_open_options *known,
     enum hftl_status status;
 
     hftl_open_options_init(known);
+    known->trace_records = TRACE_RECORDS_DEFAULT;
     if (!given)
         return HFTL_OK;
     status = take(known, sizeof *known, given, given->size, why);
@@ -58,6 +61,14 @@ enum hftl_status sizes_take_open(struct hftl_open_options *known,
         known->relocation_blocks > HFTL_RELOCATION_BLOCKS_MAX)
         return why_say(why, HFTL_INVALID, "cleaning takes at most %u bands and %u blocks at once",
                        HFTL_RELOCATION_VICTIMS_MAX, HFTL_RELOCATION_BLOCKS_MAX);
+    if (known->trace_mask & ~HFTL_TRACE_ALL)
+        return why_say(why, HFTL_INVALID, "the trace mask 0x%llx has bits of no point",
+                       (unsigned long long)known->trace_mask);
+    if (known->trace_records > HFTL_TRACE_RECORDS_MAX)
+        return why_say(why, HFTL_INVALID, "at most %llu trace records are kept",
+                       (unsigned long long)HFTL_TRACE_RECORDS_MAX);
+    if (known->trace_records == 0)
+        known->trace_records = TRACE_RECORDS_DEFAULT;
     return HFTL_OK;
 }
 
@@ -113,6 +124,18 @@ void sizes_give_limits(struct hftl_limits *given, const struct hftl_limits *know
 }
 
 void sizes_give_stats(struct hftl_stats *given, const struct hftl_stats *known)
+{
+    if (given)
+        give(given, known, sizeof *known);
+}
+
+void sizes_give_latency(struct hftl_latency *given, const struct hftl_latency *known)
+{
+    if (given)
+        give(given, known, sizeof *known);
+}
+
+void sizes_give_bands(struct hftl_bands *given, const struct hftl_bands *known)
 {
     if (given)
         give(given, known, sizeof *known);

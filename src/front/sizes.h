@@ -14,6 +14,7 @@
 #include "core/world.h"
 
 #include <hostftl/hostftl.h>
+#include <hostftl/observe.h>
 
 /* Both take NULL for all defaults. Not OK: INVALID or UNSUPPORTED, and why. */
 HFTL_MUST_USE enum hftl_status sizes_take_open(struct hftl_open_options *known,
@@ -31,5 +32,7 @@ HFTL_MUST_USE enum hftl_status sizes_take_limits(struct hftl_limits *known,
 void sizes_give_info(struct hftl_info *given, const struct hftl_info *known);
 void sizes_give_limits(struct hftl_limits *given, const struct hftl_limits *known);
 void sizes_give_stats(struct hftl_stats *given, const struct hftl_stats *known);
+void sizes_give_latency(struct hftl_latency *given, const struct hftl_latency *known);
+void sizes_give_bands(struct hftl_bands *given, const struct hftl_bands *known);
 
 #endif

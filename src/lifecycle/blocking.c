@@ -2,11 +2,19 @@
 #include "lifecycle/blocking.h"
 
 #include "base/bytes.h"
+#include "core/stats.h"
 
 /* Chunks asked for in one report. */
 #define REPORT_MAX 256u
 /* Times that a medium with nothing in flight may say that it has no room, against M8. */
 #define AGAIN_TRIES_MAX 8u
+
+/* Writes that wait are pads, and what is read is looked at for its identity. */
+static void note(const struct blocking *b, const struct hftl_media_op *op)
+{
+    if (b->stats != NULL)
+        stats_count(b->stats, op, op->verb == HFTL_MEDIA_WRITE ? HFTL_IO_PAD : HFTL_IO_METADATA);
+}
 
 static void land(struct hftl_media_op *op)
 {
@@ -35,6 +43,8 @@ enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *op
     for (unsigned i = 0; i < count; i++) /* with nothing else in flight there is room (M8) */
         for (unsigned tries = 0; ops[i].status == HFTL_AGAIN && tries < AGAIN_TRIES_MAX; tries++)
             run_all(b, &ops[i], 1);
+    for (unsigned i = 0; i < count; i++)
+        note(b, &ops[i]);
     for (unsigned i = 0; i < count; i++)
         if (ops[i].status != HFTL_OK)
             return ops[i].status;

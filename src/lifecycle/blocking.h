@@ -8,9 +8,12 @@
 
 #include "core/world.h"
 
+#include <hostftl/hostftl.h>
+
 struct blocking {
     struct hftl_media *medium;
     const struct world *world;
+    struct hftl_stats *stats; /* operations are counted here; NULL: nowhere */
 };
 
 /* Runs all of them; each has its status. The first failure, in order. */

@@ -151,14 +151,16 @@ static bool build_stream(struct device *device, enum band_stream kind, uint32_t 
     stream->unit_memory = build_alloc(device, units * sizeof(struct unit));
     uint8_t *data = build_alloc(device, units * unit_data);
     uint8_t *oob = unit_oob == 0 ? NULL : build_alloc(device, units * unit_oob);
-    if (stream->unit_memory == NULL || data == NULL || (unit_oob != 0 && oob == NULL) ||
-        !build_pen(device, &stream->pens[0]))
+    uint8_t *kinds = build_alloc(device, (size_t)units * g->ws_opt);
+    if (stream->unit_memory == NULL || data == NULL || kinds == NULL ||
+        (unit_oob != 0 && oob == NULL) || !build_pen(device, &stream->pens[0]))
         return false;
     stream->pens[1] = stream->pens[0]; /* without overlap only one of them has a band */
     if (device->overlap > 0 && !build_pen(device, &stream->pens[1]))
         return false;
     for (uint32_t i = 0; i < units; i++) {
         stream->unit_memory[i].data = data + i * unit_data;
+        stream->unit_memory[i].kinds = kinds + (size_t)i * g->ws_opt;
         stream->unit_memory[i].oob = oob == NULL ? NULL : oob + i * unit_oob;
     }
     stream_init(stream, device, kind);
@@ -216,6 +218,22 @@ static bool build_errands(struct device *device)
     return true;
 }
 
+static bool build_trace(struct device *device, const struct device_options *options)
+{
+    struct recorder_slot *slots = NULL;
+    uint64_t capacity = 1;
+    while (capacity < options->trace_records)
+        capacity *= 2;
+    if (options->trace_records > 0) {
+        slots = build_alloc(device, (size_t)capacity * sizeof(struct recorder_slot));
+        if (slots == NULL)
+            return false;
+    }
+    recorder_init(&device->trace.recorder, slots, slots == NULL ? 0 : capacity);
+    recorder_want(&device->trace.recorder, options->trace_mask);
+    return true;
+}
+
 enum hftl_status build_rest(struct device *device, const struct device_options *options)
 {
     const struct geometry *g = &device->geometry;
@@ -236,8 +254,8 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     device->verify = options->verify;
     device->read_only = options->read_only;
     device->opened_read_only = options->read_only;
-    if (!build_bands(device) || !build_map(device, options->verify) ||
-        !build_stream(device, STREAM_USER, user) ||
+    if (!build_trace(device, options) || !build_bands(device) ||
+        !build_map(device, options->verify) || !build_stream(device, STREAM_USER, user) ||
         !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device) ||
         !build_movers(device, options))
         return HFTL_MEMORY;

@@ -347,7 +347,7 @@ enum hftl_status device_format(struct hftl_media *medium, const struct world *wo
                                const struct hftl_format_options *options, struct hftl_info *info,
                                struct why *why)
 {
-    struct formatting f = {.b = {medium, world},
+    struct formatting f = {.b = {medium, world, NULL},
                            .options = options,
                            .why = why,
                            .chunk_count = hftl_media_chunks(&medium->facts)};

@@ -85,6 +85,8 @@ static enum hftl_status build(void *arg)
     if (device == NULL)
         return why_say(o->why, HFTL_MEMORY, "no memory for a device");
     o->device = device;
+    device->stats = *o->b.stats;
+    o->b.stats = &device->stats;
     enum hftl_status status = build_super(device, &o->found.record.layout, o->found.record.id);
     if (status == HFTL_OK)
         status = build_rest(device, o->options);
@@ -296,6 +298,14 @@ static const struct step steps[] = {
     {"write the record", write_record}, {"release chunks", release_chunks},
 };
 
+/* Steps before "allocate" have nowhere to be recorded. */
+static void note_step(void *arg, unsigned index, enum hftl_status status)
+{
+    struct opening *o = arg;
+    if (o->device != NULL)
+        trace(o->device, RECOVERY_STEP, index + (o->options->read_only ? 1 : 0), 0, status);
+}
+
 static void drop_scratch(struct opening *o)
 {
     struct device *device = o->device;
@@ -313,14 +323,15 @@ static void drop_scratch(struct opening *o)
 enum hftl_status device_open(struct hftl_media *medium, const struct device_options *options,
                              struct device **device, struct why *why)
 {
-    struct opening o = {.b = {medium, &options->world}, .options = options, .why = why};
+    struct hftl_stats stats = {0}; /* until there is a device to count in */
+    struct opening o = {.b = {medium, &options->world, &stats}, .options = options, .why = why};
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     *device = NULL;
     if (nonsense != NULL)
         return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
     enum hftl_status status =
         steps_run(&options->world, steps + (options->read_only ? 1 : 0),
-                  sizeof(steps) / sizeof(steps[0]) - (options->read_only ? 1 : 0), &o);
+                  sizeof(steps) / sizeof(steps[0]) - (options->read_only ? 1 : 0), &o, note_step);
     superfind_free(&o.b, &o.found);
     if (status != HFTL_OK) {
         if (o.device != NULL)
@@ -337,7 +348,7 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
 enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
                               struct hftl_info *info, struct why *why)
 {
-    struct blocking b = {medium, world};
+    struct blocking b = {medium, world, NULL};
     struct found found;
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     if (nonsense != NULL)

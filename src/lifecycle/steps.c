@@ -2,7 +2,8 @@
 #include "lifecycle/steps.h"
 
 enum hftl_status steps_run(const struct world *world, const struct step *steps, unsigned count,
-                           void *arg)
+                           void *arg,
+                           void (*ended)(void *arg, unsigned index, enum hftl_status status))
 {
     for (unsigned i = 0; i < count; i++) {
         uint64_t begin = world->now(world->arg);
@@ -10,6 +11,7 @@ enum hftl_status steps_run(const struct world *world, const struct step *steps, 
         uint64_t microseconds = (world->now(world->arg) - begin) / 1000u;
         world_log(world, HFTL_LOG_DEBUG, "%s: %s, %llu us", steps[i].name, hftl_status_text(status),
                   (unsigned long long)microseconds);
+        ended(arg, i, status);
         if (status != HFTL_OK)
             return status;
     }

@@ -267,14 +267,12 @@ static void read_counts(const struct bench *bench, struct bench_delta *counts)
 static void subtract(struct bench_delta *now, const struct bench_delta *before)
 {
 #define SUBTRACT(member) now->stats.member -= before->stats.member
-    SUBTRACT(blocks_written_user);
-    SUBTRACT(blocks_written_relocation);
-    SUBTRACT(blocks_written_meta);
-    SUBTRACT(blocks_written_pad);
     SUBTRACT(bands_closed);
     SUBTRACT(bands_erased);
     SUBTRACT(stalls);
 #undef SUBTRACT
+    for (unsigned i = 0; i < HFTL_IO_COUNT; i++)
+        now->stats.written[i].blocks -= before->stats.written[i].blocks;
     for (unsigned i = 0; i < HFTL_MEDIA_VERB_COUNT; i++) {
         now->door.operations[i] -= before->door.operations[i];
         now->door.blocks[i] -= before->door.blocks[i];

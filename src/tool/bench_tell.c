@@ -69,10 +69,10 @@ void bench_measure(struct bench_run *run)
     measure_latency(&m[BENCH_trim_p50_ns], &load->latency_ns[LOAD_TRIM]);
     measure_latency(&m[BENCH_flush_p50_ns], &load->latency_ns[LOAD_FLUSH]);
     m[BENCH_waf] = bench_waf(run);
-    m[BENCH_waf_user] = ratio(stats->blocks_written_user, user);
-    m[BENCH_waf_relocation] = ratio(stats->blocks_written_relocation, user);
-    m[BENCH_waf_meta] = ratio(stats->blocks_written_meta, user);
-    m[BENCH_waf_pad] = ratio(stats->blocks_written_pad, user);
+    m[BENCH_waf_user] = ratio(stats->written[HFTL_IO_USER].blocks, user);
+    m[BENCH_waf_relocation] = ratio(stats->written[HFTL_IO_RELOCATION].blocks, user);
+    m[BENCH_waf_meta] = ratio(stats->written[HFTL_IO_METADATA].blocks, user);
+    m[BENCH_waf_pad] = ratio(stats->written[HFTL_IO_PAD].blocks, user);
     m[BENCH_medium_reads_per_operation] = ratio(door[HFTL_MEDIA_READ], operations);
     m[BENCH_medium_writes_per_operation] =
         ratio(door[HFTL_MEDIA_WRITE] + door[HFTL_MEDIA_APPEND], operations);
@@ -154,10 +154,10 @@ static json_t *tell_counts(const struct bench_run *run)
         {"user_blocks_read", load->blocks_read},
         {"user_blocks_written", load->blocks_written},
         {"user_blocks_trimmed", load->blocks_trimmed},
-        {"blocks_written_user", stats->blocks_written_user},
-        {"blocks_written_relocation", stats->blocks_written_relocation},
-        {"blocks_written_meta", stats->blocks_written_meta},
-        {"blocks_written_pad", stats->blocks_written_pad},
+        {"blocks_written_user", stats->written[HFTL_IO_USER].blocks},
+        {"blocks_written_relocation", stats->written[HFTL_IO_RELOCATION].blocks},
+        {"blocks_written_meta", stats->written[HFTL_IO_METADATA].blocks},
+        {"blocks_written_pad", stats->written[HFTL_IO_PAD].blocks},
         {"medium_blocks_written", blocks_into_medium(door)},
         {"medium_blocks_read", door->blocks[HFTL_MEDIA_READ]},
         {"medium_reads", door->operations[HFTL_MEDIA_READ]},

@@ -153,14 +153,14 @@ static void users_get_their_percentage_of_the_blocks_written(void **state)
         assert_int_equal(count_answered(), 0);
         assert_int_equal(device->stats.limit_waits[HFTL_LIMIT_CRITICAL], 1); /* the first in line */
         const struct band *victim = device->relocation.movers[0].victim;
-        uint64_t before = device->stats.blocks_written_relocation;
+        uint64_t before = device->relocation_clock;
         for (unsigned batch = 0; batch < 3; batch++) {
             tap_release(stand.tap);
             stand.tap->hold_verbs = 1u << HFTL_MEDIA_READ;
             stand_settle(&stand);
             if (device->relocation.movers[0].victim != victim)
                 break; /* another one, and maybe lifted in between */
-            uint64_t moved = device->stats.blocks_written_relocation - before;
+            uint64_t moved = device->relocation_clock - before;
             assert_true(moved > 0);
             assert_int_equal(count_answered(), moved * p / (100 - p));
         }

@@ -105,13 +105,13 @@ static void while_one_reads_another_appends(void **state)
     for (unsigned who = 0; who < 2; who++) { /* the eldest or the other: both may be slow */
         const struct mover *slow = &r->movers[who], *quick = &r->movers[1 - who];
         const struct band *victim = slow->victim;
-        uint64_t before = stand.device->stats.blocks_written_relocation;
+        uint64_t before = stand.device->stats.written[HFTL_IO_RELOCATION].blocks;
         assert_true(slow->errand.in_flight > 0);
         for (unsigned i = 0; i < 3; i++) {
             release_reads_of(&stand, quick);
             stand_settle(&stand);
         }
-        assert_true(stand.device->stats.blocks_written_relocation > before);
+        assert_true(stand.device->stats.written[HFTL_IO_RELOCATION].blocks > before);
         assert_true(slow->errand.in_flight > 0);
         assert_ptr_equal(slow->victim, victim);
     }

@@ -43,7 +43,7 @@ static void a_copy_carries_the_seq_of_its_original(void **state)
             assert_int_equal(after.kind, IDENT_DATA);
             assert_int_not_equal(after.crc, before.crc); /* another place, another salt */
         }
-        assert_true(stand.device->stats.blocks_written_relocation > 0);
+        assert_true(stand.device->stats.written[HFTL_IO_RELOCATION].blocks > 0);
         assert_int_equal(stand.device->stats.blocks_lost, 0);
         stand_check(&stand);
         stand_verify(&stand);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "base/list.h"
 #include "base/must.h"
+#include "base/recorder.h"
 #include "base/prng.h"
 #include "core/device.h"
 #include "test/front/stand.h"
@@ -149,6 +150,7 @@ struct device {
     struct hftl_limits limits;
     const char *policy;
     bool paused;
+    struct recorder recorder;
 };
 
 static struct waiting *waiting_of(struct hftl_request *request)
@@ -406,6 +408,27 @@ void device_pause_cleaning(struct device *device, bool paused)
 bool device_cleaning_is_paused(const struct device *device)
 {
     return device->paused;
+}
+
+void device_get_latency(const struct device *device, enum hftl_verb verb,
+                        struct hftl_latency *latency)
+{
+    latency->count = device->stats.requests[verb];
+}
+
+void device_get_bands(const struct device *device, struct hftl_bands *bands)
+{
+    bands->count[HFTL_BAND_FREE] = (uint32_t)device->medium->blocks;
+}
+
+enum hftl_status device_check(const struct device *device, struct why *why)
+{
+    return device->queued == 0 ? HFTL_OK : why_say(why, HFTL_CORRUPT, "the fake has work");
+}
+
+struct recorder *device_recorder(struct device *device)
+{
+    return &device->recorder;
 }
 
 void device_get_info(const struct device *device, struct hftl_info *info)

@@ -76,7 +76,7 @@ static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **stat
     assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
     struct hftl_chunk report;
     uint8_t junk[512] = {1};
-    struct blocking b = {mem, &stand.world};
+    struct blocking b = {mem, &stand.world, NULL};
     assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
     struct hftl_media_op op = {
         .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = report.wp, .blocks = 1, .data = junk};
