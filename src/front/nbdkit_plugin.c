@@ -22,11 +22,14 @@
 #include <nbdkit-plugin.h>
 
 #include "front/nbdkit_farewell.h"
+#include "front/rpc.h"
 #include "media/stack.h"
 
 #include <hostftl/hostftl.h>
+#include <hostftl/observe.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -51,6 +54,9 @@
 static char *drive;
 static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
 static bool read_only;
+static char *rpc_wanted; /* rpc=: NULL the usual place, "none" none */
+static char rpc_path[PATH_MAX];
+static struct rpc *rpc;
 static struct hftl_device *device;
 static struct hftl_info info; /* as it was after the open */
 
@@ -69,10 +75,19 @@ static int set_verify(const char *value)
     return 0;
 }
 
+static int set_rpc(const char *value)
+{
+    free(rpc_wanted);
+    rpc_wanted = strcmp(value, "none") == 0 ? strdup(value) : nbdkit_absolute_path(value);
+    return rpc_wanted ? 0 : -1;
+}
+
 static int plugin_config(const char *key, const char *value)
 {
     if (strcmp(key, "verify") == 0)
         return set_verify(value);
+    if (strcmp(key, "rpc") == 0)
+        return set_rpc(value);
     if (strcmp(key, "read-only") == 0) {
         int yes = nbdkit_parse_bool(value);
         read_only = yes == 1;
@@ -103,7 +118,8 @@ static int plugin_config_complete(void)
 static void plugin_unload(void)
 {
     free(drive);
-    drive = NULL;
+    free(rpc_wanted);
+    drive = rpc_wanted = NULL;
 }
 
 static void plugin_dump(void)
@@ -189,7 +205,41 @@ static void keep_in_memory(void)
              missing, error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
 }
 
+/*
+ * Managing is not worth a device that is not served: where the usual place cannot be had, it is
+ * served without. A place that was asked for must be had. False: that, and it was said.
+ */
+static bool start_rpc(void)
+{
+    enum hftl_status status = HFTL_OK;
+    char why[WHY_BYTES / 2];
+
+    if (rpc_wanted && strcmp(rpc_wanted, "none") == 0)
+        return true;
+    if (rpc_wanted && strlen(rpc_wanted) < sizeof rpc_path)
+        strcpy(rpc_path, rpc_wanted);
+    else if (rpc_wanted)
+        status = HFTL_RANGE;
+    else
+        status = hftl_rpc_path(drive, rpc_path, sizeof rpc_path);
+    if (status == HFTL_OK)
+        rpc = rpc_start(rpc_path, device, drive, why, sizeof why);
+    else
+        snprintf(why, sizeof why, "%s",
+                 status == HFTL_RANGE ? "the path of a socket has at most 107 bytes"
+                                      : hftl_status_text(status));
+    if (rpc)
+        return true;
+    if (rpc_wanted)
+        nbdkit_error("%s: no management socket: %s", rpc_wanted, why);
+    else
+        warn("%s: no management socket: %s; rpc=PATH names another place, rpc=none asks for none",
+             rpc_path[0] ? rpc_path : drive, why);
+    return !rpc_wanted;
+}
+
 static void give_up(void);
+static void close_device(void);
 
 static int plugin_after_fork(void)
 {
@@ -206,6 +256,10 @@ static int plugin_after_fork(void)
     options.log = pass_on;
     if (hftl_open(drive, &options, &device, why, sizeof why) != HFTL_OK) {
         nbdkit_error("%s", why);
+        return -1;
+    }
+    if (!start_rpc()) {
+        close_device();
         return -1;
     }
     int error = farewell_start(give_up);
@@ -281,6 +335,8 @@ static void close_device(void)
     while (lanes_out > 0)
         pthread_cond_wait(&pool_whole, &pool_lock);
     pthread_mutex_unlock(&pool_lock);
+    rpc_stop(rpc);
+    rpc = NULL;
     while (pool) {
         struct lane *lane = pool;
         pool = lane->next;
@@ -536,6 +592,7 @@ static struct nbdkit_plugin plugin = {
         "verify=always          (default) Check each block that is read.\n"
         "verify=relocation      Check only blocks that move, if checksums stand apart from "
         "blocks.\n"
+        "rpc=PATH               Where the management socket is, or none (default: DRIVE.rpc).\n"
         "read-only=true         Write nothing at all, not even recovery (nbdkit -r refuses "
         "clients'\n"
         "                       writes only). Needs a device that was closed cleanly.",
