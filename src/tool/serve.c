@@ -3,11 +3,14 @@
 #include "tool/serve.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hostftl/hostftl.h>
 
-enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART, KEY_MEDIA };
+enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART, KEY_MEDIA, KEY_RPC };
 
 /* The settings: the service, and the options that only this verb has. */
 struct settings {
@@ -15,6 +18,7 @@ struct settings {
     const char *verify;
     bool no_restart;
     bool media; /* --media says which drive */
+    const char *rpc;
 };
 
 error_t serve_parse(struct tool *tool, struct nbdkit_service *service, int key, char *arg,
@@ -58,6 +62,11 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case KEY_NO_RESTART:
         own->no_restart = true;
         return 0;
+    case KEY_RPC:
+        if (arg[0] == '\0')
+            return tool_usage(tool, "not a place for a socket", "--rpc", "write a path or none");
+        own->rpc = arg;
+        return 0;
     case KEY_VERIFY:
         break;
     case KEY_MEDIA:
@@ -82,12 +91,26 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     return 0;
 }
 
+/* For the plugin, whose folder may be another one. The caller frees. */
+static char *rpc_config(const char *path)
+{
+    char folder[PATH_MAX];
+    char *made = NULL;
+
+    if (path[0] == '/' || strcmp(path, "none") == 0 || getcwd(folder, sizeof folder) == NULL)
+        folder[0] = '\0';
+    if (asprintf(&made, "rpc=%s%s%s", folder, folder[0] == '\0' ? "" : "/", path) < 0)
+        tool_made(NULL);
+    return made;
+}
+
 static int run(struct tool *tool, void *settings)
 {
     struct settings *own = settings;
     struct nbdkit_service *service = &own->service;
     struct hftl_info info = {.size = sizeof info};
     unsigned n = 0;
+    char *rpc = NULL;
     char why[TOOL_WHY_BYTES] = "";
 
     /* nbdkit would say so too, but later, in its own words and not as JSON. */
@@ -101,7 +124,11 @@ static int run(struct tool *tool, void *settings)
     /* nbdkit's own --readonly would only refuse clients: recovery and closing would still write. */
     if (service->read_only)
         service->config[n++] = "read-only=true";
-    return nbdkit_serve(tool, service);
+    if (own->rpc != NULL)
+        service->config[n++] = rpc = rpc_config(own->rpc);
+    int code = nbdkit_serve(tool, service);
+    free(rpc);
+    return code;
 }
 
 static const struct argp_option options[] = {
@@ -110,6 +137,8 @@ static const struct argp_option options[] = {
      "Where the drive has no OOB: verify reads always (default), or only on relocation", 0},
     {"media", KEY_MEDIA, "STACK", 0, "Instead of DEVICE: a stack of media, see hostftl-media(7)",
      0},
+    {"rpc", KEY_RPC, "PATH", 0,
+     "Where the management socket is, or none for none (default: DEVICE.rpc)", 0},
     {"no-restart", KEY_NO_RESTART, NULL, 0,
      "Become the server, instead of watching over it and starting it again after a crash", 0},
     {NULL, 0, NULL, 0, NULL, 0},

@@ -37,6 +37,7 @@ struct tool {
     enum tool_output output;
     bool verbose;
     bool quiet;
+    bool lines;     /* JSON: an envelope is a line */
     int usage_exit; /* TOOL_USAGE once an option or argument was refused, else 0 */
 };
 
@@ -58,7 +59,7 @@ struct verb {
 };
 
 extern const struct verb verb_emu_create, verb_emu_info, verb_emu_zones, verb_emu_serve_raw;
-extern const struct verb verb_bench, verb_format, verb_info, verb_serve;
+extern const struct verb verb_bench, verb_ctl, verb_format, verb_info, verb_serve, verb_stats;
 
 /* Parses argv (argv[0] is skipped) and runs the verb. Returns the exit code. */
 int verb_run(const struct verb *verb, int argc, char **argv);

@@ -71,10 +71,22 @@ expect 16 "where is it to be served?" serve drive
 expect 16 "write unix:PATH" serve --nbd tcp:127.0.0.1 drive
 expect 16 "takes no value: --no-restart=1" serve --nbd unix:s --no-restart=1 drive
 expect 16 "no such option: --no-restart" emu serve-raw --nbd unix:s --no-restart drive
+expect 16 "not a place for a socket: --rpc" serve --nbd unix:s --rpc '' drive
+expect 16 "which device?" stats
+expect 16 "which device?" ctl
+expect 16 "which method?" ctl drive
+expect 16 "write NAME=VALUE" ctl drive flush now
+expect 16 "write NAME=VALUE" ctl drive flush =now
+expect 16 "one device at a time: c" stats a 5 c
+expect 16 "not a number of seconds: b" stats --watch a b
+expect 16 "not a number of seconds: 0" stats --watch a 0
+expect 16 "SECONDS are for --watch" stats a 5
 expect 16 "no such way to verify" serve --nbd unix:s --verify never drive
 [ -z "$(ls)" ] || { echo "FAILED: something was made: $(ls)"; failed=1; }
 
 expect 1 "drive" info drive
+expect 1 "no such file or device: drive" stats drive
+expect 1 "drive" ctl drive version
 expect 1 "drive" format drive
 expect 1 "drive" emu info drive
 expect 1 "" emu create --kind zoned --size 64M nowhere/drive

@@ -132,6 +132,44 @@ def serving(verb, *drive):
         subprocess.run(["timeout", "20", "tail", f"--pid={pid}", "-f", "/dev/null"], check=False)
 
 
+def managing():
+    if os.environ.get("HFTL_SANITIZE", "none") != "none":
+        return
+    error, _ = hold("error", 1, "stats", "zoned.img")
+    assert error["error"]["status"] == "ABSENT" and "hostftl serve" in error["error"]["message"]
+    error, _ = hold("error", 1, "ctl", "none.img", "version")
+    assert error["error"]["status"] == "ABSENT", error
+    ready, _ = hold("serve", 0, "serve", "zoned.img", "--nbd", "unix:s", "--rpc", "r", "--daemon")
+    try:
+        hold("error", 1, "stats", "zoned.img")  # it is not at the usual place
+        shown, _ = hold("stats", 0, "stats", "zoned.img", "--rpc", "r")
+        refuses("stats", shown)
+        assert shown["data"]["stats"]["waf"] is None
+        human = run(0, "stats", "zoned.img", "--rpc", "r").stdout
+        assert "nothing was written yet" in human and "start" in human, human
+        called, _ = hold("ctl", 0, "ctl", "zoned.img", "version", "--rpc", "r")
+        refuses("ctl", called)
+        assert "stats" in called["data"]["result"]["methods"]
+        for method in called["data"]["result"]["methods"]:
+            if not method.endswith(".set"):
+                hold("ctl", 0, "ctl", "--rpc", "r", "zoned.img", method)
+        set_to, _ = hold("ctl", 0, "ctl", "--rpc", "r", "zoned.img", "limits.set",
+                         'low={"percent": 40}')
+        assert set_to["data"]["result"]["low"]["percent"] == 40
+        error, _ = hold("error", 1, "ctl", "zoned.img", "policy.set", "policy=best", "--rpc", "r")
+        assert error["error"]["status"] == "INVALID", error
+        watching = subprocess.Popen([HOSTFTL, "stats", "--rpc", "r", "zoned.img", "--watch"],
+                                    stdout=subprocess.PIPE, text=True)
+        for _ in range(2):
+            jsonschema.validate(json.loads(watching.stdout.readline()), schema("stats"))
+    finally:
+        os.kill(ready["data"]["pid"], signal.SIGTERM)
+        subprocess.run(["timeout", "20", "tail", f"--pid={ready['data']['pid']}", "-f",
+                        "/dev/null"], check=False)
+    assert watching.wait(timeout=20) == 1  # it ends with the server
+    assert not os.path.exists("r")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -140,6 +178,7 @@ def main():
         serving(("emu", "serve-raw"), "zoned.img")
         devices()
         serving(("serve",), "zoned.img")
+        managing()
         os.chdir("/")
     print("every envelope is as its schema says")
 
