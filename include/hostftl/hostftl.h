@@ -220,6 +220,72 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_format_media(
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_probe(const char *path, struct hftl_info *info,
                                                       char *why, size_t why_bytes);
 
+/* ---- looking at what is on a drive ---- */
+
+/* For places and lbas that a finding does not have. */
+#define HFTL_NOWHERE UINT32_MAX
+#define HFTL_NO_LBA UINT64_MAX
+
+struct hftl_place {
+    uint32_t chunk, offset;  /* on the medium, in blocks */
+    uint32_t band, position; /* as the translation layer counts */
+};
+
+/*
+ * ERROR  something that was stored is not there, is not what it was, or contradicts something else:
+ *        `lba` is no longer safe to read, or would not be after a further fault.
+ * NOTE   worth knowing, nothing is wrong: traces of a power cut, what recovery did about them.
+ */
+enum hftl_finding_level { HFTL_FINDING_ERROR, HFTL_FINDING_NOTE };
+
+struct hftl_finding {
+    enum hftl_finding_level level;
+    enum hftl_status status;
+    struct hftl_place place; /* HFTL_NOWHERE where there is none */
+    uint64_t lba;            /* the block of the user's concerned, or HFTL_NO_LBA */
+    const char *what;        /* "superblock", "head", "tail", "summary", "data", "identity", ... */
+    const char *sentence;    /* lives for the call only */
+};
+
+struct hftl_examine_options {
+    size_t size;                                                    /* sizeof this struct */
+    uint64_t recovery_memory_bytes;                                 /* as in hftl_open_options */
+    void (*finding)(void *arg, const struct hftl_finding *finding); /* may be NULL */
+    void *finding_arg;
+    void (*progress)(void *arg, uint64_t done, uint64_t total); /* blocks; may be NULL */
+    void *progress_arg;
+};
+HFTL_PUBLIC void hftl_examine_options_init(struct hftl_examine_options *options);
+
+struct hftl_examination {
+    size_t size;
+    uint8_t id[16];
+    char name[33];
+    bool clean;    /* the last close was */
+    bool complete; /* false: recovery refused the device, so its blocks were not looked at */
+    uint64_t errors, notes;
+    uint64_t blocks;        /* exported */
+    uint64_t blocks_mapped; /* lbas that hold data, and what became of them: */
+    uint64_t blocks_proven; /* read, and what was written */
+    uint64_t blocks_lost;   /* marked as lost before */
+    uint64_t blocks_read;   /* of the medium */
+    uint32_t bands, bands_read;
+};
+
+/*
+ * Examines the device on the drive at `path`, all of it: superblocks, recovery, the invariants of
+ * what it built, and every block of every band that holds something valid. The drive is opened with
+ * HFTL_MEDIA_OPEN_PRIVATE: not a byte of it changes. Reads every band once, twice what has no tail
+ * where the medium has no OOB; memory is that of an open device, and 17 bytes a block of one band.
+ *
+ * OK: it was examined, and result->errors says what came of it. Otherwise it was not: BUSY,
+ * FOREIGN, VERSION, GEOMETRY, MEMORY, ...: see `why`. Findings may have come before that.
+ */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_examine(const char *path,
+                                                        const struct hftl_examine_options *options,
+                                                        struct hftl_examination *result, char *why,
+                                                        size_t why_bytes);
+
 /* ---- running ---- */
 
 /* Facts of an open device; a snapshot. Any thread. info->size: the caller's sizeof, or 0. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From a path or a stranger's medium to the engine and the lifecycle: what the public calls check
  * and say on the way. */
+#include "front/open.h"
+
 #include "front/host.h"
 #include "front/sizes.h"
 
@@ -9,9 +11,8 @@
 
 #define SAID_BYTES 4608 /* the longest path, and a sentence */
 
-/* What the caller gets to read. No sentence in `why` names the path. */
-static void tell(enum hftl_status status, const char *path, const struct why *why, char *text,
-                 size_t text_bytes)
+void open_tell(enum hftl_status status, const char *path, const struct why *why, char *text,
+               size_t text_bytes)
 {
     const char *sentence = why->text[0] ? why->text : hftl_status_text(status);
 
@@ -50,16 +51,15 @@ static const char *without_path(const char *sentence, const char *path)
     return sentence;
 }
 
-static enum hftl_status open_path(const char *path, bool read_only, struct hftl_media **medium,
-                                  struct why *why)
+enum hftl_status open_path(const char *path, unsigned flags, struct hftl_media **medium,
+                           struct why *why)
 {
     char said[SAID_BYTES] = "";
     enum hftl_status status;
 
     if (!path || !path[0])
         return why_say(why, HFTL_INVALID, "no path");
-    status =
-        hftl_media_open(path, read_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, medium, said, sizeof said);
+    status = hftl_media_open(path, flags, medium, said, sizeof said);
     if (status != HFTL_OK)
         return why_say(why, status, "%s", without_path(said, path));
     status = check_medium(*medium, why);
@@ -82,10 +82,12 @@ enum hftl_status hftl_open(const char *path, const struct hftl_open_options *opt
     if (status == HFTL_OK && !device)
         status = why_say(&reason, HFTL_INVALID, "no place for the device");
     if (status == HFTL_OK)
-        status = open_path(path, known.flags & HFTL_OPEN_READ_ONLY, &medium, &reason);
+        status =
+            open_path(path, (known.flags & HFTL_OPEN_READ_ONLY) ? HFTL_MEDIA_OPEN_READ_ONLY : 0,
+                      &medium, &reason);
     if (status == HFTL_OK)
         status = host_open(medium, &known, device, &reason);
-    tell(status, path, &reason, why, why_bytes);
+    open_tell(status, path, &reason, why, why_bytes);
     return status;
 }
 
@@ -107,7 +109,7 @@ enum hftl_status hftl_open_media(struct hftl_media *media, const struct hftl_ope
         status = host_open(media, &known, device, &reason);
     else if (media)
         media->ops->close(media);
-    tell(status, NULL, &reason, why, why_bytes);
+    open_tell(status, NULL, &reason, why, why_bytes);
     return status;
 }
 
@@ -138,7 +140,8 @@ static enum hftl_status format_path(const char *path, struct hftl_format_options
                                     bool dry_run, struct hftl_info *info, struct why *why)
 {
     struct hftl_media *medium = NULL;
-    enum hftl_status status = open_path(path, dry_run, &medium, why);
+    enum hftl_status status =
+        open_path(path, dry_run ? HFTL_MEDIA_OPEN_READ_ONLY : 0, &medium, why);
 
     if (status != HFTL_OK)
         return status;
@@ -160,7 +163,7 @@ enum hftl_status hftl_format(const char *path, const struct hftl_format_options 
         status = format_path(path, &known, true, info, &reason);
     if (status == HFTL_OK && !dry_run)
         status = format_path(path, &known, false, info, &reason);
-    tell(status, path, &reason, why, why_bytes);
+    open_tell(status, path, &reason, why, why_bytes);
     return status;
 }
 
@@ -176,7 +179,7 @@ enum hftl_status hftl_format_media(struct hftl_media *media,
         status = why_say(&reason, HFTL_INVALID, "no medium");
     if (status == HFTL_OK)
         status = format_medium(media, &known, info, &reason);
-    tell(status, NULL, &reason, why, why_bytes);
+    open_tell(status, NULL, &reason, why, why_bytes);
     return status;
 }
 
@@ -187,7 +190,7 @@ enum hftl_status hftl_probe(const char *path, struct hftl_info *info, char *why,
     struct hftl_info result;
     struct live live;
     struct world world;
-    enum hftl_status status = open_path(path, true, &medium, &reason);
+    enum hftl_status status = open_path(path, HFTL_MEDIA_OPEN_READ_ONLY, &medium, &reason);
 
     if (status == HFTL_OK) {
         live_init(&live, NULL, NULL);
@@ -198,6 +201,6 @@ enum hftl_status hftl_probe(const char *path, struct hftl_info *info, char *why,
     }
     if (status == HFTL_OK)
         sizes_give_info(info, &result);
-    tell(status, path, &reason, why, why_bytes);
+    open_tell(status, path, &reason, why, why_bytes);
     return status;
 }

@@ -21,6 +21,14 @@ void hftl_format_options_init(struct hftl_format_options *options)
     options->size = sizeof *options;
 }
 
+void hftl_examine_options_init(struct hftl_examine_options *options)
+{
+    if (!options)
+        return;
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
 /* `known`, of known_bytes, has its defaults; what is given goes over them. */
 static enum hftl_status take(void *known, size_t known_bytes, const void *given, size_t given_bytes,
                              struct why *why)
@@ -98,6 +106,13 @@ enum hftl_status sizes_take_limits(struct hftl_limits *known, const struct hftl_
     return take(known, sizeof *known, given, given->size, why);
 }
 
+enum hftl_status sizes_take_examine(struct hftl_examine_options *known,
+                                    const struct hftl_examine_options *given, struct why *why)
+{
+    hftl_examine_options_init(known);
+    return given ? take(known, sizeof *known, given, given->size, why) : HFTL_OK;
+}
+
 static void give(void *given, const void *known, size_t known_bytes)
 {
     size_t room;
@@ -136,6 +151,12 @@ void sizes_give_latency(struct hftl_latency *given, const struct hftl_latency *k
 }
 
 void sizes_give_bands(struct hftl_bands *given, const struct hftl_bands *known)
+{
+    if (given)
+        give(given, known, sizeof *known);
+}
+
+void sizes_give_examination(struct hftl_examination *given, const struct hftl_examination *known)
 {
     if (given)
         give(given, known, sizeof *known);

@@ -16,13 +16,16 @@
 #include <hostftl/hostftl.h>
 #include <hostftl/observe.h>
 
-/* Both take NULL for all defaults. Not OK: INVALID or UNSUPPORTED, and why. */
+/* They take NULL for all defaults. Not OK: INVALID or UNSUPPORTED, and why. */
 HFTL_MUST_USE enum hftl_status sizes_take_open(struct hftl_open_options *known,
                                                const struct hftl_open_options *given,
                                                struct why *why);
 HFTL_MUST_USE enum hftl_status sizes_take_format(struct hftl_format_options *known,
                                                  const struct hftl_format_options *given,
                                                  struct why *why);
+HFTL_MUST_USE enum hftl_status sizes_take_examine(struct hftl_examine_options *known,
+                                                  const struct hftl_examine_options *given,
+                                                  struct why *why);
 
 /* No defaults: what a smaller struct lacks is refused. */
 HFTL_MUST_USE enum hftl_status sizes_take_limits(struct hftl_limits *known,
@@ -30,6 +33,7 @@ HFTL_MUST_USE enum hftl_status sizes_take_limits(struct hftl_limits *known,
 
 /* A size of 0 is taken for this version's. `given` may be NULL. */
 void sizes_give_info(struct hftl_info *given, const struct hftl_info *known);
+void sizes_give_examination(struct hftl_examination *given, const struct hftl_examination *known);
 void sizes_give_limits(struct hftl_limits *given, const struct hftl_limits *known);
 void sizes_give_stats(struct hftl_stats *given, const struct hftl_stats *known);
 void sizes_give_latency(struct hftl_latency *given, const struct hftl_latency *known);

@@ -15,8 +15,9 @@
 #define WORD_BYTES_MAX 32u
 
 static const struct verb *const verbs[] = {
-    &verb_emu_create, &verb_emu_info, &verb_emu_zones, &verb_emu_serve_raw, &verb_format,
-    &verb_info,       &verb_serve,    &verb_stats,     &verb_ctl,           &verb_bench,
+    &verb_emu_create, &verb_emu_info, &verb_emu_zones, &verb_emu_serve_raw,
+    &verb_format,     &verb_info,     &verb_serve,     &verb_stats,
+    &verb_ctl,        &verb_bench,    &verb_check,
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -26,8 +26,14 @@
 #define TOOL_SCHEMA 1       /* rises when a reader of the JSON would have to change */
 #define TOOL_WHY_BYTES 4608 /* for the library's sentences: the longest path, and some words */
 
-/* Documented in hostftl(1); `check` adds those of fsck(8): 1 corrected, 4 errors left. */
-enum tool_exit { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_OPERATIONAL = 8, TOOL_USAGE = 16 };
+/* Documented in hostftl(1); `check` has those of fsck(8), and never corrects. */
+enum tool_exit {
+    TOOL_OK = 0,
+    TOOL_FAILED = 1,
+    TOOL_ERRORS_LEFT = 4,
+    TOOL_OPERATIONAL = 8,
+    TOOL_USAGE = 16
+};
 
 enum tool_output { TOOL_HUMAN, TOOL_JSON };
 
@@ -59,7 +65,8 @@ struct verb {
 };
 
 extern const struct verb verb_emu_create, verb_emu_info, verb_emu_zones, verb_emu_serve_raw;
-extern const struct verb verb_bench, verb_ctl, verb_format, verb_info, verb_serve, verb_stats;
+extern const struct verb verb_bench, verb_check, verb_ctl, verb_format, verb_info, verb_serve;
+extern const struct verb verb_stats;
 
 /* Parses argv (argv[0] is skipped) and runs the verb. Returns the exit code. */
 int verb_run(const struct verb *verb, int argc, char **argv);

@@ -115,6 +115,25 @@ def devices():
     assert zoned["data"]["blocks"] == tried["data"]["blocks"]
 
 
+def checking():
+    hold("format", 0, "format", "zoned.img", "--force", "--name", "test")
+    fine, _ = hold("check", 0, "check", "zoned.img")
+    refuses("check", fine)
+    assert fine["data"]["clean"] and fine["data"]["errors"] == 0, fine
+    with open("zoned.img", "rb") as drive:
+        image = bytearray(drive.read())
+    first = image.find(b"HFTLSUPR")
+    image[first + 100] ^= 1
+    with open("damaged.img", "wb") as drive:
+        drive.write(image)
+    damaged, _ = hold("check", 4, "check", "damaged.img")
+    refuses("check", damaged)
+    assert damaged["data"]["errors"] > 0, damaged
+    assert any(f["what"] == "superblock" for f in damaged["data"]["findings"]), damaged
+    error, _ = hold("error", 8, "check", "none.img")
+    assert error["error"]["status"] == "ABSENT", error
+
+
 def serving(verb, *drive):
     if os.environ.get("HFTL_SANITIZE", "none") != "none":
         print("not served: nbdkit itself is built without the sanitizers")
@@ -177,6 +196,7 @@ def main():
         errors()
         serving(("emu", "serve-raw"), "zoned.img")
         devices()
+        checking()
         serving(("serve",), "zoned.img")
         managing()
         os.chdir("/")
