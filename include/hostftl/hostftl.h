@@ -286,6 +286,44 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_examine(const char *path,
                                                         struct hftl_examination *result, char *why,
                                                         size_t why_bytes);
 
+enum hftl_dump_what {
+    HFTL_DUMP_BANDS,       /* a line a band: state, generation, how much is written and valid */
+    HFTL_DUMP_SUPERBLOCKS, /* every record of both copies, with its verdicts */
+    HFTL_DUMP_BAND,        /* a band and all of its blocks */
+    HFTL_DUMP_BLOCK,       /* one block of the medium */
+    HFTL_DUMP_LBA,         /* every version of an lba that is on the drive */
+    HFTL_DUMP_TRIMS,       /* every trim page that is on the drive */
+    HFTL_DUMP_ALL          /* superblocks, bands, every block */
+};
+
+struct hftl_dump_item {
+    const char *what; /* "superblock", "band", "data", "head", ... or "block": nobody knows */
+    bool ok;          /* false: the text says what is wrong */
+    struct hftl_place place; /* HFTL_NOWHERE where there is none */
+    uint64_t lba;            /* of data and lost blocks; otherwise HFTL_NO_LBA */
+    const char *text;        /* one line or several; lives for the call only */
+};
+
+struct hftl_dump_options {
+    size_t size; /* sizeof this struct */
+    enum hftl_dump_what what;
+    uint32_t band;          /* BAND */
+    uint32_t chunk, offset; /* BLOCK */
+    uint64_t lba;           /* LBA */
+    void (*item)(void *arg, const struct hftl_dump_item *item);
+    void *item_arg;
+};
+HFTL_PUBLIC void hftl_dump_options_init(struct hftl_dump_options *options);
+/*
+ * Decodes what is on the drive at `path` and shows it, item by item; nothing of the drive changes.
+ * Made for damaged devices: what does not decode is an item that says so, and it goes on. Where
+ * recovery refuses the device its bands are known from their heads, and where no superblock can be
+ * read, so is the device. RANGE: there is no such band, block or lba. Otherwise as hftl_examine.
+ */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_dump(const char *path,
+                                                     const struct hftl_dump_options *options,
+                                                     char *why, size_t why_bytes);
+
 /* ---- running ---- */
 
 /* Facts of an open device; a snapshot. Any thread. info->size: the caller's sizeof, or 0. */

@@ -29,6 +29,14 @@ void hftl_examine_options_init(struct hftl_examine_options *options)
     options->size = sizeof *options;
 }
 
+void hftl_dump_options_init(struct hftl_dump_options *options)
+{
+    if (!options)
+        return;
+    memset(options, 0, sizeof *options);
+    options->size = sizeof *options;
+}
+
 /* `known`, of known_bytes, has its defaults; what is given goes over them. */
 static enum hftl_status take(void *known, size_t known_bytes, const void *given, size_t given_bytes,
                              struct why *why)
@@ -111,6 +119,20 @@ enum hftl_status sizes_take_examine(struct hftl_examine_options *known,
 {
     hftl_examine_options_init(known);
     return given ? take(known, sizeof *known, given, given->size, why) : HFTL_OK;
+}
+
+enum hftl_status sizes_take_dump(struct hftl_dump_options *known,
+                                 const struct hftl_dump_options *given, struct why *why)
+{
+    enum hftl_status status;
+
+    hftl_dump_options_init(known);
+    if (!given)
+        return HFTL_OK;
+    status = take(known, sizeof *known, given, given->size, why);
+    if (status == HFTL_OK && (unsigned)known->what > HFTL_DUMP_ALL)
+        return why_say(why, HFTL_INVALID, "unknown thing to dump: %u", (unsigned)known->what);
+    return status;
 }
 
 static void give(void *given, const void *known, size_t known_bytes)

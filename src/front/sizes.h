@@ -26,6 +26,9 @@ HFTL_MUST_USE enum hftl_status sizes_take_format(struct hftl_format_options *kno
 HFTL_MUST_USE enum hftl_status sizes_take_examine(struct hftl_examine_options *known,
                                                   const struct hftl_examine_options *given,
                                                   struct why *why);
+HFTL_MUST_USE enum hftl_status sizes_take_dump(struct hftl_dump_options *known,
+                                               const struct hftl_dump_options *given,
+                                               struct why *why);
 
 /* No defaults: what a smaller struct lacks is refused. */
 HFTL_MUST_USE enum hftl_status sizes_take_limits(struct hftl_limits *known,

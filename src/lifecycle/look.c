@@ -383,7 +383,7 @@ bool look_summary_agrees(const struct look *look, const struct look_block *block
 
 /* ---- heads ---- */
 
-static void take_columns(struct look *look, struct band *band, const struct head *head)
+void look_take_head(struct look *look, struct band *band, const struct head *head)
 {
     band->generation = head->generation;
     band->width = 0;
@@ -395,21 +395,21 @@ static void take_columns(struct look *look, struct band *band, const struct head
     }
 }
 
-bool look_find_head(struct look *look, struct band *band)
+bool look_find_head(struct look *look, const struct band *band, struct head *head)
 {
     bool found = false;
     for (uint32_t column = 0; column < look->device->geometry.columns; column++) {
         struct look_block block = {
             .chunk = layout_band_chunk(&look->device->layout, band->index, column)};
-        struct head head;
+        struct head mine;
         if (look_readable(look, block.chunk) == 0 || !look_again(look, &block))
             continue;
         struct format_place where = {.place = band->index, .position = get_u32(block.data + 44)};
-        if (head_decode(&look->device->format, &where, block.data, &head) != HFTL_OK ||
-            !layout_equal(&head.layout, &look->device->layout) ||
-            (found && head.generation <= band->generation))
+        if (head_decode(&look->device->format, &where, block.data, &mine) != HFTL_OK ||
+            !layout_equal(&mine.layout, &look->device->layout) ||
+            (found && mine.generation <= head->generation))
             continue;
-        take_columns(look, band, &head);
+        *head = mine;
         found = true;
     }
     return found;

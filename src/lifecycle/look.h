@@ -16,8 +16,8 @@
  *                      look_take_believed   what recovery believed   no pass
  *                 ---> look_walk            each block, judged       second pass
  *
- * Later ones replace earlier ones; what nobody names is named by its OOB when it is judged. Memory:
- * 17 bytes a position of one band, 64 blocks with OOB.
+ * Later ones replace earlier ones; what nobody names is named by its OOB when it is judged.
+ * Memory: 17 bytes a position of one band, 64 blocks with OOB.
  */
 #ifndef HOSTFTL_LIFECYCLE_LOOK_H
 #define HOSTFTL_LIFECYCLE_LOOK_H
@@ -89,8 +89,9 @@ HFTL_MUST_USE enum hftl_status look_tail_decode(const struct look *look, uint32_
 /* Which tail block a position is; false: none, or a pad behind them. */
 bool look_tail_index(const struct look *look, uint32_t position, uint32_t *index);
 
-/* For a device that recovery refused: what the heads of a band say of it, of its latest life.
- * False: there is no head that can be read. */
-bool look_find_head(struct look *look, struct band *band);
+/* The head of a band's latest life. False: there is none that can be read. */
+bool look_find_head(struct look *look, const struct band *band, struct head *head);
+/* For a device that recovery refused: the band is what its head says. */
+void look_take_head(struct look *look, struct band *band, const struct head *head);
 
 #endif

@@ -17,7 +17,7 @@
 static const struct verb *const verbs[] = {
     &verb_emu_create, &verb_emu_info, &verb_emu_zones, &verb_emu_serve_raw,
     &verb_format,     &verb_info,     &verb_serve,     &verb_stats,
-    &verb_ctl,        &verb_bench,    &verb_check,
+    &verb_ctl,        &verb_bench,    &verb_check,     &verb_dump,
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

@@ -65,8 +65,8 @@ struct verb {
 };
 
 extern const struct verb verb_emu_create, verb_emu_info, verb_emu_zones, verb_emu_serve_raw;
-extern const struct verb verb_bench, verb_check, verb_ctl, verb_format, verb_info, verb_serve;
-extern const struct verb verb_stats;
+extern const struct verb verb_bench, verb_check, verb_ctl, verb_dump, verb_format, verb_info;
+extern const struct verb verb_serve, verb_stats;
 
 /* Parses argv (argv[0] is skipped) and runs the verb. Returns the exit code. */
 int verb_run(const struct verb *verb, int argc, char **argv);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Images that power cuts left, and nothing else: check finds nothing wrong with any of them, and
- * does not change a byte. Some are cut in their first life, some again while they recover, some outlive
- * their process and lose their power afterwards, or do not.
+ * does not change a byte. Some are cut in their first life, some again while they recover, some
+ * outlive their process and lose their power afterwards, or do not.
  */
 #include "test/front/lives.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Images damaged on purpose, a bit at a time: check names what was damaged, where, and whose block
- * it was, and does not change a byte. Each image was closed cleanly, so nothing but damage can explain
- * what it finds.
+ * it was; dump shows it as bad, and everything else; neither changes a byte. Each image was closed
+ * cleanly, so nothing but damage can explain what is found.
  */
 #define _GNU_SOURCE
 #include "front/live.h"
@@ -223,6 +223,44 @@ static void must_be_named(const struct said *said, const struct spot *spot, cons
              (long long)flip->at, flip->bit);
 }
 
+struct dumped {
+    const struct spot *spot;
+    unsigned items, bad;
+    bool found; /* an item says that the spot is bad */
+};
+
+static void take_item(void *arg, const struct hftl_dump_item *item)
+{
+    struct dumped *dumped = arg;
+    dumped->items++;
+    dumped->bad += !item->ok;
+    if (!item->ok && dumped->spot != NULL && item->place.chunk == dumped->spot->chunk &&
+        item->place.offset == dumped->spot->offset)
+        dumped->found = true;
+}
+
+static struct dumped dump(const char *path, const struct spot *spot)
+{
+    struct hftl_dump_options options;
+    struct dumped dumped = {.spot = spot};
+    char why[256];
+    hftl_dump_options_init(&options);
+    options.what = HFTL_DUMP_ALL;
+    options.item = take_item;
+    options.item_arg = &dumped;
+    assert_int_equal(hftl_dump(path, &options, why, sizeof(why)), HFTL_OK);
+    return dumped;
+}
+
+/* Everything else is still shown. */
+static void must_be_dumped(const char *path, const struct spot *spot)
+{
+    struct dumped dumped = dump(path, spot);
+    bool gone = spot->target == SUPER_BOTH && spot->offset == 0; /* a head says where all is */
+    assert_true(dumped.found || gone);
+    assert_true(dumped.items > 1000);
+}
+
 /* One spot, or the newest record of both copies. Undone at the end. */
 static void damage(const char *path, struct map_of_spots *map, enum target target,
                    struct prng *prng)
@@ -241,6 +279,8 @@ static void damage(const char *path, struct map_of_spots *map, enum target targe
     image_examine(path, &said);
     for (unsigned i = 0; i < count; i++)
         must_be_named(&said, &spots[i], &flips[i]);
+    for (unsigned i = 0; i < count && map->done[target] == 0; i++)
+        must_be_dumped(path, &spots[i]);
     assert_true(image_hash(path) == before);
     for (unsigned i = 0; i < count; i++)
         flip(path, &flips[i]);
@@ -292,6 +332,7 @@ static void examine_clean(const char *path, uint64_t errors)
         said_print(&said);
     assert_int_equal(said.result.errors, errors);
     assert_true(said.result.clean && said.result.complete);
+    assert_int_equal(dump(path, NULL).bad, 0);
     assert_true(image_hash(path) == before);
 }
 
