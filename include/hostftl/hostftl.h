@@ -177,6 +177,9 @@ struct hftl_format_options {
     void *progress_arg;
     hftl_log_fn log;
     void *log_arg;
+    /* exported, of 4096 bytes; 0: what op_permille leaves. GEOMETRY when the drive cannot carry so
+     * many, INVALID together with op_permille */
+    uint64_t blocks;
 };
 HFTL_PUBLIC void hftl_format_options_init(struct hftl_format_options *options);
 
@@ -190,7 +193,7 @@ struct hftl_info {
     uint64_t blocks;                /* exported */
     uint64_t blocks_media;          /* of the whole medium */
     uint64_t blocks_data;           /* that can hold user data */
-    uint32_t op_permille;           /* asked for */
+    uint32_t op_permille;           /* asked for; 0: blocks were */
     uint32_t op_effective_permille; /* (blocks_data - blocks) / blocks */
     uint32_t columns, bands, band_blocks, bands_free, bands_sealed, bands_reserve;
     uint32_t overlap; /* bands that may be closed while writing goes on: 0 to 2, by open chunks */

@@ -120,6 +120,21 @@ static uint32_t width_of(const struct formatting *f, uint32_t band)
     return width;
 }
 
+/* A size was asked for: it is taken as it is, or refused with the most that could be had. */
+static enum hftl_status take_blocks(struct formatting *f)
+{
+    uint64_t most = min_u64(f->layout.exported_blocks, FORMAT_EXPORTED_MAX);
+    if (f->options->blocks > most)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "%llu blocks were asked for: at most %llu can be exported of %llu data "
+                       "blocks",
+                       (unsigned long long)f->options->blocks, (unsigned long long)most,
+                       (unsigned long long)f->data_blocks);
+    f->layout.exported_blocks = f->options->blocks;
+    f->layout.op_permille = 0; /* nobody asked for it */
+    return HFTL_OK;
+}
+
 /*
  * What can be promised. Of the bands four are never counted on: the reserve (BANDS_RESERVE) and the
  * relocation stream's open band; of the rest a tenth stays free, so that every victim frees
@@ -147,13 +162,15 @@ static enum hftl_status choose_capacity(struct formatting *f)
                        "%llu bands of at most %llu data blocks: at least %u bands are needed "
                        "(smaller zones or fewer columns give more)",
                        (unsigned long long)bands, (unsigned long long)largest, BANDS_LEAST);
-    uint64_t exported = min_u64(data * 1000u / (1000u + op), (data - fixed) * 9u / 10u);
+    uint64_t exported = (data - fixed) * 9u / 10u;
+    if (f->options->blocks == 0)
+        exported = min_u64(data * 1000u / (1000u + op), exported);
     uint64_t pages = exported / g.trim_lbas + 1;
     if (exported <= pages + 1)
         return why_say(f->why, HFTL_GEOMETRY, "nothing is left to export of %llu data blocks",
                        (unsigned long long)data);
     f->layout.exported_blocks = exported - pages;
-    return HFTL_OK;
+    return f->options->blocks == 0 ? HFTL_OK : take_blocks(f);
 }
 
 static enum hftl_status check_limits(struct formatting *f)
@@ -171,8 +188,7 @@ static enum hftl_status check_limits(struct formatting *f)
             "blocks after it that make it readable",
             g.chunk_blocks, g.mw_cunits);
     if (physical > FORMAT_PHYSICAL_MAX)
-        return why_say(f->why, HFTL_GEOMETRY,
-                       "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",
+        return why_say(f->why, HFTL_GEOMETRY, "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",
                        (unsigned long long)physical, (unsigned long long)FORMAT_PHYSICAL_MAX);
     if (layout_check(&f->layout, facts_of(f), text, sizeof(text)) != HFTL_OK)
         return why_say(f->why, HFTL_GEOMETRY, "%s", text);
@@ -197,6 +213,9 @@ static enum hftl_status choose_layout(struct formatting *f)
         return why_say(f->why, HFTL_INVALID, "over-provisioning of %u.%u %%: at most %u %%",
                        f->options->op_permille / 10, f->options->op_permille % 10,
                        OP_PERMILLE_MAX / 10);
+    if (f->options->op_permille != 0 && f->options->blocks != 0)
+        return why_say(f->why, HFTL_INVALID,
+                       "both blocks and over-provisioning: the one follows from the other");
     enum hftl_status status = place_superblocks(f);
     if (status == HFTL_OK)
         status = choose_bands(f);
@@ -337,7 +356,7 @@ static enum hftl_status run(struct formatting *f, struct hftl_info *info)
     layout_to_info(&f->layout, facts_of(f), info);
     info->blocks_data = f->data_blocks;
     info->op_effective_permille =
-        (uint32_t)((info->blocks_data - info->blocks) * 1000u / info->blocks);
+        (uint32_t)min_u64((info->blocks_data - info->blocks) * 1000u / info->blocks, UINT32_MAX);
     info->bands_free = f->layout.bands;
     info->clean = true;
     return write_first(f, info);

@@ -19,7 +19,17 @@
 
 _Static_assert(FORMAT_COLUMNS_MAX == 256, "the message says so");
 
-enum { KEY_NAME = 256, KEY_OP, KEY_COLUMNS, KEY_FORCE, KEY_DRY_RUN, KEY_UNIT, KEY_CHUNK };
+enum {
+    KEY_NAME = 256,
+    KEY_OP,
+    KEY_COLUMNS,
+    KEY_FORCE,
+    KEY_DRY_RUN,
+    KEY_UNIT,
+    KEY_CHUNK,
+    KEY_BLOCKS,
+    KEY_CAPACITY
+};
 
 struct format {
     const char *path; /* or a stack of media */
@@ -62,6 +72,28 @@ static error_t check_stack(struct tool *tool, struct format *format)
     return 0;
 }
 
+static error_t take_blocks(struct tool *tool, struct format *format, uint64_t blocks,
+                           const char *arg)
+{
+    if (format->options.blocks != 0)
+        return tool_usage(tool, "the size is given twice", arg, NULL);
+    format->options.blocks = blocks;
+    return 0;
+}
+
+static error_t parse_size(struct tool *tool, struct format *format, int key, const char *arg)
+{
+    uint64_t n;
+
+    if (key == KEY_BLOCKS)
+        return units_parse_count(arg, FORMAT_EXPORTED_MAX, &n) && n != 0
+                   ? take_blocks(tool, format, n, arg)
+                   : tool_usage(tool, "not a number of blocks", arg, "write 1 to 2^35");
+    if (!units_parse_bytes(arg, &n) || n == 0 || n % HFTL_BLOCK_BYTES != 0)
+        return tool_usage(tool, "not a size", arg, "write a multiple of 4096 bytes, such as 100G");
+    return take_blocks(tool, format, n / HFTL_BLOCK_BYTES, arg);
+}
+
 static error_t parse(struct tool *tool, void *settings, int key, char *arg,
                      const struct argp_state *state)
 {
@@ -82,6 +114,9 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
             return tool_usage(tool, "not a number of columns", arg, "write 1 to 256");
         format->options.columns = (uint32_t)n;
         return 0;
+    case KEY_BLOCKS:
+    case KEY_CAPACITY:
+        return parse_size(tool, format, key, arg);
     case KEY_UNIT:
     case KEY_CHUNK:
         if (!units_parse_bytes(arg, &n) || n == 0 || n % HFTL_BLOCK_BYTES != 0)
@@ -103,6 +138,9 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case ARGP_KEY_END:
         if (format->path == NULL)
             return tool_usage(tool, "which device?", NULL, "name the drive that is to hold it");
+        if (format->options.blocks != 0 && format->options.op_permille != 0)
+            return tool_usage(tool, "--op or a size, not both", NULL,
+                              "the one follows from the other");
         return check_stack(tool, format);
     default:
         return ARGP_ERR_UNKNOWN;
@@ -239,6 +277,7 @@ static int run(struct tool *tool, void *settings)
     hftl_format_options_init(&options);
     memcpy(options.name, format->options.name, sizeof options.name);
     options.op_permille = format->options.op_permille;
+    options.blocks = format->options.blocks;
     options.columns = format->options.columns;
     options.force = format->options.force;
     options.dry_run = format->options.dry_run;
@@ -261,6 +300,8 @@ static const struct argp_option options[] = {
     {"name", KEY_NAME, "NAME", 0, "Name of the device; default \"default\"", 0},
     {"op", KEY_OP, "PERCENT", 0,
      "Spare space (over-provisioning), in percent of the exported size; default 20", 0},
+    {"blocks", KEY_BLOCKS, "N", 0, "Export N blocks of 4096 bytes, and no more", 0},
+    {"capacity", KEY_CAPACITY, "SIZE", 0, "The same, as a size", 0},
     {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
     {"write-unit", KEY_UNIT, "SIZE", 0,
      "With flat:PATH: no write is smaller; default what the device asks for", 0},

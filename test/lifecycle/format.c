@@ -3,6 +3,7 @@
  * alone. */
 #include "test/core/stand.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The test fails unless formatting gives this status and a sentence with this text in it. */
@@ -169,6 +170,38 @@ static void over_provisioning_has_a_limit_and_what_is_asked_for_is_given(void **
     stand.format.op_permille = 0;
     assert_int_equal(stand_try_format(&stand), HFTL_OK);
     assert_int_equal(stand.info.op_permille, 200);
+    stand_end(&stand);
+}
+
+static void a_size_that_is_asked_for_is_given_or_refused(void **state)
+{
+    (void)state;
+    struct stand stand;
+    char text[64];
+    stand_init(&stand, stand_shape_named("two PUs"));
+    stand.format.op_permille = 1; /* so that the geometry decides */
+    stand_format(&stand);
+    uint64_t most = stand.info.blocks;
+    tap_clear(stand.tap);
+    stand.format.force = true;
+    stand.format.blocks = most;
+    refused(&stand, HFTL_INVALID, "both blocks and over-provisioning");
+    stand.format.op_permille = 0;
+    stand.format.blocks = most + 1;
+    snprintf(text, sizeof(text), "at most %llu can be exported", (unsigned long long)most);
+    refused(&stand, HFTL_GEOMETRY, text);
+    const uint64_t sizes[] = {1, 77, most};
+    for (unsigned i = 0; i < 3; i++) {
+        stand.format.blocks = sizes[i];
+        stand_format(&stand);
+        assert_int_equal(stand.info.blocks, sizes[i]);
+        assert_int_equal(stand.info.op_permille, 0);
+        stand_open(&stand);
+        assert_int_equal(stand.device->geometry.blocks, sizes[i]);
+        stand_write_all(&stand, 1);
+        stand_verify(&stand);
+        stand_close(&stand);
+    }
     stand_end(&stand);
 }
 
@@ -369,6 +402,7 @@ int main(void)
         cmocka_unit_test(no_good_chunk_for_a_superblock_is_refused),
         cmocka_unit_test(bad_chunks_are_gone_around),
         cmocka_unit_test(over_provisioning_has_a_limit_and_what_is_asked_for_is_given),
+        cmocka_unit_test(a_size_that_is_asked_for_is_given_or_refused),
         cmocka_unit_test(a_device_is_replaced_only_by_force),
         cmocka_unit_test(what_only_looks_like_a_device_is_replaced_only_by_force_too),
         cmocka_unit_test(a_dry_run_says_it_all_and_writes_nothing),

@@ -67,6 +67,10 @@ expect 16 "write 1 to 256" format --columns 257 drive
 expect 16 "a name has" format --name "$(printf 'x%.0s' {1..32})" drive
 expect 16 "a name has no spaces" format --name 'a#b' drive
 expect 16 "not a number of columns" format --columns 0 drive
+expect 16 "not a number of blocks" format --blocks 0 drive
+expect 16 "not a size" format --capacity 4097 drive
+expect 16 "not both" format --op 7 --capacity 4M drive
+expect 16 "twice" format --blocks 10 --capacity 4M drive
 expect 16 "where is it to be served?" serve drive
 expect 16 "write unix:PATH" serve --nbd tcp:127.0.0.1 drive
 expect 16 "takes no value: --no-restart=1" serve --nbd unix:s --no-restart=1 drive
