@@ -37,7 +37,7 @@ static enum hftl_status check_counts(const struct device *device, struct why *wh
 {
     uint64_t entries = device->map.mapped, valid = 0;
     for (uint32_t range = 0; range < device->geometry.ranges; range++)
-        entries += device->map.page_pba[range] != MAP_NONE;
+        entries += !map_is_none(map_page(device, range));
     for (uint32_t i = 0; i < device->geometry.bands; i++)
         valid += device->bands[i].valid;
     if (entries != valid)
@@ -51,15 +51,15 @@ static enum hftl_status check_map(const struct device *device, struct why *why)
     uint64_t mapped = 0;
     enum hftl_status status = HFTL_OK;
     for (uint64_t lba = 0; lba < device->geometry.blocks && status == HFTL_OK; lba++) {
-        uint32_t pba = device->map.pba[lba];
-        if (pba == MAP_NONE)
+        hftl_pba pba = map_get(device, (hftl_lba){lba});
+        if (map_is_none(pba))
             continue;
         mapped++;
-        status = check_entry(device, pba, why, "lba", lba);
+        status = check_entry(device, pba.n, why, "lba", lba);
     }
     for (uint32_t range = 0; range < device->geometry.ranges && status == HFTL_OK; range++)
-        if (device->map.page_pba[range] != MAP_NONE)
-            status = check_entry(device, device->map.page_pba[range], why, "trim range", range);
+        if (!map_is_none(map_page(device, range)))
+            status = check_entry(device, map_page(device, range).n, why, "trim range", range);
     if (status == HFTL_OK && mapped != device->map.mapped)
         status = why_say(why, HFTL_CORRUPT, "%llu lbas are mapped, %llu counted",
                          (unsigned long long)mapped, (unsigned long long)device->map.mapped);

@@ -111,7 +111,7 @@ static void fill_bitmap(const struct device *device, uint32_t range, uint8_t *bi
     uint64_t first = (uint64_t)range * device->geometry.trim_lbas;
     memset(bitmap, 0, device->geometry.trim_lbas / 8u);
     for (uint32_t i = 0; i < bits; i++)
-        if (device->map.pba[first + i] == MAP_NONE)
+        if (map_is_none(map_get(device, (hftl_lba){first + i})))
             bitmap[i / 8] = (uint8_t)(bitmap[i / 8] | 1u << i % 8);
 }
 

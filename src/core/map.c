@@ -5,18 +5,28 @@
 #include "base/must.h"
 #include "core/engine.h"
 
+void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba)
+{
+    if (table->wide != NULL) {
+        table->wide[index] = pba.n;
+        return;
+    }
+    must_show(pba.n < UINT32_MAX || map_is_none(pba), pba.n, index);
+    table->narrow[index] = (uint32_t)pba.n; /* MAP_NONE becomes UINT32_MAX */
+}
+
 hftl_pba map_get(const struct device *device, hftl_lba lba)
 {
     must_show(lba.n < device->geometry.blocks, lba.n, device->geometry.blocks);
-    return (hftl_pba){device->map.pba[lba.n]};
+    return map_table_get(&device->map.pba, lba.n);
 }
 
-static void drop_old(struct device *device, uint32_t old, enum map_by by)
+static void drop_old(struct device *device, hftl_pba old, enum map_by by)
 {
-    if (old == MAP_NONE)
+    if (map_is_none(old))
         return;
     uint32_t position;
-    struct band *band = band_of(device, (hftl_pba){old}, &position);
+    struct band *band = band_of(device, old, &position);
     band_drop(device, band, by == MAP_BY_RELOCATION);
 }
 
@@ -29,13 +39,13 @@ static void gain_new(struct device *device, hftl_pba pba)
 void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by)
 {
     struct map *map = &device->map;
-    uint32_t old = map->pba[lba.n];
-    must(pba.n < MAP_NONE);
+    hftl_pba old = map_table_get(&map->pba, lba.n);
+    must(!map_is_none(pba));
     gain_new(device, pba);
-    map->pba[lba.n] = (uint32_t)pba.n;
+    map_table_set(&map->pba, lba.n, pba);
     if (map->crc != NULL)
         map->crc[lba.n] = data_crc;
-    if (old == MAP_NONE)
+    if (map_is_none(old))
         map->mapped++;
     if (by == MAP_BY_USER)
         map->written[geometry_range(&device->geometry, lba)] = device->user_clock;
@@ -53,10 +63,10 @@ void map_mark_dirty(struct device *device, uint32_t range)
 bool map_clear(struct device *device, hftl_lba lba)
 {
     struct map *map = &device->map;
-    uint32_t old = map->pba[lba.n];
-    if (old == MAP_NONE)
+    hftl_pba old = map_table_get(&map->pba, lba.n);
+    if (map_is_none(old))
         return false;
-    map->pba[lba.n] = MAP_NONE;
+    map_table_set(&map->pba, lba.n, (hftl_pba){MAP_NONE});
     map->mapped--;
     map_mark_dirty(device, geometry_range(&device->geometry, lba));
     drop_old(device, old, MAP_BY_USER);
@@ -65,21 +75,23 @@ bool map_clear(struct device *device, hftl_lba lba)
 
 hftl_pba map_page(const struct device *device, uint32_t range)
 {
-    return (hftl_pba){device->map.page_pba[range]};
+    return map_table_get(&device->map.page_pba, range);
 }
 
 void map_set_page(struct device *device, uint32_t range, hftl_pba pba, enum map_by by)
 {
-    uint32_t old = device->map.page_pba[range];
+    hftl_pba old = map_page(device, range);
     gain_new(device, pba);
-    device->map.page_pba[range] = (uint32_t)pba.n;
+    map_table_set(&device->map.page_pba, range, pba);
     drop_old(device, old, by);
 }
 
 bool map_holds(const struct device *device, uint64_t lba_or_range, bool is_page, hftl_pba pba)
 {
+    const struct map *map = &device->map;
     if (is_page)
         return lba_or_range < device->geometry.ranges &&
-               device->map.page_pba[lba_or_range] == pba.n;
-    return lba_or_range < device->geometry.blocks && device->map.pba[lba_or_range] == pba.n;
+               map_table_get(&map->page_pba, lba_or_range).n == pba.n;
+    return lba_or_range < device->geometry.blocks &&
+           map_table_get(&map->pba, lba_or_range).n == pba.n;
 }

@@ -2,8 +2,9 @@
 /*
  * map.h - L2P: which physical block holds each lba, and each range's trim page.
  *
- * I own        4 bytes an lba (the pba), 4 more where the medium has no OOB and reads are verified
- *              (the crc of the data), and for each trim range its page's pba.
+ * I own        a pba an lba, in 4 bytes where they reach all blocks of the bands and in 8 elsewhere
+ *              (map_is_wide decides, once, at open); 4 bytes more where the medium has no OOB and
+ *              reads are verified (the crc of the data); and for each trim range its page's pba.
  * I promise    one entry changes in one place, and the counts of both bands with it (B1).
  * I ignore     whether a pba is in the buffer or on the medium: a block has its final pba from the
  *              moment it is accepted.
@@ -15,21 +16,29 @@
 #ifndef HOSTFTL_CORE_MAP_H
 #define HOSTFTL_CORE_MAP_H
 
+#include "core/geometry.h"
 #include "core/world.h"
 
 #include <hostftl/types.h>
 
 struct device;
 
-#define MAP_NONE UINT32_C(0xffffffff)
+#define MAP_NONE UINT64_MAX
+
+/* Exactly one of the two is there. The branch on it goes the same way for the life of a device, so
+ * it costs a lookup nothing that could be measured beside the miss that fetches the entry. */
+struct map_table {
+    uint32_t *narrow; /* UINT32_MAX stands for MAP_NONE */
+    uint64_t *wide;
+};
 
 struct map {
-    uint32_t *pba;      /* one an lba */
-    uint32_t *crc;      /* of the data, one an lba; NULL: not kept */
-    uint32_t *page_pba; /* one a trim range */
-    uint64_t *written;  /* one a range: device.user_clock at its last write (O2) */
-    uint64_t *dirty;    /* bitmap of ranges trimmed since their page was made */
-    uint64_t *held;     /* bitmap of ranges whose page is being made: writes wait */
+    struct map_table pba;      /* one an lba */
+    uint32_t *crc;             /* of the data, one an lba; NULL: not kept */
+    struct map_table page_pba; /* one a trim range */
+    uint64_t *written;         /* one a range: device.user_clock at its last write (O2) */
+    uint64_t *dirty;           /* bitmap of ranges trimmed since their page was made */
+    uint64_t *held;            /* bitmap of ranges whose page is being made: writes wait */
     uint32_t dirty_count;
     uint64_t mapped;
 };
@@ -41,6 +50,28 @@ static inline bool map_is_none(hftl_pba pba)
 {
     return pba.n == MAP_NONE;
 }
+
+/* Do 4 bytes an entry not reach the last block of the last band, MAP_NONE beside it? */
+static inline bool map_is_wide(const struct geometry *g)
+{
+    return (uint64_t)g->bands * g->stride > UINT32_MAX;
+}
+
+static inline size_t map_entry_bytes(const struct geometry *g)
+{
+    return map_is_wide(g) ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static inline hftl_pba map_table_get(const struct map_table *table, uint64_t index)
+{
+    if (table->wide != NULL)
+        return (hftl_pba){table->wide[index]};
+    uint32_t entry = table->narrow[index];
+    return (hftl_pba){entry == UINT32_MAX ? MAP_NONE : entry};
+}
+
+/* For the map's own file and for who builds the map at open: counts nothing (B1). */
+void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba);
 
 hftl_pba map_get(const struct device *device, hftl_lba lba);
 /* Takes the entry from its old band to the new one. data_crc is kept where crcs are. */

@@ -56,7 +56,7 @@
 #define FORMAT_STREAMS 4u      /* slots: the streams' open bands, then those being closed */
 #define FORMAT_STREAMS_USED 2u /* 0 user, 1 relocation */
 #define FORMAT_EXPORTED_MAX (UINT64_C(1) << 35)
-#define FORMAT_PHYSICAL_MAX (UINT64_C(0xffffffff) - 1u) /* 2^32 - 2 */
+#define FORMAT_PHYSICAL_MAX (UINT64_C(1) << 40) /* 4 PiB of 4 KiB */
 #define FORMAT_BAND_NONE UINT32_C(0xffffffff)
 #define FORMAT_SUPERBLOCK_SEARCH_CHUNKS 8u /* good chunks of each PU a reader looks at */
 

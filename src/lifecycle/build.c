@@ -89,13 +89,23 @@ enum hftl_status build_super(struct device *device, const struct layout *layout,
     return super->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
 }
 
+static bool build_table(struct device *device, struct map_table *table, uint64_t entries)
+{
+    size_t bytes = (size_t)entries * map_entry_bytes(&device->geometry);
+    void *memory = build_alloc(device, bytes);
+    if (memory == NULL)
+        return false;
+    memset(memory, 0xff, bytes); /* MAP_NONE, in either width */
+    *table = map_is_wide(&device->geometry) ? (struct map_table){.wide = memory}
+                                            : (struct map_table){.narrow = memory};
+    return true;
+}
+
 static bool build_map(struct device *device, enum hftl_verify verify)
 {
     struct map *map = &device->map;
     const struct geometry *g = &device->geometry;
     size_t words = bitmap_words(g->ranges) * sizeof(uint64_t);
-    map->pba = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
-    map->page_pba = build_alloc(device, (size_t)g->ranges * sizeof(uint32_t));
     map->written = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
     map->dirty = build_alloc(device, words);
     map->held = build_alloc(device, words);
@@ -103,12 +113,10 @@ static bool build_map(struct device *device, enum hftl_verify verify)
     bool keep = !g->oob && verify == HFTL_VERIFY_ALWAYS;
     if (keep)
         map->crc = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
-    if (map->pba == NULL || map->page_pba == NULL || map->written == NULL || map->dirty == NULL ||
-        map->held == NULL || device->flush.snapshot == NULL || (keep && map->crc == NULL))
-        return false;
-    memset(map->pba, 0xff, (size_t)g->blocks * sizeof(uint32_t));
-    memset(map->page_pba, 0xff, (size_t)g->ranges * sizeof(uint32_t));
-    return true;
+    return map->written != NULL && map->dirty != NULL && map->held != NULL &&
+           device->flush.snapshot != NULL && (!keep || map->crc != NULL) &&
+           build_table(device, &map->pba, g->blocks) &&
+           build_table(device, &map->page_pba, g->ranges);
 }
 
 static bool build_bands(struct device *device)

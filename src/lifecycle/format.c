@@ -188,7 +188,7 @@ static enum hftl_status check_limits(struct formatting *f)
             "blocks after it that make it readable",
             g.chunk_blocks, g.mw_cunits);
     if (physical > FORMAT_PHYSICAL_MAX)
-        return why_say(f->why, HFTL_GEOMETRY, "%llu physical blocks: this version maps at most %llu (16 TiB of 4 KiB)",
+        return why_say(f->why, HFTL_GEOMETRY, "%llu physical blocks: at most %llu (4 PiB of 4 KiB)",
                        (unsigned long long)physical, (unsigned long long)FORMAT_PHYSICAL_MAX);
     if (layout_check(&f->layout, facts_of(f), text, sizeof(text)) != HFTL_OK)
         return why_say(f->why, HFTL_GEOMETRY, "%s", text);

@@ -51,9 +51,9 @@ static bool gives_way(const struct opening *o, const struct band *mine, const st
     return sealed ? mine->generation > other->generation : mine->generation < other->generation;
 }
 
-static uint32_t pba_of(const struct opening *o, const struct entry *e)
+static hftl_pba pba_of(const struct opening *o, const struct entry *e)
 {
-    return (uint32_t)geometry_pba(&o->device->geometry, e->band->index, e->position).n;
+    return geometry_pba(&o->device->geometry, e->band->index, e->position);
 }
 
 static uint32_t data_crc_of(const struct opening *o, const struct entry *e)
@@ -64,7 +64,7 @@ static uint32_t data_crc_of(const struct opening *o, const struct entry *e)
 static void set_entry(struct opening *o, const struct entry *e)
 {
     struct map *map = &o->device->map;
-    map->pba[e->ident.lba] = pba_of(o, e);
+    map_table_set(&map->pba, e->ident.lba, pba_of(o, e));
     o->seqs[e->ident.lba - o->window_first] = e->ident.seq;
     if (e->ident.kind == IDENT_LOST)
         bitmap_set(o->lost, e->ident.lba - o->window_first);
@@ -75,7 +75,7 @@ static void set_entry(struct opening *o, const struct entry *e)
             e->ident.kind == IDENT_LOST ? ~data_crc_of(o, e) : data_crc_of(o, e);
 }
 
-static void note_tie(struct opening *o, const struct entry *e, uint32_t loser)
+static void note_tie(struct opening *o, const struct entry *e, hftl_pba loser)
 {
     must_show(o->tie_count < o->tie_room, o->tie_count, o->tie_room);
     o->ties[o->tie_count++] = (struct tie){
@@ -83,10 +83,10 @@ static void note_tie(struct opening *o, const struct entry *e, uint32_t loser)
 }
 
 /* Two copies of one version. What was once marked as lost stays lost (C6), wherever it is. */
-static bool gives_way_to_holder(struct opening *o, const struct entry *e, uint32_t held)
+static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_pba held)
 {
     uint32_t position;
-    const struct band *holder = band_of(o->device, (hftl_pba){held}, &position);
+    const struct band *holder = band_of(o->device, held, &position);
     bool mine_lost = e->ident.kind == IDENT_LOST;
     bool holder_lost = bitmap_get(o->lost, e->ident.lba - o->window_first);
     if (mine_lost != holder_lost)
@@ -103,9 +103,9 @@ static void take_version(struct opening *o, const struct entry *e)
     uint64_t lba = e->ident.lba;
     if (lba < o->window_first || lba - o->window_first >= o->window_blocks)
         return;
-    uint32_t held = device->map.pba[lba];
+    hftl_pba held = map_get(device, (hftl_lba){lba});
     uint64_t seq = o->seqs[lba - o->window_first];
-    if (held == MAP_NONE || e->ident.seq > seq) {
+    if (map_is_none(held) || e->ident.seq > seq) {
         set_entry(o, e);
         return;
     }
@@ -115,12 +115,12 @@ static void take_version(struct opening *o, const struct entry *e)
 }
 
 /* The page of this identity, read from where one of its copies is. */
-static enum hftl_status read_page(struct opening *o, uint32_t pba, uint32_t range,
+static enum hftl_status read_page(struct opening *o, hftl_pba pba, uint32_t range,
                                   struct trim_page *page)
 {
     struct ident ident = {.kind = IDENT_TRIM, .lba = range, .seq = o->page_seqs[range]};
     uint32_t position;
-    struct band *band = band_of(o->device, (hftl_pba){pba}, &position);
+    struct band *band = band_of(o->device, pba, &position);
     struct hftl_media_op op = {.blocks = 1, .data = o->trial};
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
@@ -136,11 +136,11 @@ static enum hftl_status read_page(struct opening *o, uint32_t pba, uint32_t rang
 }
 
 /* Two copies of one page: the preferred one, unless only the other can be read. */
-static bool page_gives_way(struct opening *o, const struct entry *e, uint32_t held)
+static bool page_gives_way(struct opening *o, const struct entry *e, hftl_pba held)
 {
     uint32_t range = (uint32_t)e->ident.lba, position;
     struct trim_page page;
-    const struct band *holder = band_of(o->device, (hftl_pba){held}, &position);
+    const struct band *holder = band_of(o->device, held, &position);
     if (gives_way(o, e->band, holder))
         return read_page(o, held, range, &page) == HFTL_OK ||
                read_page(o, pba_of(o, e), range, &page) != HFTL_OK;
@@ -151,14 +151,14 @@ static bool page_gives_way(struct opening *o, const struct entry *e, uint32_t he
 static void take_page(struct opening *o, const struct entry *e)
 {
     uint32_t range = (uint32_t)e->ident.lba;
-    uint32_t held = o->device->map.page_pba[range];
+    hftl_pba held = map_page(o->device, range);
     if (o->window_first != 0)
         return; /* all pages were seen in the first pass */
-    if (held != MAP_NONE && e->ident.seq < o->page_seqs[range])
+    if (!map_is_none(held) && e->ident.seq < o->page_seqs[range])
         return;
-    if (held != MAP_NONE && e->ident.seq == o->page_seqs[range] && page_gives_way(o, e, held))
+    if (!map_is_none(held) && e->ident.seq == o->page_seqs[range] && page_gives_way(o, e, held))
         return;
-    o->device->map.page_pba[range] = pba_of(o, e);
+    map_table_set(&o->device->map.page_pba, range, pba_of(o, e));
     o->page_seqs[range] = e->ident.seq;
 }
 
@@ -243,10 +243,10 @@ static enum hftl_status pass(struct opening *o)
 
 /* ---- ties ---- */
 
-static bool holds_version(struct opening *o, uint32_t pba, uint32_t crc)
+static bool holds_version(struct opening *o, hftl_pba pba, uint32_t crc)
 {
     uint32_t position;
-    struct band *band = band_of(o->device, (hftl_pba){pba}, &position);
+    struct band *band = band_of(o->device, pba, &position);
     struct hftl_media_op op = {.blocks = 1, .data = o->block};
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
@@ -259,17 +259,17 @@ static bool holds_version(struct opening *o, uint32_t pba, uint32_t crc)
 /* The copy that holds the lba is only kept when it can be read; the other one was. */
 static void settle_tie(struct opening *o, const struct tie *tie)
 {
-    struct map *map = &o->device->map;
+    hftl_pba held = map_get(o->device, (hftl_lba){tie->lba});
     if (mutant("tie-settled-unread"))
         return;
-    if (o->seqs[tie->lba - o->window_first] != tie->seq || map->pba[tie->lba] == tie->pba ||
-        map->pba[tie->lba] == MAP_NONE)
+    if (o->seqs[tie->lba - o->window_first] != tie->seq || held.n == tie->pba.n ||
+        map_is_none(held))
         return; /* a newer version won meanwhile */
     if (bitmap_get(o->lost, tie->lba - o->window_first))
         return; /* or a mark that the version is lost, which stays so (V5) */
-    if (holds_version(o, map->pba[tie->lba], tie->crc) || !holds_version(o, tie->pba, tie->crc))
+    if (holds_version(o, held, tie->crc) || !holds_version(o, tie->pba, tie->crc))
         return;
-    map->pba[tie->lba] = tie->pba;
+    map_table_set(&o->device->map.pba, tie->lba, tie->pba);
 }
 
 /* ---- trims ---- */
@@ -283,16 +283,16 @@ static void apply_page(struct opening *o, const struct trim_page *page)
         if (lba < o->window_first || lba - o->window_first >= o->window_blocks || lba >= g->blocks)
             continue;
         if (trim_page_has(page, i) && o->seqs[lba - o->window_first] < page->seq)
-            o->device->map.pba[lba] = MAP_NONE;
+            map_table_set(&o->device->map.pba, lba, (hftl_pba){MAP_NONE});
     }
 }
 
 static void apply_trims(struct opening *o, uint32_t range)
 {
     struct device *device = o->device;
-    uint32_t held = device->map.page_pba[range];
+    hftl_pba held = map_page(device, range);
     struct trim_page page;
-    if (held == MAP_NONE || mutant("trim-pages-not-applied"))
+    if (map_is_none(held) || mutant("trim-pages-not-applied"))
         return;
     enum hftl_status status = read_page(o, held, range, &page);
     if (status == HFTL_OK) {
@@ -332,24 +332,25 @@ static enum hftl_status alloc_merge(struct opening *o)
     return HFTL_OK;
 }
 
-static void count_entry(struct opening *o, uint32_t pba)
+static void count_entry(struct opening *o, hftl_pba pba)
 {
     uint32_t position;
-    band_of(o->device, (hftl_pba){pba}, &position)->valid++;
+    band_of(o->device, pba, &position)->valid++;
 }
 
 static void count_valid(struct opening *o)
 {
     struct device *device = o->device;
     for (uint64_t lba = 0; lba < device->geometry.blocks; lba++) {
-        if (device->map.pba[lba] == MAP_NONE)
+        hftl_pba pba = map_get(device, (hftl_lba){lba});
+        if (map_is_none(pba))
             continue;
         device->map.mapped++;
-        count_entry(o, device->map.pba[lba]);
+        count_entry(o, pba);
     }
     for (uint32_t range = 0; range < device->geometry.ranges; range++)
-        if (device->map.page_pba[range] != MAP_NONE)
-            count_entry(o, device->map.page_pba[range]);
+        if (!map_is_none(map_page(device, range)))
+            count_entry(o, map_page(device, range));
 }
 
 enum hftl_status merge_map(struct opening *o)

@@ -47,8 +47,8 @@ struct sighting {
 
 struct tie {
     uint64_t lba, seq;
+    hftl_pba pba; /* the copy that was set aside */
     uint32_t crc; /* of the version's data */
-    uint32_t pba; /* the copy that was set aside */
 };
 
 struct opening {

@@ -51,11 +51,11 @@ static void each_band_counts_its_own(void **state)
     for (uint32_t i = 0; i < device->geometry.bands; i++) {
         uint32_t right = 0;
         for (uint64_t lba = 0; lba < device->geometry.blocks; lba++)
-            right += device->map.pba[lba] != MAP_NONE &&
-                     device->map.pba[lba] / device->geometry.stride == i;
+            right += !map_is_none(map_get(device, (hftl_lba){lba})) &&
+                     map_get(device, (hftl_lba){lba}).n / device->geometry.stride == i;
         for (uint32_t range = 0; range < device->geometry.ranges; range++)
-            right += device->map.page_pba[range] != MAP_NONE &&
-                     device->map.page_pba[range] / device->geometry.stride == i;
+            right += !map_is_none(map_page(device, range)) &&
+                     map_page(device, range).n / device->geometry.stride == i;
         assert_int_equal(device->bands[i].valid, right);
     }
     stand_verify(&stand);

@@ -92,8 +92,8 @@ static void check_position(const struct stand *stand, const struct band *band, u
         check_head(stand, band, position, place);
     if (ident.kind == IDENT_DATA)
         assert_int_equal(get_u64(block), ident.lba);
-    if (ident.kind == IDENT_DATA &&
-        device->map.pba[ident.lba] == geometry_pba(&device->geometry, band->index, position).n)
+    if (ident.kind == IDENT_DATA && map_get(device, (hftl_lba){ident.lba}).n ==
+                                        geometry_pba(&device->geometry, band->index, position).n)
         assert_true(stand_holds(stand, block, ident.lba, stand->expected[ident.lba]));
 }
 

@@ -67,7 +67,7 @@ static void the_events_of_a_request_have_its_number(void **state)
     fill = find(HFTL_TRACE_WRITE_FILL, accept->id);
     assert_non_null(fill);
     assert_int_equal(fill->at, 7);
-    assert_int_equal(fill->argument, stand.device->map.pba[7]);
+    assert_int_equal(fill->argument, map_get(stand.device, (hftl_lba){7}).n);
     end = find(HFTL_TRACE_REQUEST_END, accept->id);
     assert_non_null(end);
     assert_int_equal(end->argument, HFTL_OK);

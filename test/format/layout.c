@@ -151,7 +151,7 @@ static void L1_products_do_not_wrap(void **state)
     facts = sample_facts();
     layout.chunk_blocks = facts.chunk_blocks = UINT32_C(0x7ffffffc);
     layout.band_stride = UINT32_C(0xfffffff8);
-    layout.bands = 3;
+    layout.bands = 257; /* of nearly 2^32 blocks: the product is beyond FORMAT_PHYSICAL_MAX */
     assert_int_equal(layout_check(&layout, &facts, why, sizeof why), HFTL_GEOMETRY);
     assert_non_null(strstr(why, "blocks of all bands"));
 

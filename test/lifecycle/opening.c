@@ -95,7 +95,7 @@ static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **stat
 static uint32_t *copy_map(const struct stand *stand)
 {
     uint32_t *map = calloc(stand->expected_count, sizeof(uint32_t));
-    memcpy(map, stand->device->map.pba, stand->expected_count * sizeof(uint32_t));
+    memcpy(map, stand->device->map.pba.narrow, stand->expected_count * sizeof(uint32_t));
     return map;
 }
 
@@ -125,7 +125,8 @@ static void a_tiny_window_gives_the_same_map(void **state)
         stand_close(&stand);
         stand.options.recovery_memory_bytes = 1;
         stand_open(&stand);
-        assert_memory_equal(map, stand.device->map.pba, stand.expected_count * sizeof(uint32_t));
+        assert_memory_equal(map, stand.device->map.pba.narrow,
+                            stand.expected_count * sizeof(uint32_t));
         assert_int_equal(stand.device->map.mapped, mapped);
         stand_verify(&stand);
         free(map);
