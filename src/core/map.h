@@ -26,7 +26,7 @@ struct device;
 #define MAP_NONE UINT64_MAX
 
 /* Exactly one of the two is there. The branch on it goes the same way for the life of a device, so
- * it costs a lookup nothing that could be measured beside the miss that fetches the entry. */
+ * that a processor predicts it. */
 struct map_table {
     uint32_t *narrow; /* UINT32_MAX stands for MAP_NONE */
     uint64_t *wide;
