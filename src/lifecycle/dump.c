@@ -536,7 +536,7 @@ enum hftl_status device_dump(struct hftl_media *medium, const struct world *worl
     if (d == NULL)
         return why_say(why, HFTL_MEMORY, "no memory");
     d->options = options;
-    d->b = (struct blocking){medium, world, NULL};
+    d->b = (struct blocking){.medium = medium, .world = world};
     enum hftl_status status = find_device(d, why);
     if (status == HFTL_OK)
         status = dump_device(d, why);

@@ -136,7 +136,7 @@ enum hftl_status device_examine(struct examine *e, struct hftl_media *medium,
                                 const struct world *world, struct why *why)
 {
     struct hftl_finding nowhere = examine_nowhere("superblock");
-    e->b = (struct blocking){medium, world, NULL};
+    e->b = (struct blocking){.medium = medium, .world = world};
     enum hftl_status status = superfind(&e->b, &e->found, why);
     if (status == HFTL_CORRUPT || status == HFTL_IO) {
         /* There is a device, and it cannot be opened: that is a result. */

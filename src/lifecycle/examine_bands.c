@@ -3,7 +3,8 @@
  * examine_bands.c - every block of every band. Who names a band's blocks depends on what it is:
  *
  *      closed   its tail, all of them; OOB says the same, or is damaged. Summaries too
- *      open     left by a clean close: OOB or summaries, up to where the close left off
+ *      open     named by the record of a clean close: OOB or summaries, up to where it left off.
+ *               Whatever recovery made of it: it seals the band when its only head is damaged
  *      sealed   what recovery believed; the rest is nothing
  *      emptied  whoever can; nobody needs it, so all that is wrong is one note
  */
@@ -17,7 +18,8 @@ struct visit {
     const struct band *band;
     uint32_t end;     /* positions from here on do not matter (open: not written yet) */
     uint32_t gap;     /* positions that nobody names, up to and with the last one */
-    bool alive;       /* something valid is in it */
+    bool open;        /* left open by a clean close */
+    bool alive;       /* something valid is in it, or it is open */
     bool tail_wanted; /* it must have a whole tail */
 };
 
@@ -149,7 +151,7 @@ static bool may_be_nameless(const struct visit *v, const struct look_block *bloc
 {
     if (verdict->source == LOOK_REJECTED)
         return true;
-    return verdict->source == LOOK_NOBODY && v->band->state != BAND_OPEN && block->oob == NULL &&
+    return verdict->source == LOOK_NOBODY && !v->open && block->oob == NULL &&
            block->read == HFTL_OK && is_zeros(v, block->data);
 }
 
@@ -159,8 +161,7 @@ static bool may_be_nameless(const struct visit *v, const struct look_block *bloc
  */
 static bool belongs_to_gap(const struct visit *v, const struct look_verdict *verdict)
 {
-    return !v->e->device->geometry.oob && verdict->source == LOOK_NOBODY &&
-           v->band->state == BAND_OPEN;
+    return !v->e->device->geometry.oob && verdict->source == LOOK_NOBODY && v->open;
 }
 
 static struct look_verdict judge_twice(struct visit *v, struct look_block *block)
@@ -245,13 +246,13 @@ static bool has_verdict(const struct examine *e, const struct band *band)
     return false;
 }
 
-/* Where the clean close left off; the band's end when it is not open. */
-static uint32_t end_of(const struct examine *e, const struct band *band)
+/* The mark of a clean close, or NULL. */
+static const struct band_mark *find_open_mark(const struct examine *e, const struct band *band)
 {
-    for (unsigned i = 0; band->state == BAND_OPEN && i < FORMAT_STREAMS; i++)
+    for (unsigned i = 0; e->device->was_clean && i < FORMAT_STREAMS; i++)
         if (e->found.record.open[i].band == band->index)
-            return e->found.record.open[i].position;
-    return band->width * e->device->geometry.chunk_blocks;
+            return &e->found.record.open[i];
+    return NULL;
 }
 
 static bool is_full(const struct visit *v)
@@ -269,8 +270,8 @@ static bool is_full(const struct visit *v)
  */
 static bool wants_tail(const struct visit *v)
 {
-    if (v->band->state == BAND_CLOSED || v->band->state == BAND_OPEN)
-        return v->band->state == BAND_CLOSED;
+    if (v->open || v->band->state == BAND_CLOSED)
+        return !v->open;
     return v->e->device->was_clean && !has_verdict(v->e, v->band) && (v->alive || is_full(v));
 }
 
@@ -278,10 +279,11 @@ static void gather_names(struct visit *v)
 {
     struct look *look = &v->e->look;
     look_begin(look, v->band);
-    switch (v->band->state) {
-    case BAND_OPEN:
+    if (v->open) {
         look_take_own(look);
-        break;
+        return;
+    }
+    switch (v->band->state) {
     case BAND_SEALED:
         (void)look_take_tail(look, take_bad_tail, v);
         look_take_believed(look);
@@ -302,7 +304,7 @@ static void sum_up(struct visit *v)
     struct hftl_finding finding = examine_nowhere("band");
     finding.place.band = v->band->index;
     unsigned long long blocks = look_count(&e->look, v->band);
-    if (v->band->state == BAND_SEALED)
+    if (v->band->state == BAND_SEALED && !v->open)
         examine_say(e, HFTL_FINDING_NOTE, HFTL_OK, &finding,
                     "a cut left band %u open; of %llu blocks written there %llu are believed",
                     v->band->index, blocks, (unsigned long long)e->believed);
@@ -315,9 +317,10 @@ static void sum_up(struct visit *v)
 
 static void examine_band(struct examine *e, const struct band *band)
 {
-    struct visit v = {.e = e, .band = band, .end = end_of(e, band), .alive = band->valid > 0};
-    /* A band left open by a clean close is in use, whether or not something in it is valid. */
-    v.alive = v.alive || band->state == BAND_OPEN;
+    const struct band_mark *mark = find_open_mark(e, band);
+    struct visit v = {.e = e, .band = band, .open = mark != NULL};
+    v.end = v.open ? mark->position : band->width * e->device->geometry.chunk_blocks;
+    v.alive = v.open || band->valid > 0;
     v.tail_wanted = wants_tail(&v);
     e->bad = e->believed = 0;
     e->result->bands_read++;

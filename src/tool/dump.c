@@ -162,6 +162,7 @@ static int run(struct tool *tool, void *settings)
     struct shown shown = {.tool = tool};
     char why[TOOL_WHY_BYTES] = "";
 
+    tool->lines = true;
     asked->options.size = sizeof asked->options;
     asked->options.item = take;
     asked->options.item_arg = &shown;

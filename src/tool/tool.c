@@ -25,9 +25,8 @@ void tool_print_json(const struct tool *tool, const char *part, json_t *data)
 {
     json_t *head = tool_made(json_object());
     json_t *envelope = tool_made(json_object());
-    /* Progress and items are read line by line as they come; the result is read by people too. */
-    bool line = part[0] == 'p' || part[0] == 'i' || tool->lines;
-    size_t flags = line ? JSON_COMPACT : JSON_INDENT(2);
+    /* Progress is read line by line while it comes; the result is read by people too. */
+    size_t flags = part[0] == 'p' || tool->lines ? JSON_COMPACT : JSON_INDENT(2);
 
     tool_put(head, "version", json_string(TOOL_VERSION));
     tool_put(head, "schema", json_integer(TOOL_SCHEMA));

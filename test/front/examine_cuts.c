@@ -44,7 +44,7 @@ static void cut(const char *path, struct prng *prng, bool outlives_host)
     char why[256];
     for (unsigned i = 0; i < lives || !died; i++) {
         struct life life = {.seed = prng_next(prng) | 1,
-                            .requests = 80 + (unsigned)prng_below(prng, 500),
+                            .requests = 80 + (unsigned)prng_below(prng, 300),
                             .fill = i == 0,
                             .spared = HFTL_NO_LBA};
         life.dies_after = 1 + (unsigned)prng_below(prng, i % 2 == 0 ? 2000 : 60);

@@ -88,9 +88,7 @@ static void take_block(void *arg, const struct look_block *block)
     bool mapped = lba != HFTL_NO_LBA && map_holds(map->device, lba, false, pba);
     if (data)
         add(map, mapped ? LIVE : STALE, block->chunk, block->offset, lba);
-    /* Not of a band left open: without its head that is a sealed one, and what relocation copied
-     * there may still have originals that count before it (V1), so that nobody needs the band. */
-    if (v.ident.kind == IDENT_HEAD && map->tailed)
+    if (v.ident.kind == IDENT_HEAD)
         add(map, HEAD, block->chunk, block->offset, HFTL_NO_LBA);
     if (v.ident.kind == IDENT_TAIL)
         add(map, TAIL, block->chunk, block->offset, HFTL_NO_LBA);

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# check and dump as a person uses them: a drive that is in use, one that was killed while it was
-# written, a damaged one, none at all; exit codes, JSON held to its schemas, and never a byte
-# changed.
+# check and dump as a person uses them: a drive that is in use, one whose server was killed, a
+# damaged one, none at all; exit codes, JSON held to its schemas, and never a byte changed.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "$0")/lib.bash"
 need jq nbdinfo
@@ -175,9 +174,9 @@ ends 16 dump --block 5 zoned.img
 ends 1 dump --band 100000 zoned.img
 
 # Without any superblock a head says what the device is.
-for at in $(grep -obUaF HFTLSUPR zoned.img | cut -d: -f1); do
+while read -r at; do
     flip zoned.img "$at"
-done
+done < <(grep -obUaF HFTLSUPR zoned.img | cut -d: -f1)
 ends 8 check zoned.img
 ends 0 dump --bands zoned.img
 grep -q "a head says what the device is" said || fail "no rescue from heads: $(head -n 3 said)"
