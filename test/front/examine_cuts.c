@@ -8,10 +8,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+/* One thread, so nothing for a search for races, which takes ten times as long. */
+#ifdef __SANITIZE_THREAD__
+#define IMAGES 14u
+#else
 #define IMAGES 200u
-#define SECONDS_MAX 100
+#endif
 
 /* How many bands it says a cut left open. */
 static unsigned examine(const char *path, const struct drive_shape *shape, uint64_t seed,
@@ -66,8 +69,7 @@ static void nothing_is_wrong_after_cuts(void **state)
     uint64_t first = choose_seed();
     const char *path = image_path("cut.img");
     unsigned images = 0, unclean = 0, sealed = 0;
-    time_t began = time(NULL);
-    for (; images < IMAGES && time(NULL) - began < SECONDS_MAX; images++) {
+    for (; images < IMAGES; images++) {
         const struct drive_shape *shape = &drive_shapes[images % drive_shape_count];
         uint64_t seed = first + images;
         struct prng prng;
