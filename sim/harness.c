@@ -75,6 +75,7 @@ static bool make_device(struct harness *h)
     struct why why = {""};
     options.op_permille = h->options.op_permille;
     options.columns = h->options.columns;
+    options.interleave = h->options.interleave;
     enum hftl_status status = h->options.engine->format(nand_media(h->options.nand),
                                                         &h->world.world, &options, &info, &why);
     if (status != HFTL_OK)

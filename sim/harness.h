@@ -38,6 +38,7 @@ struct harness_options {
     enum hftl_verify verify;
     uint32_t op_permille; /* of format; 0: default */
     uint32_t columns;     /* of format; 0: chosen */
+    uint32_t interleave;  /* of format; 0: 1 */
     struct tuning tuning; /* of each life */
     bool faults;          /* errors are answers */
     bool verbose;

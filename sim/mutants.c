@@ -46,6 +46,7 @@ static const char *const names[] = {
     "flush-forgets-closing-band",
     "next-band-counted-durable",
     "overlap-beyond-the-limit",
+    "flush-forgets-a-column",
 };
 
 unsigned mutants_count(void)

@@ -69,6 +69,16 @@ static const struct shape shapes[] = {
      .text = "Open-Channel, write units of 24 blocks, a window of as many",
      .facts = OCSSD(RESET_OPEN, 16, 1, 2, 20, 72, 6, 24, 24),
      .delay_max = 2},
+    {.name = "oc-slices",
+     .text = "Open-Channel, three PUs, write units of six blocks in three slices, a short stripe",
+     .facts = OCSSD(RESET_OPEN | QUEUE, 16, 1, 3, 22, 34, 2, 6, 4),
+     .interleave = 3,
+     .delay_max = 3},
+    {.name = "bare-slices",
+     .text = "Open-Channel without OOB, write units in two slices, a window beyond one",
+     .facts = OCSSD(RESET_OPEN, 0, 2, 1, 24, 52, 2, 8, 10),
+     .interleave = 2,
+     .delay_max = 3},
     {.name = "oc-ranges",
      .text = "Open-Channel, large enough for three trim ranges",
      .facts = OCSSD(RESET_OPEN, 16, 1, 2, 60, 96, 2, 4, 8),
@@ -83,6 +93,12 @@ static const struct shape shapes[] = {
      .facts = ZONED(QUEUE, 44, 46, 1, 8, 14, 14),
      .columns = 2,
      .delay_max = 3},
+    {.name = "zoned-slices",
+     .text = "zoned, two columns, slices of one block, room for one overlap",
+     .facts = ZONED(FINISH, 44, 47, 1, 3, 8, 16),
+     .columns = 2,
+     .interleave = 3,
+     .delay_max = 2},
     {.name = "zoned-tight",
      .text = "zoned, the fewest open zones, the drive pauses what it likes",
      .facts = ZONED(FINISH, 26, 77, 1, 7, 4, 8),
@@ -159,6 +175,9 @@ void shape_random(struct shape *shape, struct prng *prng)
         shape->facts = random_zoned(prng, shape->columns);
     if (shape->facts.kind == HFTL_KIND_OCSSD && prng_chance(prng, 1, 4))
         shape->bad_every = between(prng, 13, 40);
+    uint32_t slices = shape->facts.ws_opt / shape->facts.ws_min;
+    uint32_t divisor = between(prng, 1, slices);
+    shape->interleave = slices % divisor == 0 ? divisor : 1;
     shape->delay_max = between(prng, 0, 6);
     shape->in_order = prng_chance(prng, 1, 6);
     shape->verify = prng_chance(prng, 1, 3) ? HFTL_VERIFY_RELOCATION : HFTL_VERIFY_ALWAYS;
@@ -185,7 +204,8 @@ struct harness_options shape_options(const struct shape *shape, const struct eng
                                       .check_every = 0,
                                       .verify = shape->verify,
                                       .op_permille = shape->op_permille,
-                                      .columns = shape->columns};
+                                      .columns = shape->columns,
+                                      .interleave = shape->interleave};
     /* One seed runs all shapes: each with a tuning of its own. */
     tuning_choose(&options.tuning, seed ^ crc32c(0, shape->name, strlen(shape->name)));
     return options;

@@ -15,10 +15,10 @@
 struct shape {
     const char *name, *text;
     struct hftl_media_facts facts;
-    uint32_t bad_every, delay_max; /* nand_options */
-    bool steady;                   /* nand_options */
-    bool in_order;                 /* operations land in order, at the next reap */
-    uint32_t columns, op_permille; /* harness_options */
+    uint32_t bad_every, delay_max;             /* nand_options */
+    bool steady;                               /* nand_options */
+    bool in_order;                             /* operations land in order, at the next reap */
+    uint32_t columns, op_permille, interleave; /* harness_options */
     enum hftl_verify verify;
 };
 

@@ -170,9 +170,12 @@ struct hftl_format_options {
     /* over-provisioning, 0: 200; what the geometry needs is taken if that is more */
     uint32_t op_permille;
     uint32_t columns; /* zoned: zones written in parallel; 0: chosen */
-    bool force;       /* replace a device that is already there */
-    bool dry_run;     /* compute and fill in the result, write nothing */
-    uint8_t id[16];   /* zeros: random */
+    /* slices of a write unit: consecutive blocks go to the next column after each; 0: 1, whole
+     * units. Divides the medium's ws_opt into multiples of its ws_min */
+    uint32_t interleave;
+    bool force;     /* replace a device that is already there */
+    bool dry_run;   /* compute and fill in the result, write nothing */
+    uint8_t id[16]; /* zeros: random */
     void (*progress)(void *arg, uint64_t done, uint64_t total); /* chunks; may be NULL */
     void *progress_arg;
     hftl_log_fn log;
@@ -196,6 +199,7 @@ struct hftl_info {
     uint32_t op_permille;           /* asked for; 0: blocks were */
     uint32_t op_effective_permille; /* (blocks_data - blocks) / blocks */
     uint32_t columns, bands, band_blocks, bands_free, bands_sealed, bands_reserve;
+    uint32_t interleave; /* slices of a write unit; 1: none */
     uint32_t overlap; /* bands that may be closed while writing goes on: 0 to 2, by open chunks */
     bool identity_in_oob;
     enum hftl_verify verify;

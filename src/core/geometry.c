@@ -14,7 +14,7 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->oob_bytes = layout->oob_bytes;
     g->ws_min = layout->ws_min;
     g->ws_opt = layout->ws_opt;
-    g->slice = layout->ws_opt;
+    g->slice = layout->ws_opt / layout->interleave;
     g->mw_cunits = layout->mw_cunits;
     g->chunk_blocks = layout->chunk_blocks;
     g->columns = layout->columns;

@@ -16,6 +16,7 @@
 #define WORDS 13u
 #define AT_EXPORTED 56u
 #define AT_OP 64u
+#define AT_INTERLEAVE 66u
 #define AT_SUMMARY_IDENTS 68u
 #define AT_SUPERBLOCK_CHUNK 72u
 #define AT_REGIONS 80u
@@ -178,7 +179,10 @@ void layout_encode(const struct layout *layout, uint8_t bytes[FORMAT_LAYOUT_BYTE
     for (unsigned i = 0; i < WORDS; i++)
         put_u32(bytes + AT_WORDS + 4u * i, words[i]);
     put_u64(bytes + AT_EXPORTED, layout->exported_blocks);
-    put_u32(bytes + AT_OP, layout->op_permille);
+    must_show(layout->op_permille <= UINT16_MAX && layout->interleave <= UINT16_MAX,
+              layout->op_permille, layout->interleave);
+    put_u16(bytes + AT_OP, (uint16_t)layout->op_permille);
+    put_u16(bytes + AT_INTERLEAVE, (uint16_t)layout->interleave);
     put_u32(bytes + AT_SUMMARY_IDENTS, layout->summary_idents);
     put_u32(bytes + AT_SUPERBLOCK_CHUNK, layout->superblock_chunk[0]);
     put_u32(bytes + AT_SUPERBLOCK_CHUNK + 4u, layout->superblock_chunk[1]);
@@ -234,7 +238,8 @@ static bool fields_make_sense(const struct layout *layout)
         return false;
     if (!format_block_bytes_valid(layout->block_bytes) || layout->chunk_blocks == 0)
         return false;
-    return layout->columns > 0 && layout->columns <= FORMAT_COLUMNS_MAX && layout->ws_min > 0;
+    return layout->columns > 0 && layout->columns <= FORMAT_COLUMNS_MAX && layout->ws_min > 0 &&
+           layout->interleave > 0;
 }
 
 static void decode_region(const uint8_t *at, struct region *region)
@@ -253,7 +258,8 @@ enum hftl_status layout_decode(const uint8_t bytes[FORMAT_LAYOUT_BYTES], struct 
         .ident_place = (enum ident_place)bytes[AT_IDENT_PLACE],
         .block_bytes = get_u16(bytes + AT_BLOCK_BYTES),
         .exported_blocks = get_u64(bytes + AT_EXPORTED),
-        .op_permille = get_u32(bytes + AT_OP),
+        .op_permille = get_u16(bytes + AT_OP),
+        .interleave = get_u16(bytes + AT_INTERLEAVE),
         .summary_idents = get_u32(bytes + AT_SUMMARY_IDENTS),
         .superblock_chunk = {get_u32(bytes + AT_SUPERBLOCK_CHUNK),
                              get_u32(bytes + AT_SUPERBLOCK_CHUNK + 4u)},
@@ -292,6 +298,7 @@ void layout_to_text(const struct layout *layout, char *text, size_t text_bytes)
              layout->pus_per_group, layout->chunks_per_pu);
     text_add(&out, ", ws_min %" PRIu32 ", ws_opt %" PRIu32 ", mw_cunits %" PRIu32, layout->ws_min,
              layout->ws_opt, layout->mw_cunits);
+    text_add(&out, ", interleave %" PRIu32, layout->interleave);
     text_add(&out, "\nPUs %" PRIu32 " + %" PRIu32 ", superblock chunks %" PRIu32 " and %" PRIu32,
              layout->pu_first, layout->pu_count, layout->superblock_chunk[0],
              layout->superblock_chunk[1]);

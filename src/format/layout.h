@@ -8,6 +8,7 @@
  *       checks before it is used. A difference names the field and both values.   layout_check
  *   L2  regions lie inside the medium and do not overlap.                         layout_check
  *   L3  chunk blocks is a multiple of ws_min, or no chunk would ever be full.      layout_check
+ *   L4  interleave divides ws_opt into multiples of ws_min.                        layout_check
  * On an Open-Channel drive chunk i of every PU belongs to band i *without the superblock chunks*,
  * so there, and only there, regions 1 and 2 lie inside region 3 and are cut out of it.
  *
@@ -62,7 +63,8 @@ struct layout {
     uint32_t bands;
     uint32_t band_stride; /* columns * chunk_blocks */
     uint64_t exported_blocks;
-    uint32_t op_permille;    /* over-provisioning, tenths of a percent */
+    uint32_t op_permille;    /* over-provisioning, tenths of a percent; 16 bits on the medium */
+    uint32_t interleave;     /* slices of a write unit, at least 1; 16 bits on the medium */
     uint32_t summary_idents; /* 0 when identities are in OOB */
     uint32_t superblock_chunk[2];
     struct region regions[FORMAT_REGIONS];
@@ -83,7 +85,7 @@ void layout_take_facts(struct layout *layout, const struct hftl_media_facts *fac
  */
 void layout_set_regions(struct layout *layout);
 
-/* L1, L2, L3. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
+/* L1 to L4. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
 HFTL_MUST_USE enum hftl_status layout_check(const struct layout *layout,
                                             const struct hftl_media_facts *facts, char *why,
                                             size_t why_bytes);

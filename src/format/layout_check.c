@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * layout_check.c - L1, L2 and L3. The first check that fails is named, and the later groups
+ * layout_check.c - L1 to L4. The first check that fails is named, and the later groups
  * run only when the earlier ones passed, because they rest on them. A product of two fields
  * is taken in 64 bits, which holds it; a third factor goes through mul_overflows_u64.
  */
@@ -81,6 +81,17 @@ static void check_facts(struct finding *finding, const struct layout *layout,
         follows(finding, "chunk blocks as a multiple of ws_min", layout->chunk_blocks,
                 layout->chunk_blocks / layout->ws_min * layout->ws_min); /* L3 */
     at_least(finding, "chunks of the medium", chunks_of(layout), 1);
+}
+
+/* L4: the nearest that does. */
+static void check_interleave(struct finding *finding, const struct layout *layout)
+{
+    at_least(finding, "interleave", layout->interleave, 1);
+    if (finding->bad)
+        return;
+    uint32_t slice = layout->ws_opt / layout->interleave / layout->ws_min * layout->ws_min;
+    follows(finding, "ws_opt as interleave slices of whole ws_min", layout->ws_opt,
+            (uint64_t)slice * layout->interleave);
 }
 
 static void check_identities(struct finding *finding, const struct layout *layout)
@@ -227,6 +238,8 @@ enum hftl_status layout_check(const struct layout *layout, const struct hftl_med
     struct finding finding = {.why = text_start(why, why_bytes)};
 
     check_facts(&finding, layout, facts);
+    if (!finding.bad)
+        check_interleave(&finding, layout);
     if (!finding.bad)
         check_identities(&finding, layout);
     if (!finding.bad)

@@ -102,10 +102,25 @@ static enum hftl_status choose_bands(struct formatting *f)
                        "drive allows %u",
                        layout->columns, open, FORMAT_STREAMS_USED, layout->columns,
                        geometry_open_limit(facts));
-    if (layout->ident_place == IDENT_IN_SUMMARY && layout->ws_opt == 1 &&
+    /* Heads in a row, each at the begin of a slice of one block, leave no place for a summary. */
+    if (layout->ident_place == IDENT_IN_SUMMARY && layout->ws_opt == layout->interleave &&
         layout->columns + 1 >= layout->summary_idents)
-        return why_say(f->why, HFTL_GEOMETRY, "%u columns of write units of one block: at most %u",
+        return why_say(f->why, HFTL_GEOMETRY, "%u columns of slices of one block: at most %u",
                        layout->columns, layout->summary_idents - 2);
+    return HFTL_OK;
+}
+
+static enum hftl_status choose_interleave(struct formatting *f)
+{
+    const struct hftl_media_facts *facts = facts_of(f);
+    uint32_t slices = max_u32(1, f->options->interleave);
+    f->layout.interleave = slices;
+    if (slices > UINT16_MAX || facts->ws_opt % slices != 0 ||
+        facts->ws_opt / slices % facts->ws_min != 0)
+        return why_say(f->why, HFTL_GEOMETRY,
+                       "interleave %u: a write unit of %u blocks (ws_opt) does not divide into as "
+                       "many slices that are multiples of %u (ws_min)",
+                       slices, facts->ws_opt, facts->ws_min);
     return HFTL_OK;
 }
 
@@ -217,6 +232,8 @@ static enum hftl_status choose_layout(struct formatting *f)
         return why_say(f->why, HFTL_INVALID,
                        "both blocks and over-provisioning: the one follows from the other");
     enum hftl_status status = place_superblocks(f);
+    if (status == HFTL_OK)
+        status = choose_interleave(f);
     if (status == HFTL_OK)
         status = choose_bands(f);
     if (status != HFTL_OK)

@@ -23,6 +23,7 @@ enum {
     KEY_NAME = 256,
     KEY_OP,
     KEY_COLUMNS,
+    KEY_INTERLEAVE,
     KEY_FORCE,
     KEY_DRY_RUN,
     KEY_UNIT,
@@ -123,6 +124,12 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
             return tool_usage(tool, "not a size", arg,
                               "write a multiple of 4096 bytes, such as 128K");
         *(key == KEY_UNIT ? &format->flat.write_unit_bytes : &format->flat.chunk_bytes) = n;
+        return 0;
+    case KEY_INTERLEAVE:
+        if (!units_parse_count(arg, UINT16_MAX, &n) || n == 0)
+            return tool_usage(tool, "not a number of slices", arg,
+                              "write how many parts a write unit is divided into");
+        format->options.interleave = (uint32_t)n;
         return 0;
     case KEY_FORCE:
         format->options.force = true;
@@ -279,6 +286,7 @@ static int run(struct tool *tool, void *settings)
     options.op_permille = format->options.op_permille;
     options.blocks = format->options.blocks;
     options.columns = format->options.columns;
+    options.interleave = format->options.interleave;
     options.force = format->options.force;
     options.dry_run = format->options.dry_run;
     options.progress = progress_step;
@@ -303,6 +311,8 @@ static const struct argp_option options[] = {
     {"blocks", KEY_BLOCKS, "N", 0, "Export N blocks of 4096 bytes, and no more", 0},
     {"capacity", KEY_CAPACITY, "SIZE", 0, "The same, as a size", 0},
     {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
+    {"interleave", KEY_INTERLEAVE, "N", 0,
+     "Slices of a write unit, one column after the other; default 1", 0},
     {"write-unit", KEY_UNIT, "SIZE", 0,
      "With flat:PATH: no write is smaller; default what the device asks for", 0},
     {"chunk-size", KEY_CHUNK, "SIZE", 0, "With flat:PATH: what is reclaimed at a time", 0},

@@ -66,7 +66,7 @@ static void every_odd_geometry_at_random(void **state)
 static void sixteen_mebibytes_open_channel(void **state)
 {
     (void)state;
-    struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_OCSSD), 0};
+    struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_OCSSD), 0, 1};
     fill_and_overwrite(&shape, false);
     fill_and_overwrite(&shape, true);
 }
@@ -75,7 +75,7 @@ static void sixteen_mebibytes_zoned(void **state)
 {
     (void)state;
     for (uint32_t columns = 1; columns <= 3; columns++) {
-        struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_ZONED), columns};
+        struct stand_shape shape = {"16 MiB", mem_facts(HFTL_KIND_ZONED), columns, 1};
         fill_and_overwrite(&shape, true);
     }
 }

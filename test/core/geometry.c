@@ -11,20 +11,28 @@
 struct shape {
     const char *name;
     uint32_t chunk_blocks, ws_min, ws_opt, columns, block_bytes, oob_bytes;
+    uint32_t interleave;
 };
 
 static const struct shape shapes[] = {
-    {"one PU", 64, 4, 8, 1, 512, 16},
-    {"one PU, single blocks", 33, 1, 1, 1, 512, 0},
-    {"three PUs", 48, 2, 4, 3, 512, 16},
-    {"units of seven", 35, 7, 7, 3, 512, 0},
-    {"units of seven on one PU", 98, 7, 14, 1, 4096, 0},
-    {"a rest of one ws_min", 100, 4, 16, 3, 512, 16},
-    {"a rest of one block", 65, 1, 8, 5, 512, 0},
-    {"a rest of all but one", 71, 1, 9, 4, 4096, 64},
-    {"units of 24", 240, 24, 24, 4, 4096, 16},
-    {"units of 24, rest of twelve", 252, 12, 24, 2, 4096, 0},
-    {"256 columns", 16, 1, 4, 256, 4096, 0},
+    {"one PU", 64, 4, 8, 1, 512, 16, 1},
+    {"one PU, single blocks", 33, 1, 1, 1, 512, 0, 1},
+    {"three PUs", 48, 2, 4, 3, 512, 16, 1},
+    {"units of seven", 35, 7, 7, 3, 512, 0, 1},
+    {"units of seven on one PU", 98, 7, 14, 1, 4096, 0, 1},
+    {"a rest of one ws_min", 100, 4, 16, 3, 512, 16, 1},
+    {"a rest of one block", 65, 1, 8, 5, 512, 0, 1},
+    {"a rest of all but one", 71, 1, 9, 4, 4096, 64, 1},
+    {"units of 24", 240, 24, 24, 4, 4096, 16, 1},
+    {"units of 24, rest of twelve", 252, 12, 24, 2, 4096, 0, 1},
+    {"256 columns", 16, 1, 4, 256, 4096, 0, 1},
+    {"units of seven in seven slices", 35, 1, 7, 3, 512, 0, 7},
+    {"one PU in four slices", 68, 2, 8, 1, 512, 16, 4},
+    {"two slices, a rest of one slice and half", 114, 3, 12, 4, 512, 16, 2},
+    {"three slices, a rest below one", 50, 2, 12, 2, 512, 0, 3},
+    {"slices of one block and a rest", 71, 1, 9, 4, 4096, 64, 9},
+    {"units of 24 in six", 252, 4, 24, 2, 4096, 0, 6},
+    {"256 columns in slices", 18, 1, 4, 256, 4096, 0, 2},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -36,6 +44,7 @@ static struct geometry make(const struct shape *shape)
                             .chunk_blocks = shape->chunk_blocks,
                             .ws_min = shape->ws_min,
                             .ws_opt = shape->ws_opt,
+                            .interleave = shape->interleave,
                             .columns = shape->columns,
                             .bands = 10,
                             .band_stride = shape->columns * shape->chunk_blocks,
@@ -85,13 +94,13 @@ static void every_position_has_one_place_and_comes_back_from_it(void **state)
 /* FORMAT.md, 1, word for word. */
 static void check_formula(const struct geometry *g, uint32_t width, const char *name)
 {
-    uint32_t c = g->chunk_blocks, full = c / g->ws_opt * g->ws_opt * width, rest = c % g->ws_opt;
+    uint32_t c = g->chunk_blocks, full = c / g->slice * g->slice * width, rest = c % g->slice;
     for (uint32_t p = 0; p < width * c; p++) {
         uint32_t column, offset;
         if (p < full) {
-            uint32_t stripe = p / (g->ws_opt * width), r = p % (g->ws_opt * width);
-            column = r / g->ws_opt;
-            offset = stripe * g->ws_opt + r % g->ws_opt;
+            uint32_t round = p / (g->slice * width), r = p % (g->slice * width);
+            column = r / g->slice;
+            offset = round * g->slice + r % g->slice;
         } else {
             uint32_t q = p - full;
             column = q / rest;
@@ -254,7 +263,7 @@ static void bands_do_not_share_a_pba(void **state)
 static void a_narrow_band_of_one_chunk_may_have_no_room_for_data(void **state)
 {
     (void)state;
-    struct shape tiny = {"tiny", 2, 1, 1, 1, 512, 0};
+    struct shape tiny = {"tiny", 2, 1, 1, 1, 512, 0, 1};
     struct geometry g = make(&tiny);
     assert_int_equal(geometry_data_blocks(&g, 1), 0);
 }

@@ -27,7 +27,7 @@ static void retire_all_but(struct stand *stand, uint32_t columns, uint32_t below
 
 static void start(struct stand *stand, uint32_t zone_blocks, uint32_t block_bytes, uint32_t columns)
 {
-    struct stand_shape shape = {"large", mem_facts(HFTL_KIND_ZONED), columns};
+    struct stand_shape shape = {"large", mem_facts(HFTL_KIND_ZONED), columns, 1};
     shape.facts.chunks_per_pu = (1u << 18) + 2 + 16 * columns;
     shape.facts.chunk_blocks = zone_blocks;
     shape.facts.block_bytes = block_bytes;

@@ -21,7 +21,8 @@ static const struct stand_shape many_bands = {
      .mw_cunits = 8,
      .transfer_blocks_max = 64,
      .volatile_cache = true},
-    0};
+    0,
+    1};
 
 static struct hftl_limits only_start_at(uint32_t bands_free)
 {

@@ -5,8 +5,6 @@
  */
 #include "test/core/stand.h"
 
-#include <string.h>
-
 static const struct stream *user_of(const struct stand *stand)
 {
     return &stand->device->streams[STREAM_USER];
@@ -221,19 +219,6 @@ static void overlap_is_what_the_drives_limit_leaves(void **state)
     }
 }
 
-static void too_few_open_chunks_are_refused_with_the_number(void **state)
-{
-    (void)state;
-    struct stand stand;
-    struct stand_shape shape = *stand_shape_named("zoned, two columns");
-    shape.facts.open_max = shape.facts.active_max = 5;
-    stand_init(&stand, &shape);
-    assert_int_equal(stand_try_format(&stand), HFTL_GEOMETRY);
-    assert_non_null(strstr(stand.why.text, "need 6 open chunks"));
-    assert_non_null(strstr(stand.why.text, "allows 5"));
-    stand_end(&stand);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,7 +228,6 @@ int main(void)
         cmocka_unit_test(a_flush_waits_for_what_the_closing_band_still_writes),
         cmocka_unit_test(both_bands_survive_a_cut_in_every_state_of_closing),
         cmocka_unit_test(overlap_is_what_the_drives_limit_leaves),
-        cmocka_unit_test(too_few_open_chunks_are_refused_with_the_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

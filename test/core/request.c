@@ -100,9 +100,9 @@ static void neighbours_on_the_medium_are_read_in_one_go(void **state)
         tap_clear(stand.tap);
         assert_int_equal(stand_do(&stand, HFTL_READ, 0, 0, 256, data), HFTL_OK);
         uint32_t reads = tap_count(stand.tap, HFTL_MEDIA_READ);
-        /* One a unit; cut by heads, summaries, a band's end. */
-        uint32_t units = 256 / (g->ws_opt > 2 ? g->ws_opt - 1 : 1);
-        assert_in_range(reads, 256 / READ_RUN_MAX, units + 24);
+        /* One a slice; cut by heads, summaries, a band's end. */
+        uint32_t slices = 256 / (g->slice > 2 ? g->slice - 1 : 1);
+        assert_in_range(reads, 256 / READ_RUN_MAX, slices + 24);
         for (uint64_t i = 0; i < 256; i++)
             assert_true(stand_holds(&stand, data + i * 512, i, 1));
         stand_end(&stand);

@@ -19,7 +19,8 @@ static const struct stand_shape three_ranges = {
      .mw_cunits = 8,
      .transfer_blocks_max = 64,
      .volatile_cache = true},
-    0};
+    0,
+    1};
 
 /* A flush holds the range of lba 5 and goes round again; meanwhile an lba of another range is
  * trimmed. F1: that trim has no page, so it does not count as durable. */

@@ -35,17 +35,20 @@
 #define FINISH HFTL_MEDIA_CAN_FINISH
 
 static const struct stand_shape shapes[] = {
-    {"two PUs", OCSSD(RESET_OPEN, 16, 1, 2, 24, 48, 2, 4, 8), 0},
-    {"one PU", OCSSD(RESET_OPEN, 16, 1, 1, 24, 64, 4, 8, 8), 0},
-    {"three PUs", OCSSD(0, 32, 3, 1, 24, 40, 2, 4, 12), 0},
-    {"units of seven", OCSSD(RESET_OPEN, 16, 1, 3, 22, 35, 7, 7, 7), 0},
-    {"ragged chunks", OCSSD(RESET_OPEN, 24, 1, 3, 22, 44, 4, 12, 8), 0},
-    {"units of 24", OCSSD(0, 64, 2, 1, 20, 120, 24, 24, 24), 0},
-    {"bare", OCSSD(RESET_OPEN, 0, 1, 2, 24, 60, 2, 6, 6), 0},
-    {"bare, window beyond a unit", OCSSD(0, 0, 1, 2, 24, 66, 2, 4, 14), 0},
-    {"zoned", ZONED(FINISH, 40, 50, 1, 4, 14), 1},
-    {"zoned, two columns", ZONED(0, 44, 46, 1, 8, 14), 2},
-    {"zoned, three columns", ZONED(FINISH, 62, 45, 3, 6, 14), 3},
+    {"two PUs", OCSSD(RESET_OPEN, 16, 1, 2, 24, 48, 2, 4, 8), 0, 1},
+    {"one PU", OCSSD(RESET_OPEN, 16, 1, 1, 24, 64, 4, 8, 8), 0, 1},
+    {"three PUs", OCSSD(0, 32, 3, 1, 24, 40, 2, 4, 12), 0, 1},
+    {"units of seven", OCSSD(RESET_OPEN, 16, 1, 3, 22, 35, 7, 7, 7), 0, 1},
+    {"ragged chunks", OCSSD(RESET_OPEN, 24, 1, 3, 22, 44, 4, 12, 8), 0, 1},
+    {"units of 24", OCSSD(0, 64, 2, 1, 20, 120, 24, 24, 24), 0, 1},
+    {"bare", OCSSD(RESET_OPEN, 0, 1, 2, 24, 60, 2, 6, 6), 0, 1},
+    {"bare, window beyond a unit", OCSSD(0, 0, 1, 2, 24, 66, 2, 4, 14), 0, 1},
+    {"zoned", ZONED(FINISH, 40, 50, 1, 4, 14), 1, 1},
+    {"zoned, two columns", ZONED(0, 44, 46, 1, 8, 14), 2, 1},
+    {"zoned, three columns", ZONED(FINISH, 62, 45, 3, 6, 14), 3, 1},
+    {"three slices, ragged", OCSSD(RESET_OPEN, 16, 1, 3, 22, 44, 2, 12, 8), 0, 3},
+    {"bare slices", OCSSD(0, 0, 1, 2, 24, 66, 2, 8, 10), 0, 2},
+    {"zoned, slices of one block", ZONED(FINISH, 44, 46, 1, 6, 14), 2, 6},
 };
 
 unsigned stand_shapes(void)
@@ -307,6 +310,7 @@ void stand_init(struct stand *stand, const struct stand_shape *shape)
                                   .log = keep_line};
     hftl_format_options_init(&stand->format);
     stand->format.columns = shape->columns;
+    stand->format.interleave = shape->interleave;
     struct mem_options options = {.size = sizeof(options), .facts = shape->facts};
     char text[200] = "";
     if (mem_store_create(&options, &stand->store, text, sizeof(text)) != HFTL_OK)

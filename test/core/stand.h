@@ -89,7 +89,7 @@ struct ask {
 struct stand_shape {
     const char *name;
     struct hftl_media_facts facts;
-    uint32_t columns;
+    uint32_t columns, interleave;
 };
 unsigned stand_shapes(void);
 const struct stand_shape *stand_shape(unsigned index);

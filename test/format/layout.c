@@ -86,6 +86,13 @@ static void L1_what_follows_is_computed_again(void **state)
     layout = sample_layout();
     layout.summary_idents = 24;
     assert_refused(&layout, "identities in a summary", 24, 23);
+    layout = sample_layout(); /* ws_opt 8, ws_min 4 */
+    layout.interleave = 2;
+    assert_int_equal(check(&layout), HFTL_OK);
+    layout.interleave = 4; /* L4: slices of half a ws_min */
+    assert_refused(&layout, "ws_opt as interleave slices of whole ws_min", 8, 0);
+    layout.interleave = 3;
+    assert_refused(&layout, "ws_opt as interleave slices of whole ws_min", 8, 0);
     layout = sample_layout();
     layout.ident_place = IDENT_IN_OOB;
     assert_refused(&layout, "OOB bytes", 0, 16);

@@ -49,6 +49,7 @@ struct hftl_media_facts sample_facts_ocssd(void)
 static void fill_layout(struct layout *layout)
 {
     layout->op_permille = 250;
+    layout->interleave = 1;
     layout->created = UINT64_C(1700000000);
     layout->salt = SALT;
     strcpy(layout->name, "bücher");

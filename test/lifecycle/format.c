@@ -107,7 +107,28 @@ static void single_block_units_of_more_columns_than_a_summary_names_are_refused(
     shape.facts.groups = 22;
     shape.facts.pus_per_group = 1;
     shape.facts.ws_min = shape.facts.ws_opt = 1;
-    refuse_shape(&shape, "22 columns of write units of one block: at most 21");
+    refuse_shape(&shape, "22 columns of slices of one block: at most 21");
+}
+
+static void slices_that_do_not_divide_a_write_unit_are_refused(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("ragged chunks"); /* ws_min 4, ws_opt 12 */
+    static const uint32_t wrong[] = {2, 4, 5, 6, 12, 13, 65535, 65536, UINT32_MAX};
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        shape.interleave = wrong[i];
+        refuse_shape(&shape, "a write unit of 12 blocks (ws_opt) does not divide");
+    }
+    struct stand stand;
+    shape.interleave = 3;
+    stand_init(&stand, &shape);
+    stand_format(&stand);
+    assert_int_equal(stand.info.interleave, 3);
+    stand_open(&stand);
+    stand_write_all(&stand, 1);
+    stand_reopen(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
 }
 
 static void no_good_chunk_for_a_superblock_is_refused(void **state)
@@ -399,6 +420,7 @@ int main(void)
         cmocka_unit_test(without_a_wish_as_many_columns_are_taken_as_the_drive_carries),
         cmocka_unit_test(more_columns_than_a_head_can_name_are_refused),
         cmocka_unit_test(single_block_units_of_more_columns_than_a_summary_names_are_refused),
+        cmocka_unit_test(slices_that_do_not_divide_a_write_unit_are_refused),
         cmocka_unit_test(no_good_chunk_for_a_superblock_is_refused),
         cmocka_unit_test(bad_chunks_are_gone_around),
         cmocka_unit_test(over_provisioning_has_a_limit_and_what_is_asked_for_is_given),
