@@ -38,7 +38,9 @@ static struct band *pick_band(struct device *device)
 static bool relocation_is_stuck(const struct device *device)
 {
     const struct stream *stream = &device->streams[STREAM_RELOCATION];
-    return relocation_is_idle(device) || (device->bands_free <= 1 && stream_band(stream) == NULL);
+    /* The band that it closes makes its copies durable by itself. */
+    return relocation_is_idle(device) || (device->bands_free <= 1 && stream_band(stream) == NULL &&
+                                          stream->closing->band == NULL);
 }
 
 /* Bands that recovery sealed are read whole at every open until they are erased. */
@@ -50,12 +52,38 @@ static bool has_emptied_sealed(const struct device *device)
     return false;
 }
 
+/* What emptied the band is durable, or will be without anybody asking: a round of both streams is
+ * asked for or under way, or relocation's band is being closed. */
+static bool will_be_durable(const struct device *device, const struct band *band)
+{
+    const struct flush *flush = &device->flush;
+    const struct pen *closing = device->streams[STREAM_RELOCATION].closing;
+    uint64_t user = device->user_durable, relocation = device->relocation_durable;
+    if (flush->asked && flush->asked_relocation)
+        return true;
+    if (!flush_is_idle(device))
+        user = max_u64(user, flush->user_target);
+    if (!flush_is_idle(device) && flush->with_relocation)
+        relocation = max_u64(relocation, flush->relocation_target);
+    if (closing->band != NULL)
+        relocation = max_u64(relocation, closing->appended);
+    return band->user_mark <= user && band->relocation_mark <= relocation;
+}
+
+uint32_t erase_coming(const struct device *device)
+{
+    uint32_t coming = device->erase.band != NULL;
+    for (uint32_t i = 0; device->bands_emptied > 0 && i < device->geometry.bands; i++)
+        coming +=
+            device->bands[i].state == BAND_EMPTIED && will_be_durable(device, &device->bands[i]);
+    return coming;
+}
+
 /* What waits for its readers only is not helped by a flush, nor by one after it. */
 static bool has_volatile(const struct device *device)
 {
     for (uint32_t i = 0; i < device->geometry.bands; i++)
-        if (device->bands[i].state == BAND_EMPTIED &&
-            !band_is_durably_empty(device, &device->bands[i]))
+        if (device->bands[i].state == BAND_EMPTIED && !will_be_durable(device, &device->bands[i]))
             return true;
     return false;
 }
@@ -65,7 +93,8 @@ static void ask_for_durability(struct device *device)
     if (device->bands_emptied == 0 || !has_volatile(device) ||
         (device->closing && relocation_is_idle(device)))
         return;
-    if (device->bands_free > device->limits.level[HFTL_LIMIT_START].bands_free &&
+    if (device->bands_free + erase_coming(device) >
+            device->limits.level[HFTL_LIMIT_START].bands_free &&
         !(relocation_is_idle(device) && has_emptied_sealed(device)))
         return;
     if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
@@ -131,6 +160,7 @@ static void finish(struct device *device, enum hftl_status status)
         device_log(device, HFTL_LOG_ERROR, "band %u is retired: its erase failed: %s", band->index,
                    hftl_status_text(status));
         band_enter(device, band, BAND_RETIRED);
+        relocation_consider(device); /* it had counted on this one */
     }
 }
 

@@ -89,6 +89,14 @@ static struct band *pick_closed(struct device *device)
     return best;
 }
 
+/* Bands on their way to be free count. Otherwise each moment that a flush or a reset takes would
+ * have more victims taken, ever less empty ones: a slow medium multiplied the blocks written. */
+static bool has_enough(const struct device *device)
+{
+    return device->bands_free + erase_coming(device) >
+           device->limits.level[HFTL_LIMIT_START].bands_free;
+}
+
 struct band *relocation_pick(struct device *device, const struct mover *mover)
 {
     const struct mover *lead = relocation_lead(device);
@@ -103,8 +111,7 @@ struct band *relocation_pick(struct device *device, const struct mover *mover)
         return NULL;
     if (device->bands_sealed > 0)
         victim = pick_sealed(device);
-    if (victim == NULL && device->bands_free <= device->limits.level[HFTL_LIMIT_START].bands_free &&
-        !is_in_vain(device))
+    if (victim == NULL && !has_enough(device) && !is_in_vain(device))
         victim = pick_closed(device);
     return victim;
 }

@@ -97,6 +97,28 @@ static void check_position(const struct stand *stand, const struct band *band, u
         assert_true(stand_holds(stand, block, ident.lba, stand->expected[ident.lba]));
 }
 
+/*
+ * What a clean close wrote for others to be readable (pads, a head or summary on the way) may
+ * itself not be when the band is taken up again. Then the tail has no identity for it, and nobody
+ * misses one. What is not named here is a summary (check_band).
+ */
+static void check_tail_ident(const uint8_t *in_tail, uint32_t position)
+{
+    static const uint8_t none[FORMAT_IDENT_BYTES];
+    struct ident ident;
+    bool missing = memcmp(in_tail, none, sizeof(none)) == 0;
+    if (missing && named[position]) {
+        assert_int_equal(ident_decode(idents[position], &ident), HFTL_OK);
+        assert_true(ident.kind == IDENT_PAD || ident.kind == IDENT_HEAD ||
+                    ident.kind == IDENT_SUMMARY);
+    } else if (named[position]) {
+        assert_memory_equal(in_tail, idents[position], FORMAT_IDENT_BYTES);
+    } else if (!missing) {
+        memcpy(idents[position], in_tail, FORMAT_IDENT_BYTES);
+        named[position] = true;
+    }
+}
+
 static void check_tail(const struct stand *stand, const struct band *band)
 {
     const struct geometry *g = &stand->device->geometry;
@@ -112,16 +134,9 @@ static void check_tail(const struct stand *stand, const struct band *band)
             break;
         assert_int_equal(tail_decode(&stand->device->format, &place, block, &tail), HFTL_OK);
         for (uint32_t i = 0; i < tail.count; i++, seen++)
-            if (named[seen])
-                assert_memory_equal(tail.idents + (size_t)i * FORMAT_IDENT_BYTES, idents[seen],
-                                    FORMAT_IDENT_BYTES);
-            else
-                memcpy(idents[seen], tail.idents + (size_t)i * FORMAT_IDENT_BYTES,
-                       FORMAT_IDENT_BYTES);
+            check_tail_ident(tail.idents + (size_t)i * FORMAT_IDENT_BYTES, seen);
     }
     assert_int_equal(seen, first);
-    for (uint32_t i = 0; i < first; i++)
-        named[i] = true;
 }
 
 /* The band up to `end`, of which all is on the medium. */

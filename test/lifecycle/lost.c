@@ -91,6 +91,8 @@ static bool lose(struct stand *stand, uint64_t lba)
     struct ask ask; /* the last one may be answered after the loop */
     stand_media_block(stand, lba)[100] ^= 1;
     tap_hold(stand->tap, HFTL_MEDIA_RESET);
+    /* Cleaning does not rest because emptied bands are coming. */
+    stand->device->limits.level[HFTL_LIMIT_START].bands_free = stand->device->geometry.bands - 1;
     for (unsigned i = 0; i < 4000 && stand->device->stats.blocks_lost == 0; i++) {
         uint64_t other = prng_below(&stand->prng, stand->expected_count - 1);
         stand_ask(stand, &ask, HFTL_WRITE, 0, other + (other >= lba), 1, data);
