@@ -33,6 +33,7 @@ static const char *const names[] = {
     "trim-pages-not-applied",
     "tie-settled-unread",
     "window-not-padded",
+    "no-slot-for-the-record",
     "verdict-not-repeated",
     "newest-superblock-first",
     "relocation-overrules-a-write",

@@ -254,6 +254,33 @@ static uint32_t choose_volatile(const struct nand *nand, struct prng *prng)
     return first;
 }
 
+static bool is_partly_written(const struct nand_cell *cell)
+{
+    return cell->chunk.state == HFTL_CHUNK_OPEN || cell->chunk.state == HFTL_CHUNK_PAUSED;
+}
+
+/*
+ * A chunk that was FULL and lost its end, or was half erased, would be active again, beyond what a
+ * zoned drive has resources for: its controller finishes as many as it must, whichever it likes.
+ */
+static void finish_surplus(struct nand *nand, struct prng *prng)
+{
+    const struct hftl_media_facts *f = &nand->media.facts;
+    uint32_t active = 0;
+    if (f->kind != HFTL_KIND_ZONED || f->active_max == 0)
+        return;
+    for (uint32_t i = 0; i < nand->count; i++)
+        active += is_partly_written(&nand->cells[i]);
+    uint32_t first = active > f->active_max ? (uint32_t)prng_below(prng, nand->count) : 0;
+    for (uint32_t i = 0; i < nand->count && active > f->active_max; i++) {
+        struct nand_cell *cell = &nand->cells[(first + i) % nand->count];
+        if (!is_partly_written(cell))
+            continue;
+        finish_now(nand, cell);
+        active--;
+    }
+}
+
 void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed)
 {
     struct prng prng;
@@ -271,5 +298,6 @@ void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed)
         cell->reads = cell->writes = 0;
         cell->reset = cell->finish = false;
     }
+    finish_surplus(nand, &prng);
     nand_check(nand);
 }

@@ -70,6 +70,48 @@ enum hftl_status bands_pad_open_chunks(struct opening *o)
     return status;
 }
 
+static bool holds_slot(const struct opening *o, uint32_t chunk)
+{
+    return !is_superblock(o, chunk) && is_partly_written(&o->chunks[chunk]);
+}
+
+/* The bands' chunk that holds a slot of the drive and is the cheapest to fill. */
+static uint32_t fullest_chunk(const struct opening *o, uint32_t *holders)
+{
+    const struct layout *layout = &o->device->layout;
+    const struct geometry *g = &o->device->geometry;
+    uint32_t best = UINT32_MAX;
+    *holders = 0;
+    for (uint32_t i = 0; i < g->bands * g->columns; i++) {
+        uint32_t chunk = layout_band_chunk(layout, i / g->columns, i % g->columns);
+        if (!holds_slot(o, chunk))
+            continue;
+        ++*holders;
+        if (best == UINT32_MAX || o->chunks[chunk].wp > o->chunks[best].wp)
+            best = chunk;
+    }
+    return best;
+}
+
+/*
+ * A chunk that was FULL and lost its end in the cut holds a slot of the drive once more. The record
+ * that comes next needs two at most; sealed bands let theirs go only after it. Pads decide nothing,
+ * so they may be written before it, where a finish would hide how far a chunk is written (O13).
+ */
+enum hftl_status bands_leave_slots(struct opening *o)
+{
+    uint32_t limit = geometry_open_limit(&o->b.medium->facts);
+    enum hftl_status status = HFTL_OK;
+    uint32_t holders = 0;
+    if (limit == UINT32_MAX || mutant("no-slot-for-the-record"))
+        return HFTL_OK;
+    for (uint32_t chunk = fullest_chunk(o, &holders);
+         status == HFTL_OK && chunk != UINT32_MAX && holders + 2 > limit;
+         chunk = fullest_chunk(o, &holders))
+        status = pad_chunk(o, chunk, o->chunks[chunk].capacity);
+    return status;
+}
+
 static enum hftl_status release_chunk(struct opening *o, uint32_t chunk)
 {
     const struct hftl_media_facts *facts = &o->b.medium->facts;

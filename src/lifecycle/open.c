@@ -130,7 +130,8 @@ static enum hftl_status pad_open_chunks(void *arg)
         return why_say(o->why, HFTL_READ_ONLY,
                        "the medium is not as the clean close left it: open "
                        "it for writing once to recover it");
-    return bands_pad_open_chunks(o);
+    enum hftl_status status = bands_pad_open_chunks(o);
+    return status != HFTL_OK ? status : bands_leave_slots(o);
 }
 
 static enum hftl_status classify_bands(void *arg)

@@ -91,6 +91,8 @@ static inline bool generation_is_bound(uint64_t generation)
 
 /* bands.c */
 HFTL_MUST_USE enum hftl_status bands_pad_open_chunks(struct opening *o);
+/* Of the drive's slots for open and active chunks, two are left for the record. */
+HFTL_MUST_USE enum hftl_status bands_leave_slots(struct opening *o);
 HFTL_MUST_USE enum hftl_status bands_classify(struct opening *o);
 HFTL_MUST_USE enum hftl_status bands_release_chunks(struct opening *o);
 bool bands_clean_marks_hold(const struct opening *o);
