@@ -137,6 +137,7 @@ struct hftl_open_options {
      * the start, so that opening can be seen. */
     uint64_t trace_records;
     uint64_t trace_mask;
+    const char *name; /* which of several devices on the drive; NULL: as the path says */
 };
 #define HFTL_TRACE_RECORDS_MAX (UINT64_C(1) << 24)
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
@@ -183,6 +184,7 @@ struct hftl_format_options {
     /* exported, of 4096 bytes; 0: what op_permille leaves. GEOMETRY when the drive cannot carry so
      * many, INVALID together with op_permille */
     uint64_t blocks;
+    uint32_t pu_first, pu_count; /* only these parallel units; 0, 0: all */
 };
 HFTL_PUBLIC void hftl_format_options_init(struct hftl_format_options *options);
 
@@ -211,6 +213,9 @@ struct hftl_info {
     uint64_t memory_bytes; /* allocated by this device */
     struct hftl_media_facts facts;
     char reason[128];
+    uint32_t pu_first, pu_count; /* the parallel units of the drive that it has */
+    bool in_use;                 /* hftl_list only: a process has it */
+    uint32_t in_use_pid;         /* which; 0: not known */
 };
 
 /* Makes a device on the medium at `path`. EXISTS: there is one already and no force. */

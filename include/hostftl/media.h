@@ -210,6 +210,15 @@ static inline uint32_t hftl_media_chunks(const struct hftl_media_facts *f)
     return f->groups * f->pus_per_group * f->chunks_per_pu;
 }
 
+/* The part of a limit on open or active chunks that so many PUs of the drive may use; parts of
+ * disjoint PUs never add up to more than the limit. Of a limit that is there (not 0), 0 means that
+ * nothing is left. */
+static inline uint32_t hftl_media_share(const struct hftl_media_facts *f, uint32_t limit,
+                                        uint32_t pu_count)
+{
+    return (uint32_t)((uint64_t)limit * pu_count / hftl_media_pus(f));
+}
+
 /* True when block `offset` of a chunk in this state can be read (M2). */
 static inline bool hftl_media_readable(const struct hftl_media_facts *f, const struct hftl_chunk *c,
                                        uint32_t offset)

@@ -272,12 +272,14 @@ void layout_to_info(const struct layout *layout, const struct hftl_media_facts *
     info->blocks = layout->exported_blocks;
     info->blocks_media = (uint64_t)hftl_media_chunks(facts) * facts->chunk_blocks;
     info->op_permille = layout->op_permille;
+    info->pu_first = layout->pu_first;
+    info->pu_count = layout->pu_count;
     info->columns = layout->columns;
     info->bands = layout->bands;
     info->band_blocks = layout->band_stride;
     info->bands_reserve = BANDS_RESERVE;
     info->interleave = layout->interleave;
-    info->overlap = geometry_overlap(layout->columns, facts);
+    info->overlap = geometry_overlap(layout, facts);
     info->identity_in_oob = layout->ident_place == IDENT_IN_OOB;
     info->created = layout->created;
     info->facts = *facts;

@@ -30,6 +30,7 @@ struct device_options {
     /* Called once for each request, from device_step, with request->status set. */
     void (*complete)(void *arg, struct hftl_request *request);
     void *complete_arg;
+    const char *name; /* of the device, where several share the medium; NULL: the only one */
     bool read_only;
     enum hftl_verify verify;
     uint64_t write_buffer_bytes;    /* 0: default */
@@ -48,9 +49,15 @@ HFTL_MUST_USE enum hftl_status device_format(struct hftl_media *medium, const st
 HFTL_MUST_USE enum hftl_status device_open(struct hftl_media *medium,
                                            const struct device_options *options,
                                            struct device **device, struct why *why);
-/* lifecycle/open: reads the superblock only; writes nothing. */
+/* lifecycle/open: reads the superblock only; writes nothing. `name` as in device_options. */
 HFTL_MUST_USE enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
-                                            struct hftl_info *info, struct why *why);
+                                            const char *name, struct hftl_info *info,
+                                            struct why *why);
+/* lifecycle/open: the same for all devices of the medium, one call each; `reason` says of one that
+ * cannot be opened why. */
+HFTL_MUST_USE enum hftl_status device_list(struct hftl_media *medium, const struct world *world,
+                                           void (*each)(void *arg, const struct hftl_info *info),
+                                           void *arg, struct why *why);
 /* lifecycle/close: drains, flushes, marks clean, frees. Not OK: freed, but not marked clean. */
 enum hftl_status device_close(struct device *device);
 /* Frees everything and touches the medium no more. Operations of the medium still in flight must

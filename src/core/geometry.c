@@ -139,17 +139,24 @@ uint32_t geometry_chunks_open(uint32_t columns, uint32_t overlap)
     return 2 + (FORMAT_STREAMS_USED + overlap) * columns;
 }
 
-uint32_t geometry_open_limit(const struct hftl_media_facts *facts)
+/* 0: nothing is left of it for so few PUs. UINT32_MAX: there is no limit. */
+static uint32_t share_of(uint32_t limit, const struct layout *layout,
+                         const struct hftl_media_facts *facts)
 {
-    uint32_t open = facts->open_max == 0 ? UINT32_MAX : facts->open_max;
-    uint32_t active = facts->active_max == 0 ? UINT32_MAX : facts->active_max;
-    return min_u32(open, active);
+    return limit == 0 ? UINT32_MAX : hftl_media_share(facts, limit, layout->pu_count);
 }
 
-uint32_t geometry_overlap(uint32_t columns, const struct hftl_media_facts *facts)
+uint32_t geometry_open_limit(const struct layout *layout, const struct hftl_media_facts *facts)
+{
+    return min_u32(share_of(facts->open_max, layout, facts),
+                   share_of(facts->active_max, layout, facts));
+}
+
+uint32_t geometry_overlap(const struct layout *layout, const struct hftl_media_facts *facts)
 {
     uint32_t overlap = FORMAT_STREAMS_USED;
-    while (overlap > 0 && geometry_chunks_open(columns, overlap) > geometry_open_limit(facts))
+    while (overlap > 0 && geometry_chunks_open(layout->columns, overlap) >
+                              geometry_open_limit(layout, facts))
         overlap--;
     return overlap;
 }

@@ -63,10 +63,11 @@ void geometry_write_pointers(const struct geometry *g, uint32_t width, uint32_t 
  * later costs none: a FREE band was erased already, and is opened by its first write.)
  */
 uint32_t geometry_chunks_open(uint32_t columns, uint32_t overlap);
-/* How many bands may overlap with the next: all streams' (2), or what the drive's limits leave. */
-uint32_t geometry_overlap(uint32_t columns, const struct hftl_media_facts *facts);
-/* The least of the drive's limits of open and active chunks; UINT32_MAX: it has none. */
-uint32_t geometry_open_limit(const struct hftl_media_facts *facts);
+/* How many bands may overlap with the next: all streams' (2), or what the device's limit leaves. */
+uint32_t geometry_overlap(const struct layout *layout, const struct hftl_media_facts *facts);
+/* The least of the drive's limits of open and active chunks, of which a device has the part that
+ * its PUs are of the drive's (hftl_media_share); UINT32_MAX: there is none. */
+uint32_t geometry_open_limit(const struct layout *layout, const struct hftl_media_facts *facts);
 /* The medium's chunk that stands for a band's column, present or not. */
 uint32_t layout_band_chunk(const struct layout *layout, uint32_t band, uint32_t column);
 

@@ -157,6 +157,12 @@ bool layout_equal(const struct layout *a, const struct layout *b)
     return memcmp(a_bytes, b_bytes, sizeof a_bytes) == 0;
 }
 
+bool layout_share_pus(const struct layout *a, const struct layout *b)
+{
+    return a->pu_first < (uint64_t)b->pu_first + b->pu_count &&
+           b->pu_first < (uint64_t)a->pu_first + a->pu_count;
+}
+
 /* In C11 itself there is no strnlen. */
 static size_t name_length(const char name[FORMAT_NAME_BYTES + 1])
 {

@@ -92,6 +92,9 @@ HFTL_MUST_USE enum hftl_status layout_check(const struct layout *layout,
 
 bool layout_equal(const struct layout *a, const struct layout *b);
 
+/* Do two devices of one drive have a PU in common? */
+bool layout_share_pus(const struct layout *a, const struct layout *b);
+
 /* The region of this type, or NULL. */
 const struct region *layout_region(const struct layout *layout, enum region_type type);
 

@@ -196,7 +196,7 @@ enum hftl_status hftl_probe(const char *path, struct hftl_info *info, char *why,
         live_init(&live, NULL, NULL);
         world = live_world(&live);
         memset(&result, 0, sizeof result);
-        status = device_probe(medium, &world, &result, &reason);
+        status = device_probe(medium, &world, NULL, &result, &reason);
         medium->ops->close(medium);
     }
     if (status == HFTL_OK)

@@ -100,7 +100,7 @@ static uint32_t fullest_chunk(const struct opening *o, uint32_t *holders)
  */
 enum hftl_status bands_leave_slots(struct opening *o)
 {
-    uint32_t limit = geometry_open_limit(&o->b.medium->facts);
+    uint32_t limit = geometry_open_limit(&o->device->layout, &o->b.medium->facts);
     enum hftl_status status = HFTL_OK;
     uint32_t holders = 0;
     if (limit == UINT32_MAX || mutant("no-slot-for-the-record"))

@@ -247,12 +247,12 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     const struct geometry *g = &device->geometry;
     uint64_t buffer = options->write_buffer_bytes == 0 ? 4u << 20 : options->write_buffer_bytes;
     uint64_t extra = buffer / ((uint64_t)g->ws_opt * g->block_bytes);
-    device->overlap = geometry_overlap(g->columns, &device->medium->facts);
+    device->overlap = geometry_overlap(&device->layout, &device->medium->facts);
     if (device->overlap < STREAMS)
         device_log(device, HFTL_LOG_INFO,
                    "the drive allows %u open chunks: %u of %u streams may write on while a band of "
                    "theirs is closed",
-                   geometry_open_limit(&device->medium->facts), device->overlap, STREAMS);
+                   geometry_open_limit(&device->layout, &device->medium->facts), device->overlap, STREAMS);
     uint32_t pens = device->overlap > 0 ? 2 : 1; /* that have a band at once */
     uint32_t least = pens * stream_units_least(g);
     uint32_t most = pens * geometry_units(g, g->columns);

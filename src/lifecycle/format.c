@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * format.c - makes a device on a medium: chooses the layout, erases everything, writes the first
- * superblock records. A cut before the records are there leaves a drive without a device.
+ * format.c - makes a device on a medium, or on some PUs of it: chooses the layout, erases all of
+ * these PUs, writes the first superblock records. A cut before the records are there leaves them
+ * without a device. Other PUs are neither written nor erased.
  */
 #include "base/bytes.h"
 #include "base/mutant.h"
 #include "lifecycle/await.h"
 #include "lifecycle/build.h"
-#include "lifecycle/superfind.h"
+#include "lifecycle/neighbours.h"
 
 #include <string.h>
 
@@ -22,10 +23,11 @@ struct formatting {
     struct blocking b;
     const struct hftl_format_options *options;
     struct why *why;
-    struct hftl_chunk *chunks;
+    struct hftl_chunk *chunks; /* of the whole drive, and so is the count */
     uint32_t chunk_count;
     struct layout layout;
     uint64_t data_blocks;
+    struct instances neighbours;
 };
 
 static const struct hftl_media_facts *facts_of(const struct formatting *f)
@@ -57,9 +59,10 @@ static uint32_t good_chunk(const struct formatting *f, uint32_t pu, uint32_t fro
 
 static enum hftl_status place_superblocks(struct formatting *f)
 {
-    bool alone = hftl_media_pus(facts_of(f)) == 1;
-    f->layout.superblock_chunk[0] = good_chunk(f, 0, 0);
-    f->layout.superblock_chunk[1] = good_chunk(f, alone ? 0 : 1, alone ? 1 : 0);
+    uint32_t first = f->layout.pu_first;
+    bool alone = f->layout.pu_count == 1;
+    f->layout.superblock_chunk[0] = good_chunk(f, first, 0);
+    f->layout.superblock_chunk[1] = good_chunk(f, alone ? first : first + 1, alone ? 1 : 0);
     if (f->layout.superblock_chunk[0] == f->chunk_count ||
         f->layout.superblock_chunk[1] == f->chunk_count)
         return why_say(f->why, HFTL_GEOMETRY,
@@ -77,7 +80,7 @@ static uint32_t choose_columns(const struct formatting *f)
 {
     uint32_t columns = COLUMNS_CHOSEN_MAX;
     while (columns > 1 && (zones_for_bands(f) / columns < BANDS_GOOD ||
-                           geometry_chunks_open(columns, 0) > geometry_open_limit(facts_of(f))))
+                           geometry_chunks_open(columns, 0) > geometry_open_limit(&f->layout, facts_of(f))))
         columns--;
     return columns;
 }
@@ -87,7 +90,7 @@ static enum hftl_status choose_bands(struct formatting *f)
     struct layout *layout = &f->layout;
     const struct hftl_media_facts *facts = facts_of(f);
     bool oc = facts->kind == HFTL_KIND_OCSSD;
-    layout->columns = oc                         ? hftl_media_pus(facts)
+    layout->columns = oc                         ? layout->pu_count
                       : f->options->columns != 0 ? f->options->columns
                                                  : choose_columns(f);
     layout->bands = oc ? facts->chunks_per_pu : zones_for_bands(f) / layout->columns;
@@ -96,12 +99,12 @@ static enum hftl_status choose_bands(struct formatting *f)
                        FORMAT_COLUMNS_MAX);
     /* Overlap is given up before columns are, and not asked for here: opening finds out. */
     uint32_t open = geometry_chunks_open(layout->columns, 0);
-    if (open > geometry_open_limit(facts))
+    if (open > geometry_open_limit(layout, facts))
         return why_say(f->why, HFTL_GEOMETRY,
                        "%u columns need %u open chunks (2 for superblocks, %u streams of %u); the "
                        "drive allows %u",
                        layout->columns, open, FORMAT_STREAMS_USED, layout->columns,
-                       geometry_open_limit(facts));
+                       geometry_open_limit(layout, facts));
     /* Heads in a row, each at the begin of a slice of one block, leave no place for a summary. */
     if (layout->ident_place == IDENT_IN_SUMMARY && layout->ws_opt == layout->interleave &&
         layout->columns + 1 >= layout->summary_idents)
@@ -210,6 +213,23 @@ static enum hftl_status check_limits(struct formatting *f)
     return HFTL_OK;
 }
 
+/* 0, 0: all of them. */
+static enum hftl_status take_pus(struct formatting *f)
+{
+    uint32_t pus = hftl_media_pus(facts_of(f));
+    uint32_t first = f->options->pu_first, count = f->options->pu_count;
+    if (count == 0 && first == 0)
+        count = pus;
+    if (count == 0)
+        return why_say(f->why, HFTL_INVALID, "no parallel units from %u on are given", first);
+    if (first >= pus || count > pus - first)
+        return why_say(f->why, HFTL_INVALID, "parallel units %u-%llu: the drive has 0-%u", first,
+                       (unsigned long long)first + count - 1, pus - 1);
+    f->layout.pu_first = first;
+    f->layout.pu_count = count;
+    return HFTL_OK;
+}
+
 static enum hftl_status choose_layout(struct formatting *f)
 {
     const struct world *world = f->b.world;
@@ -218,7 +238,9 @@ static enum hftl_status choose_layout(struct formatting *f)
     if (nonsense != NULL)
         return why_say(f->why, HFTL_GEOMETRY, "%s", nonsense);
     layout_take_facts(layout, facts_of(f));
-    layout->pu_count = hftl_media_pus(facts_of(f));
+    enum hftl_status status = take_pus(f);
+    if (status != HFTL_OK)
+        return status;
     layout->salt = world->random(world->arg);
     layout->created = world->clock(world->arg);
     memcpy(layout->name, f->options->name, sizeof(f->options->name) - 1);
@@ -231,7 +253,7 @@ static enum hftl_status choose_layout(struct formatting *f)
     if (f->options->op_permille != 0 && f->options->blocks != 0)
         return why_say(f->why, HFTL_INVALID,
                        "both blocks and over-provisioning: the one follows from the other");
-    enum hftl_status status = place_superblocks(f);
+    status = place_superblocks(f);
     if (status == HFTL_OK)
         status = choose_interleave(f);
     if (status == HFTL_OK)
@@ -263,21 +285,43 @@ static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
     return HFTL_OK;
 }
 
-/* The superblocks first: from there on there is no device, rather than half of one. */
-static enum hftl_status erase_all(struct formatting *f)
+/* A superblock's chunk, which is erased before any other. */
+static enum hftl_status erase_early(struct formatting *f, uint32_t chunk)
+{
+    enum hftl_status status = erase_chunk(f, chunk);
+    f->chunks[chunk].state = HFTL_CHUNK_FREE;
+    return status;
+}
+
+/* The superblocks first, those of all that is replaced: from there on there is no device rather
+ * than half of one. */
+static enum hftl_status erase_superblocks(struct formatting *f)
 {
     enum hftl_status status = HFTL_OK;
-    for (unsigned copy = 0; copy < 2 && status == HFTL_OK; copy++) {
-        uint32_t chunk = f->layout.superblock_chunk[copy];
-        if (mutant("format-erases-bands-first"))
+    uint32_t chunk;
+    if (mutant("format-erases-bands-first"))
+        return status;
+    for (uint32_t n = 0; status == HFTL_OK; n++) {
+        if (!neighbours_first_chunk(&f->neighbours, &f->layout, n, &chunk))
             break;
-        status = erase_chunk(f, chunk);
-        f->chunks[chunk].state = HFTL_CHUNK_FREE;
+        if (is_good(f, chunk))
+            status = erase_early(f, chunk);
     }
-    for (uint32_t chunk = 0; chunk < f->chunk_count && status == HFTL_OK; chunk++) {
-        status = erase_chunk(f, chunk);
+    for (unsigned copy = 0; copy < 2 && status == HFTL_OK; copy++)
+        status = erase_early(f, f->layout.superblock_chunk[copy]);
+    return status;
+}
+
+/* O18: all of its PUs, and nothing of others. */
+static enum hftl_status erase_all(struct formatting *f)
+{
+    uint32_t per_pu = facts_of(f)->chunks_per_pu;
+    uint32_t first = f->layout.pu_first * per_pu, count = f->layout.pu_count * per_pu;
+    enum hftl_status status = erase_superblocks(f);
+    for (uint32_t i = 0; i < count && status == HFTL_OK; i++) {
+        status = erase_chunk(f, first + i);
         if (f->options->progress != NULL)
-            f->options->progress(f->options->progress_arg, chunk + 1, f->chunk_count);
+            f->options->progress(f->options->progress_arg, i + 1, count);
     }
     if (status != HFTL_OK)
         return status;
@@ -326,38 +370,13 @@ static enum hftl_status write_first(struct formatting *f, struct hftl_info *info
     return status;
 }
 
-static bool has_retired_copy(const struct found *found)
+static enum hftl_status judge_neighbours(struct formatting *f)
 {
-    return found->copies[0].state.state == HFTL_CHUNK_READ_ONLY ||
-           found->copies[1].state.state == HFTL_CHUNK_READ_ONLY;
-}
-
-static enum hftl_status refuse_existing(struct formatting *f)
-{
-    struct found found;
-    struct why ignored;
-    enum hftl_status status = superfind(&f->b, &found, &ignored);
-    if (status == HFTL_MEMORY || status == HFTL_IO)
+    enum hftl_status status = superfind_all(&f->b, &f->neighbours, f->why);
+    if (status != HFTL_OK)
         return why_say(f->why, status, "looking for a device that is there already: %s",
                        hftl_status_text(status));
-    if (status == HFTL_OK && has_retired_copy(&found)) {
-        superfind_free(&f->b, &found);
-        return why_say(f->why, HFTL_GEOMETRY,
-                       "a read-only chunk holds the superblock of another device: it cannot be "
-                       "erased and would be found again");
-    }
-    if (status == HFTL_FOREIGN || f->options->force) {
-        superfind_free(&f->b, &found);
-        return HFTL_OK;
-    }
-    if (status == HFTL_OK) {
-        why_say(f->why, HFTL_EXISTS, "there is a hostftl device \"%s\" already",
-                found.record.layout.name);
-        superfind_free(&f->b, &found);
-        return HFTL_EXISTS;
-    }
-    return why_say(f->why, HFTL_EXISTS, "what is there looks like a hostftl device (%s)",
-                   hftl_status_text(status));
+    return neighbours_judge(&f->neighbours, &f->layout, f->options->force, f->why);
 }
 
 static enum hftl_status run(struct formatting *f, struct hftl_info *info)
@@ -367,7 +386,7 @@ static enum hftl_status run(struct formatting *f, struct hftl_info *info)
         return why_say(f->why, status, "reporting chunks: %s", hftl_status_text(status));
     status = choose_layout(f);
     if (status == HFTL_OK)
-        status = refuse_existing(f);
+        status = judge_neighbours(f);
     if (status != HFTL_OK)
         return status;
     layout_to_info(&f->layout, facts_of(f), info);
@@ -396,6 +415,7 @@ enum hftl_status device_format(struct hftl_media *medium, const struct world *wo
         return why_say(why, HFTL_MEMORY, "no memory for %u chunks", f.chunk_count);
     struct hftl_info scratch;
     enum hftl_status status = run(&f, info == NULL ? &scratch : info);
+    superfind_all_free(&f.b, &f.neighbours);
     world->release(world->arg, f.chunks, bytes);
     return status;
 }

@@ -11,6 +11,7 @@
 #include "lifecycle/opening.h"
 #include "lifecycle/steps.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SCRATCH_BLOCKS 64u
@@ -28,7 +29,7 @@ static enum hftl_status flush_medium(void *arg)
 static enum hftl_status find_superblock(void *arg)
 {
     struct opening *o = arg;
-    return superfind(&o->b, &o->found, o->why);
+    return superfind(&o->b, o->options->name, &o->found, o->why);
 }
 
 /* As if the caller had asked for it: nothing at all is written. */
@@ -113,8 +114,10 @@ static enum hftl_status build(void *arg)
 static enum hftl_status report_chunks(void *arg)
 {
     struct opening *o = arg;
-    enum hftl_status status =
-        blocking_report(&o->b, 0, hftl_media_chunks(&o->b.medium->facts), o->chunks);
+    const struct layout *layout = &o->device->layout; /* other PUs are none of its business */
+    uint32_t first = layout->pu_first * layout->chunks_per_pu;
+    enum hftl_status status = blocking_report(
+        &o->b, first, layout->pu_count * layout->chunks_per_pu, o->chunks + first);
     if (status != HFTL_OK)
         return why_say(o->why, status, "reporting chunks: %s", hftl_status_text(status));
     o->clean = o->clean && bands_clean_marks_hold(o);
@@ -346,23 +349,53 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
     return HFTL_OK;
 }
 
+static void info_of(const struct found *found, const struct hftl_media_facts *facts,
+                    struct hftl_info *info)
+{
+    layout_to_info(&found->record.layout, facts, info);
+    memcpy(info->id, found->record.id, sizeof(info->id));
+    info->clean = (found->record.state & SUPERBLOCK_CLEAN) != 0;
+    info->read_only = superblock_read_only(&found->record);
+    info->epoch = found->record.epoch;
+    info->bands_sealed = found->record.verdict_count;
+}
+
 enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
-                              struct hftl_info *info, struct why *why)
+                              const char *name, struct hftl_info *info, struct why *why)
 {
     struct blocking b = {medium, world, NULL};
     struct found found;
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     if (nonsense != NULL)
         return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
-    enum hftl_status status = superfind(&b, &found, why);
+    enum hftl_status status = superfind(&b, name, &found, why);
     if (status != HFTL_OK)
         return status;
-    layout_to_info(&found.record.layout, &medium->facts, info);
-    memcpy(info->id, found.record.id, sizeof(info->id));
-    info->clean = (found.record.state & SUPERBLOCK_CLEAN) != 0;
-    info->read_only = superblock_read_only(&found.record);
-    info->epoch = found.record.epoch;
-    info->bands_sealed = found.record.verdict_count;
+    info_of(&found, &medium->facts, info);
     superfind_free(&b, &found);
+    return HFTL_OK;
+}
+
+enum hftl_status device_list(struct hftl_media *medium, const struct world *world,
+                             void (*each)(void *arg, const struct hftl_info *info), void *arg,
+                             struct why *why)
+{
+    struct blocking b = {medium, world, NULL};
+    struct instances all;
+    struct hftl_info info;
+    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
+    if (nonsense != NULL)
+        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
+    enum hftl_status status = superfind_all(&b, &all, why);
+    if (status != HFTL_OK)
+        return status;
+    for (uint32_t i = 0; i < all.count; i++) {
+        const struct instance *instance = &all.list[i];
+        info_of(&instance->found, &medium->facts, &info);
+        if (instance->status != HFTL_OK)
+            (void)snprintf(info.reason, sizeof(info.reason), "%.127s", instance->why.text);
+        each(arg, &info);
+    }
+    superfind_all_free(&b, &all);
     return HFTL_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "format/stamp.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* One chunk being searched. */
@@ -179,40 +180,6 @@ static void end_search(struct search *s)
     s->b->world->release(s->b->world->arg, s->bytes, bytes);
 }
 
-/* Any record at all. The first good chunks of each PU; s->status says what was seen if there is
- * none. */
-static enum hftl_status find_any(struct search *s)
-{
-    const struct hftl_media_facts *facts = facts_of(s);
-    enum hftl_status worst = HFTL_FOREIGN;
-    for (uint32_t pu = 0; pu < hftl_media_pus(facts); pu++) {
-        uint32_t good = 0;
-        for (uint32_t i = 0; i < facts->chunks_per_pu && good < FORMAT_SUPERBLOCK_SEARCH_CHUNKS;
-             i++) {
-            s->chunk = pu * facts->chunks_per_pu + i;
-            enum hftl_status status = blocking_report(s->b, s->chunk, 1, &s->state);
-            if (status != HFTL_OK)
-                return status;
-            if (s->state.state == HFTL_CHUNK_OFFLINE)
-                continue;
-            /* As format counts; the others are looked at all the same. */
-            good +=
-                s->state.state != HFTL_CHUNK_READ_ONLY && s->state.capacity == facts->chunk_blocks;
-            if (s->state.state == HFTL_CHUNK_FREE || readable_blocks(s) == 0)
-                continue;
-            s->copy = -1;
-            if (!begins_with_record(s))
-                continue;
-            search_backwards(s);
-            if (s->status == HFTL_OK || s->status == HFTL_VERSION || s->status == HFTL_UNSUPPORTED)
-                return s->status;
-            if (s->status != HFTL_FOREIGN)
-                worst = s->status;
-        }
-    }
-    return worst;
-}
-
 static enum hftl_status keep(struct found *found, const struct search *s)
 {
     const struct world *world = s->b->world;
@@ -269,37 +236,247 @@ static enum hftl_status explain(enum hftl_status status, struct why *why)
     }
 }
 
-enum hftl_status superfind(const struct blocking *b, struct found *found, struct why *why)
+/* ---- all devices of a drive ---- */
+
+/* The newest record of both copies, from the one record that was met. */
+static enum hftl_status resolve(struct search *s, struct instance *instance, struct why *why)
 {
+    struct found *found = &instance->found;
+    found->record = s->record;
+    enum hftl_status status = check_record(s->b, &s->record, why);
+    if (status != HFTL_OK)
+        return status;
+    instance->placed = true;
+    found->record.number = 0;
+    for (int copy = 0; copy < 2; copy++)
+        found->copies[copy].chunk = s->record.layout.superblock_chunk[copy];
+    for (int copy = 0; copy < 2; copy++) {
+        status = search_copy(s, found, copy);
+        if (status != HFTL_OK)
+            return explain(status, why);
+    }
+    if (found->bytes == NULL)
+        return why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");
+    found->repair = found->copies[0].newest != found->copies[1].newest;
+    return check_record(s->b, &found->record, why);
+}
+
+/* A copy of a device that is in the list. */
+static bool is_known_copy(const struct instances *all, uint32_t chunk)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct layout *layout = &all->list[i].found.record.layout;
+        if (all->list[i].placed &&
+            (layout->superblock_chunk[0] == chunk || layout->superblock_chunk[1] == chunk))
+            return true;
+    }
+    return false;
+}
+
+static bool is_known_id(const struct instances *all, const uint8_t id[FORMAT_ID_BYTES])
+{
+    for (uint32_t i = 0; i < all->count; i++)
+        if (memcmp(all->list[i].found.record.id, id, FORMAT_ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+static enum hftl_status add_instance(struct search *s, struct instances *all)
+{
+    if (is_known_id(all, s->record.id))
+        return HFTL_OK;
+    if (all->count == all->room) {
+        all->crowded = true;
+        return HFTL_OK;
+    }
+    struct instance *instance = &all->list[all->count++];
+    instance->status = resolve(s, instance, &instance->why);
+    return instance->status == HFTL_MEMORY || instance->status == HFTL_IO ? instance->status
+                                                                         : HFTL_OK;
+}
+
+/* What this chunk, which may be a superblock's, says. */
+static enum hftl_status look_at(struct search *s, struct instances *all)
+{
+    s->copy = -1;
+    if (!begins_with_record(s))
+        return HFTL_OK;
+    search_backwards(s);
+    if (s->status == HFTL_OK)
+        return add_instance(s, all);
+    if (s->status != HFTL_FOREIGN)
+        all->strange[all->strange_count++] = (struct strange){s->chunk, s->status};
+    return HFTL_OK;
+}
+
+/* The first good chunks of a PU. */
+static enum hftl_status look_at_pu(struct search *s, uint32_t pu, struct instances *all)
+{
+    const struct hftl_media_facts *facts = facts_of(s);
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < facts->chunks_per_pu && good < FORMAT_SUPERBLOCK_SEARCH_CHUNKS; i++) {
+        s->chunk = pu * facts->chunks_per_pu + i;
+        enum hftl_status status = blocking_report(s->b, s->chunk, 1, &s->state);
+        if (status != HFTL_OK)
+            return status;
+        if (s->state.state == HFTL_CHUNK_OFFLINE)
+            continue;
+        /* As format counts; the others are looked at all the same. */
+        good += s->state.state != HFTL_CHUNK_READ_ONLY && s->state.capacity == facts->chunk_blocks;
+        if (s->state.state == HFTL_CHUNK_FREE || readable_blocks(s) == 0 ||
+            is_known_copy(all, s->chunk) || all->strange_count == all->strange_room)
+            continue;
+        status = look_at(s, all);
+        if (status != HFTL_OK)
+            return status;
+    }
+    return HFTL_OK;
+}
+
+/* A copy that could not be read is not strange when the other one says whose it is. */
+static void drop_explained(struct instances *all)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < all->strange_count; i++)
+        if (!is_known_copy(all, all->strange[i].chunk))
+            all->strange[kept++] = all->strange[i];
+    all->strange_count = kept;
+}
+
+enum hftl_status superfind_all(const struct blocking *b, struct instances *all, struct why *why)
+{
+    const struct world *world = b->world;
+    uint32_t pus = hftl_media_pus(&b->medium->facts);
     struct search s;
-    memset(found, 0, sizeof(*found));
+    memset(all, 0, sizeof(*all));
+    all->room = pus;
+    all->strange_room = min_u32(pus, UINT32_MAX / FORMAT_SUPERBLOCK_SEARCH_CHUNKS) *
+                        FORMAT_SUPERBLOCK_SEARCH_CHUNKS;
     enum hftl_status status = start_search(b, &s);
     if (status != HFTL_OK)
         return why_say(why, status, "no memory to read a chunk");
-    status = find_any(&s);
-    if (status != HFTL_OK)
-        explain(status, why);
-    if (status == HFTL_OK)
-        status = check_record(b, &s.record, why);
-    if (status == HFTL_OK) {
-        found->record = s.record;
-        found->record.number = 0;
-        for (int copy = 0; copy < 2; copy++)
-            found->copies[copy].chunk = s.record.layout.superblock_chunk[copy];
-        for (int copy = 0; copy < 2 && status == HFTL_OK; copy++) {
-            status = search_copy(&s, found, copy);
-            if (status != HFTL_OK)
-                (void)explain(status, why);
-        }
-        if (status == HFTL_OK && found->bytes == NULL)
-            status = why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");
-    }
-    if (status == HFTL_OK)
-        status = check_record(b, &found->record, why);
-    found->repair = found->copies[0].newest != found->copies[1].newest;
+    all->list = world->alloc(world->arg, all->room * sizeof(*all->list));
+    all->strange = world->alloc(world->arg, all->strange_room * sizeof(*all->strange));
+    if (all->list == NULL || all->strange == NULL)
+        status = HFTL_MEMORY;
+    for (uint32_t pu = 0; pu < pus && status == HFTL_OK; pu++)
+        status = look_at_pu(&s, pu, all);
+    drop_explained(all);
     end_search(&s);
+    if (status != HFTL_OK) {
+        superfind_all_free(b, all);
+        (void)explain(status, why);
+    }
+    return status;
+}
+
+void superfind_all_free(const struct blocking *b, struct instances *all)
+{
+    const struct world *world = b->world;
+    for (uint32_t i = 0; i < all->count; i++)
+        superfind_free(b, &all->list[i].found);
+    if (all->list != NULL)
+        world->release(world->arg, all->list, all->room * sizeof(*all->list));
+    if (all->strange != NULL)
+        world->release(world->arg, all->strange, all->strange_room * sizeof(*all->strange));
+    memset(all, 0, sizeof(*all));
+}
+
+/* ---- one of them ---- */
+
+/* "a, b and 3 more": as many names as there is room for. */
+static void list_names(const struct instances *all, char *text, size_t bytes)
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < all->count && used < bytes; i++) {
+        const char *name = all->list[i].found.record.layout.name;
+        const char *before = i == 0 ? "" : ", ";
+        if (used + strlen(name) + sizeof(", and 4294967295 more") >= bytes) {
+            (void)snprintf(text + used, bytes - used, " and %u more", all->count - i);
+            return;
+        }
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", before, name);
+    }
+}
+
+static enum hftl_status say_which(const struct instances *all, const char *name, struct why *why)
+{
+    char names[160] = "";
+    list_names(all, names, sizeof(names));
+    if (name != NULL && all->count > 0)
+        return why_say(why, HFTL_ABSENT, "no device '%s' there; there is: %s", name, names);
+    if (all->count > 0)
+        return why_say(why, HFTL_INVALID,
+                       "several devices share the drive, name one as DRIVE#NAME: %s%s", names,
+                       all->strange_count > 0 ? ", and one that cannot be read" : "");
+    if (all->strange_count > 0) /* the last is as good as any */
+        return explain(all->strange[all->strange_count - 1].status, why);
+    return explain(HFTL_FOREIGN, why);
+}
+
+static bool is_foreign_version(const struct instances *all)
+{
+    for (uint32_t i = 0; i < all->strange_count; i++)
+        if (all->strange[i].status == HFTL_VERSION || all->strange[i].status == HFTL_UNSUPPORTED)
+            return true;
+    return false;
+}
+
+/* Nobody formats like that, and two that write to one chunk would destroy each other. */
+static const struct instance *find_overlapping(const struct instances *all,
+                                               const struct instance *one)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct instance *other = &all->list[i];
+        if (other != one && other->placed &&
+            layout_share_pus(&other->found.record.layout, &one->found.record.layout))
+            return other;
+    }
+    return NULL;
+}
+
+static enum hftl_status choose(const struct instances *all, const char *name,
+                               struct instance **chosen, struct why *why)
+{
+    uint32_t matches = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (name != NULL && strcmp(all->list[i].found.record.layout.name, name) != 0)
+            continue;
+        *chosen = &all->list[i];
+        matches++;
+    }
+    if (all->crowded)
+        return why_say(why, HFTL_CORRUPT, "more devices than parallel units are on the drive");
+    if (matches > 1 && name != NULL)
+        return why_say(why, HFTL_CORRUPT, "%u devices on the drive are named '%s'", matches, name);
+    if (matches != 1 || (name == NULL && is_foreign_version(all)))
+        return say_which(all, name, why);
+    if ((*chosen)->status != HFTL_OK) {
+        *why = (*chosen)->why;
+        return (*chosen)->status;
+    }
+    const struct instance *other = find_overlapping(all, *chosen);
+    if (other != NULL)
+        return why_say(why, HFTL_CORRUPT, "the devices '%s' and '%s' overlap",
+                       (*chosen)->found.record.layout.name, other->found.record.layout.name);
+    return HFTL_OK;
+}
+
+enum hftl_status superfind(const struct blocking *b, const char *name, struct found *found,
+                           struct why *why)
+{
+    struct instances all;
+    struct instance *chosen = NULL;
+    memset(found, 0, sizeof(*found));
+    enum hftl_status status = superfind_all(b, &all, why);
     if (status != HFTL_OK)
-        superfind_free(b, found);
+        return status;
+    status = choose(&all, name, &chosen, why);
+    if (status == HFTL_OK) {
+        *found = chosen->found;
+        chosen->found.bytes = NULL;
+    }
+    superfind_all_free(b, &all);
     return status;
 }
 

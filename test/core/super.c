@@ -41,7 +41,7 @@ static struct found find(struct stand *stand)
     struct blocking b = {stand->guard, &stand->world, NULL};
     struct found found;
     struct why why;
-    assert_int_equal(superfind(&b, &found, &why), HFTL_OK);
+    assert_int_equal(superfind(&b, NULL, &found, &why), HFTL_OK);
     superfind_free(&b, &found);
     return found;
 }

@@ -174,19 +174,31 @@ enum hftl_status device_format(struct hftl_media *medium, const struct world *wo
     (void)why;
     if (!options->dry_run)
         memset(fake->data, 0, fake->blocks * HFTL_BLOCK_BYTES);
-    return device_probe(medium, world, info, why);
+    return device_probe(medium, world, NULL, info, why);
 }
 
 enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
-                              struct hftl_info *info, struct why *why)
+                              const char *name, struct hftl_info *info, struct why *why)
 {
     (void)world;
+    (void)name;
     (void)why;
     info->blocks = ((struct fake_medium *)medium)->blocks;
     info->block_bytes = HFTL_BLOCK_BYTES;
     info->facts = medium->facts;
     snprintf(info->name, sizeof info->name, "fake");
     return HFTL_OK;
+}
+
+enum hftl_status device_list(struct hftl_media *medium, const struct world *world,
+                             void (*each)(void *arg, const struct hftl_info *info), void *arg,
+                             struct why *why)
+{
+    struct hftl_info info = {.size = sizeof info};
+    enum hftl_status status = device_probe(medium, world, NULL, &info, why);
+
+    each(arg, &info);
+    return status;
 }
 
 enum hftl_status device_open(struct hftl_media *medium, const struct device_options *options,
@@ -434,7 +446,7 @@ struct recorder *device_recorder(struct device *device)
 void device_get_info(const struct device *device, struct hftl_info *info)
 {
     struct why why;
-    enum hftl_status status = device_probe(&device->medium->media, NULL, info, &why);
+    enum hftl_status status = device_probe(&device->medium->media, NULL, NULL, info, &why);
     must(status == HFTL_OK);
     info->read_only = device->options.read_only;
 }

@@ -358,7 +358,7 @@ static void tells_its_progress_its_id_and_its_name(void **state)
     assert_int_equal(total_seen, 72);
     assert_string_equal(stand.info.name, "default");
     struct hftl_info probed;
-    assert_int_equal(device_probe(stand.guard, &stand.world, &probed, &stand.why), HFTL_OK);
+    assert_int_equal(device_probe(stand.guard, &stand.world, NULL, &probed, &stand.why), HFTL_OK);
     assert_memory_equal(probed.id, stand.format.id, 16);
     assert_int_equal(probed.created, 1700000000);
     assert_true(probed.clean);

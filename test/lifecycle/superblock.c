@@ -19,7 +19,7 @@ static void refused(struct stand *stand, enum hftl_status status, const char *te
     assert_null(stand->device);
     assert_int_equal(stand->pieces, 0);
     struct hftl_info info;
-    assert_int_equal(device_probe(stand->guard, &stand->world, &info, &stand->why), status);
+    assert_int_equal(device_probe(stand->guard, &stand->world, NULL, &info, &stand->why), status);
 }
 
 static void an_empty_drive_is_foreign(void **state)
@@ -234,7 +234,7 @@ static void every_byte_of_the_newest_record_of_either_copy_may_be_damaged(void *
             }
         struct blocking b = {stand.guard, &stand.world, NULL};
         struct found found;
-        assert_int_equal(superfind(&b, &found, &stand.why), HFTL_OK);
+        assert_int_equal(superfind(&b, NULL, &found, &stand.why), HFTL_OK);
         superfind_free(&b, &found);
         assert_false(found.repair); /* each was given back what it lacked */
         stand_end(&stand);
