@@ -327,9 +327,25 @@ static bool changes_drive(enum hftl_media_verb verb)
            verb == HFTL_MEDIA_FINISH;
 }
 
+/* What another process may have changed since. */
+static enum hftl_status look_again(struct emu *emu, const struct hftl_media_op *op)
+{
+    uint32_t chunks = emu->ledger.chunk_count;
+    uint32_t count = op->verb == HFTL_MEDIA_REPORT ? op->blocks : op->verb == HFTL_MEDIA_READ;
+    enum hftl_status status = HFTL_OK;
+    if (op->chunk >= chunks || count > chunks - op->chunk)
+        return status; /* is refused */
+    for (uint32_t i = 0; i < count && status == HFTL_OK; i++)
+        status = emu_look_again(emu, op->chunk + i);
+    return status;
+}
+
 static void submit_op(struct emu *emu, struct hftl_media_op *op)
 {
+    enum hftl_status look = emu->look ? look_again(emu, op) : HFTL_OK;
     enum hftl_status status = ledger_judge(&emu->ledger, op);
+    if (status == HFTL_OK)
+        status = look;
     ledger_depart(&emu->ledger, op);
     if (status == HFTL_RULE_READ && emu->file.header.reads_predefined)
         status = HFTL_OK;
@@ -501,7 +517,10 @@ enum hftl_status emu_retire(struct hftl_media *media, uint32_t chunk, enum hftl_
 
 void emu_count(const struct hftl_media *media, struct emu_counters *counters)
 {
-    *counters = ((const struct emu *)media)->counters;
+    const struct emu *emu = (const struct emu *)media;
+    *counters = emu->counters;
+    for (uint32_t i = 1; i < emu->file.pu_count; i++)
+        emu_counters_add(counters, &emu->file.sessions[emu->file.pu_first + i].counters);
 }
 
 const struct emu_header *emu_header_of(const struct hftl_media *media)

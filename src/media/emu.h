@@ -35,13 +35,26 @@
  * that cannot lands the same, and what it could not write is still in the cache. After a failed
  * fdatasync nobody knows what is there, so every later FLUSH fails until the drive is opened again.
  *
- * One process at a time has the drive for writing (a lock on the open file, so it ends with the
- * process); readers share.
+ * SEVERAL PROCESSES, each with parallel units of its own
+ *     A process takes PUs, by default all, for writing; readers share (locks on the open file, so
+ *     they end with the process: emu_file.h). Everything that changes is of one PU and written by
+ *     who has it: records, sessions, data. So the death of one process, and what its cache loses,
+ *     is none of the others' business. The limits of open and active chunks are shared by PUs
+ *     (hftl_media_share); the counters are each process's own, and their sum is the drive's.
+ *
+ *     own PUs         everything, as if the drive were ours alone
+ *     other PUs       OFFLINE; their chunks change, and the contract has no room for that
+ *     LOOK (media.h)  takes nothing, writes nothing, and sees all chunks as the file has them at the
+ *                     time of each operation, which is what a power-up would find
+ *
+ * A file that is replaced (emu_create) is held as a whole until the new one has its place, and who
+ * has locked a file looks whether it still is what its name says: so nobody ends up with a drive
+ * that no name leads to.
  */
 #ifndef HOSTFTL_MEDIA_EMU_H
 #define HOSTFTL_MEDIA_EMU_H
 
-#include "media/emu_format.h"
+#include "media/emu_file.h"
 
 #define EMU_NONE UINT32_MAX /* "none" where 0 means "choose" */
 #define EMU_CACHE_DEFAULT (8ull << 20)
@@ -87,6 +100,9 @@ struct emu_open_options {
     bool no_fsync; /* as at creation, for this time */
     /* read_only: every block that was written can be read, and mw_cunits is 0 (overlay.h) */
     bool all_readable;
+    uint32_t pu_first, pu_count; /* only these; 0, 0: all */
+    bool look;                   /* read_only, and takes nothing */
+    bool format;                 /* also the right to make and remove devices, one process at a time */
     bool cache_given;
     uint64_t cache_bytes; /* instead of what the drive says, for this time */
     uint64_t seed;        /* 0: the drive's, and how often it was opened */
@@ -103,7 +119,7 @@ HFTL_MUST_USE enum hftl_status emu_create(const char *path,
                                           size_t why_bytes);
 
 /* options may be NULL. ABSENT, FORBIDDEN, INVALID (a folder), FOREIGN, VERSION, CORRUPT, TRUNCATED,
- * BUSY, MEMORY, IO. Close with ops->close, which writes out what is cached. */
+ * BUSY, MEMORY, IO, GEOMETRY (PUs that have no part in a limit). Close with ops->close, which writes out what is cached. */
 HFTL_MUST_USE enum hftl_status emu_open(const char *path, const struct emu_open_options *options,
                                         struct hftl_media **media, char *why, size_t why_bytes);
 
@@ -129,9 +145,11 @@ HFTL_MUST_USE enum hftl_status emu_power_cut(const char *path, uint64_t seed, ch
 struct emu_inspection {
     struct emu_header header;
     struct emu_layout layout;
-    struct emu_session session;
+    struct emu_session session; /* clean: all PUs are; counters: their sum; pid: the last unclean */
     bool in_use;
-    uint32_t in_use_pid;
+    uint32_t in_use_pid;        /* of the first holder */
+    struct holder *holders; /* in the order of their PUs */
+    uint32_t holder_count;
     uint64_t disk_bytes; /* the file really takes */
     uint32_t wear_min, wear_max;
     double wear_mean; /* of chunks that are not offline */
@@ -141,5 +159,9 @@ struct emu_inspection {
 HFTL_MUST_USE enum hftl_status emu_inspect(const char *path, struct emu_inspection *inspection,
                                            char *why, size_t why_bytes);
 void emu_inspection_free(struct emu_inspection *inspection);
+
+/* Has a process some of these PUs (0, 0: all) for writing? Anything that is no drive: no. */
+bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count,
+                     struct holder *holder);
 
 #endif

@@ -36,6 +36,7 @@ struct making {
     char *temporary; /* the name beside it */
     bool named;      /* a file of ours has that name */
     int fd;
+    int replaced;   /* holds the drive whose place is taken; -1: none */
     uint8_t *kinds; /* per chunk: 1 bad, 2 short */
 };
 
@@ -94,10 +95,24 @@ static enum hftl_status write_table(struct making *m)
             describe_chunk(m, chunk + i, &record);
             emu_record_encode(&record, &m->header.facts, chunk + i, bytes + i * EMU_RECORD_BYTES);
         }
-        uint64_t at = EMU_TABLE_AT + (uint64_t)chunk * EMU_RECORD_BYTES;
+        uint64_t at = m->layout.table_at + (uint64_t)chunk * EMU_RECORD_BYTES;
         if (emu_file_write_all(m->fd, bytes, (size_t)n * EMU_RECORD_BYTES, at) != 0)
             return complain(m, "write its chunk table");
         chunk += n;
+    }
+    return HFTL_OK;
+}
+
+static enum hftl_status write_sessions(struct making *m)
+{
+    struct emu_session session = {.clean = true};
+    uint8_t bytes[EMU_SESSION_BYTES];
+    emu_file_boot_id(session.boot_id);
+    for (; session.pu < m->layout.pu_count; session.pu++) {
+        emu_session_encode(&session, m->header.facts.id, bytes);
+        if (emu_file_write_all(m->fd, bytes, sizeof bytes,
+                               EMU_SESSION_AT + (uint64_t)session.pu * EMU_SESSION_BYTES) != 0)
+            return complain(m, "write its header");
     }
     return HFTL_OK;
 }
@@ -112,13 +127,9 @@ static enum hftl_status write_file(struct making *m)
     emu_header_encode(&m->header, header);
     if (emu_file_write_all(m->fd, header, sizeof header, 0) != 0)
         return complain(m, "write its header");
-    struct emu_session session = {.clean = true};
-    emu_file_boot_id(session.boot_id);
-    uint8_t bytes[EMU_SESSION_BYTES];
-    emu_session_encode(&session, m->header.facts.id, bytes);
-    if (emu_file_write_all(m->fd, bytes, sizeof bytes, EMU_SESSION_AT) != 0)
-        return complain(m, "write its header");
-    enum hftl_status status = write_table(m);
+    enum hftl_status status = write_sessions(m);
+    if (status == HFTL_OK)
+        status = write_table(m);
     if (status != HFTL_OK)
         return status;
     if (!m->header.no_fsync && fsync(m->fd) != 0)
@@ -126,8 +137,9 @@ static enum hftl_status write_file(struct making *m)
     return HFTL_OK;
 }
 
-/* What is there already may be replaced: asked for, an ordinary file, and nobody's drive in use. */
-static enum hftl_status check_replaceable(const struct making *m)
+/* What is there already may be replaced: asked for, an ordinary file, and nobody's drive in use. It
+ * is held until the new one has its place, so that nobody begins to use what goes away. */
+static enum hftl_status check_replaceable(struct making *m)
 {
     struct stat st;
     if (lstat(m->path, &st) != 0)
@@ -139,7 +151,7 @@ static enum hftl_status check_replaceable(const struct making *m)
                    m->path);
     if (!m->options->overwrite)
         return say(m->to, HFTL_EXISTS, "%s: already there; it is not overwritten unasked", m->path);
-    return emu_file_check_unclaimed(m->path, m->to);
+    return emu_file_claim_all(m->path, &m->replaced, m->to);
 }
 
 /* Signals that end a process by default wait until they are let in; `before` is what was held. */
@@ -246,7 +258,7 @@ enum hftl_status emu_create(const char *path, const struct emu_create_options *o
                             size_t why_bytes)
 {
     const struct say to = {why, why_bytes};
-    struct making m = {.path = path, .options = options, .to = &to, .fd = -1};
+    struct making m = {.path = path, .options = options, .to = &to, .fd = -1, .replaced = -1};
     enum hftl_status status = emu_plan(options, &m.header, why, why_bytes);
     if (status != HFTL_OK)
         return status;
@@ -256,6 +268,8 @@ enum hftl_status emu_create(const char *path, const struct emu_create_options *o
                    m.header.facts.chunk_blocks);
     emu_layout_of(&m.header, &m.layout);
     status = make(&m);
+    if (m.replaced >= 0)
+        close(m.replaced);
     free(m.kinds);
     free(m.temporary);
     return status;

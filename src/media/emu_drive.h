@@ -81,6 +81,9 @@ struct emu_sync {
 struct emu {
     struct hftl_media media;
     struct emu_file file;
+    bool look;                             /* every operation sees the file as it is then */
+    uint8_t boot_id[16];                   /* of this run of the host */
+    struct hftl_media_facts limited_facts; /* with our part of the limits; the ledger's */
     struct ledger ledger;
     struct emu_chunk *chunks;
     struct emu_set dirty, unsynced;
@@ -106,6 +109,9 @@ void emu_done(struct emu *emu, struct hftl_media_op *op, enum hftl_status status
 void emu_note(struct emu *emu, uint32_t chunk);
 uint64_t emu_data_at(const struct emu *emu, uint32_t chunk, uint32_t offset);
 uint64_t emu_oob_at(const struct emu *emu, uint32_t chunk, uint32_t offset);
+
+/* emu_open.c. The chunk as the file has it now (look). CORRUPT, IO. */
+HFTL_MUST_USE enum hftl_status emu_look_again(struct emu *emu, uint32_t chunk);
 
 /* emu_cache.c. Sets: */
 void emu_set_dirty(struct emu *emu, uint32_t chunk);    /* D2 made true */

@@ -19,7 +19,7 @@
  *   120 .. 4092 zero   4092  4 crc
  */
 enum { HEADER_USED = 120, HEADER_CRC = EMU_HEADER_BYTES - 4, WORDS_AT = 12 };
-enum { SESSION_USED = 96, SESSION_CRC = EMU_SESSION_BYTES - 4 };
+enum { SESSION_CRC = EMU_SESSION_BYTES - 4 };
 enum { RECORD_CRC = EMU_RECORD_BYTES - 4 };
 
 #define OPTION_OUTLIVES 1u
@@ -40,7 +40,10 @@ void emu_layout_of(const struct emu_header *header, struct emu_layout *layout)
 {
     const struct hftl_media_facts *f = &header->facts;
     layout->chunk_count = hftl_media_chunks(f);
-    uint64_t table_end = EMU_TABLE_AT + (uint64_t)layout->chunk_count * EMU_RECORD_BYTES;
+    layout->pu_count = hftl_media_pus(f);
+    layout->table_at =
+        round_up_u64(EMU_SESSION_AT + (uint64_t)layout->pu_count * EMU_SESSION_BYTES, 4096);
+    uint64_t table_end = layout->table_at + (uint64_t)layout->chunk_count * EMU_RECORD_BYTES;
     layout->data_at = round_up_u64(table_end, 65536);
     layout->oob_in_chunk = round_up_u64((uint64_t)f->chunk_blocks * f->block_bytes, 4096);
     uint64_t oob_bytes = round_up_u64((uint64_t)f->chunk_blocks * f->oob_bytes, 4096);
@@ -140,7 +143,7 @@ enum hftl_status emu_header_decode(const uint8_t bytes[EMU_HEADER_BYTES], struct
 }
 
 /* Session: 0 8 magic, 8 4 state (1 clean, 2 open), 12 4 pid, 16 16 boot id, 32 8 opens,
- *          40 six counters of 8, 88 8 zero, 96 .. 508 zero, 508 4 crc */
+ *          40 six counters of 8, 88 4 pu, 92 .. 508 zero, 508 4 crc */
 static uint32_t sum(const uint8_t id[16], const uint8_t *bytes, size_t count)
 {
     return crc32c(crc32c(0, id, 16), bytes, count);
@@ -162,6 +165,7 @@ void emu_session_encode(const struct emu_session *session, const uint8_t id[16],
     put_u64(bytes + 64, c->flushes);
     put_u64(bytes + 72, c->predefined_reads);
     put_u64(bytes + 80, c->early_blocks);
+    put_u32(bytes + 88, session->pu);
     put_u32(bytes + SESSION_CRC, sum(id, bytes, SESSION_CRC));
 }
 
@@ -171,7 +175,7 @@ enum hftl_status emu_session_decode(const uint8_t bytes[EMU_SESSION_BYTES], cons
     uint32_t state = get_u32(bytes + 8);
     if (memcmp(bytes, SESSION_MAGIC, 8) != 0 ||
         get_u32(bytes + SESSION_CRC) != sum(id, bytes, SESSION_CRC) || state < 1 || state > 2 ||
-        !is_zero(bytes + 88, SESSION_CRC - 88))
+        get_u32(bytes + 88) != session->pu || !is_zero(bytes + 92, SESSION_CRC - 92))
         return HFTL_CORRUPT;
     session->clean = state == 1;
     session->pid = get_u32(bytes + 12);
@@ -186,6 +190,16 @@ enum hftl_status emu_session_decode(const uint8_t bytes[EMU_SESSION_BYTES], cons
         .early_blocks = get_u64(bytes + 80),
     };
     return HFTL_OK;
+}
+
+void emu_counters_add(struct emu_counters *sum, const struct emu_counters *counters)
+{
+    sum->blocks_written += counters->blocks_written;
+    sum->blocks_read += counters->blocks_read;
+    sum->resets += counters->resets;
+    sum->flushes += counters->flushes;
+    sum->predefined_reads += counters->predefined_reads;
+    sum->early_blocks += counters->early_blocks;
 }
 
 /* Record: 0 1 state, 1 1 finished, 2 2 zero, 4 4 written, 8 4 durable, 12 4 capacity, 16 4 wear,

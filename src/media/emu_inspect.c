@@ -34,6 +34,51 @@ static void count_chunks(struct emu_inspection *in)
         in->wear_mean = (double)wear / (double)counted;
 }
 
+static void sum_sessions(struct emu_inspection *in, const struct emu_file *file)
+{
+    in->session = file->sessions[0];
+    for (uint32_t pu = 1; pu < file->layout.pu_count; pu++) {
+        const struct emu_session *session = &file->sessions[pu];
+        emu_counters_add(&in->session.counters, &session->counters);
+        in->session.opens += session->opens;
+        if (in->session.clean && !session->clean)
+            in->session.pid = session->pid;
+        in->session.clean = in->session.clean && session->clean;
+    }
+}
+
+/* PU by PU: which of several locks the kernel names is its own affair. */
+static enum hftl_status find_holders(struct emu_inspection *in, const struct emu_file *file)
+{
+    struct holder holder;
+    in->holders = calloc(file->layout.pu_count, sizeof *in->holders);
+    if (!in->holders)
+        return HFTL_MEMORY;
+    for (uint32_t pu = 0; pu < file->layout.pu_count; pu++) {
+        if (!emu_file_is_claimed(file, pu, 1, &holder))
+            continue;
+        in->holders[in->holder_count++] = holder;
+        pu = holder.pu_first + holder.pu_count - 1;
+    }
+    in->in_use = in->holder_count > 0;
+    in->in_use_pid = in->in_use ? in->holders[0].pid : 0;
+    return HFTL_OK;
+}
+
+bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count,
+                     struct holder *holder)
+{
+    const struct say nobody = {NULL, 0};
+    struct emu_file file;
+    if (emu_file_open(&file, path, EMU_CLAIM_NONE, &nobody) != HFTL_OK)
+        return false;
+    if (pu_count == 0)
+        pu_count = file.layout.pu_count;
+    bool is = emu_file_is_claimed(&file, pu_first, pu_count, holder);
+    emu_file_close(&file);
+    return is;
+}
+
 enum hftl_status emu_inspect(const char *path, struct emu_inspection *inspection, char *why,
                              size_t why_bytes)
 {
@@ -45,13 +90,14 @@ enum hftl_status emu_inspect(const char *path, struct emu_inspection *inspection
         return status;
     inspection->header = file.header;
     inspection->layout = file.layout;
-    inspection->session = file.session;
-    inspection->in_use = emu_file_is_claimed(&file, &inspection->in_use_pid);
+    sum_sessions(inspection, &file);
+    if (find_holders(inspection, &file) != HFTL_OK)
+        status = say(&to, HFTL_MEMORY, "%s: no memory for its holders", path);
     struct stat st;
     if (fstat(file.fd, &st) == 0)
         inspection->disk_bytes = (uint64_t)st.st_blocks * 512;
     inspection->chunks = calloc(file.layout.chunk_count, sizeof *inspection->chunks);
-    if (!inspection->chunks)
+    if (status == HFTL_OK && !inspection->chunks)
         status =
             say(&to, HFTL_MEMORY, "%s: no memory for %u chunks", path, file.layout.chunk_count);
     for (uint32_t i = 0; status == HFTL_OK && i < file.layout.chunk_count; i++)
@@ -67,7 +113,9 @@ enum hftl_status emu_inspect(const char *path, struct emu_inspection *inspection
 void emu_inspection_free(struct emu_inspection *inspection)
 {
     free(inspection->chunks);
+    free(inspection->holders);
     inspection->chunks = NULL;
+    inspection->holders = NULL;
 }
 
 /* Shortens one chunk to a prefix that holds all that is durable. */

@@ -409,8 +409,8 @@ enum hftl_status flat_open(const char *path, const struct flat_open_options *opt
     if (!flat)
         return say(&to, HFTL_MEMORY, "%s: no memory", path);
     flat->eventfd = -1;
-    enum hftl_status status =
-        flat_file_open(&flat->file, path, options->read_only ? FLAT_READS : FLAT_WRITES, &to);
+    int how = options->look ? FLAT_LOOKS : options->read_only ? FLAT_READS : FLAT_WRITES;
+    enum hftl_status status = flat_file_open(&flat->file, path, how, &to);
     if (status == HFTL_OK)
         status = flat_file_load(&flat->file, path, !options->read_only, &to);
     if (status == HFTL_OK) {

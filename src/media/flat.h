@@ -30,6 +30,7 @@
 
 #include "media/fileio.h"
 #include "media/flat_format.h"
+#include "media/hold.h"
 
 /* Everything 0 but size gives what suits the device. */
 struct flat_create_options {
@@ -44,6 +45,7 @@ enum flat_cache { FLAT_CACHE_AUTO, FLAT_CACHE_AROUND, FLAT_CACHE_THROUGH };
 struct flat_open_options {
     uint32_t size; /* sizeof this struct */
     bool read_only;
+    bool look; /* read_only: takes nothing, and what is read may change meanwhile */
     bool no_uring;
     /* The page cache. AUTO: around it on a block device, through it in a file. */
     enum flat_cache cache;
@@ -71,6 +73,9 @@ bool flat_is(const char *path);
  * MEMORY, IO. Close with ops->close, which flushes. */
 HFTL_MUST_USE enum hftl_status flat_open(const char *path, const struct flat_open_options *options,
                                          struct hftl_media **media, char *why, size_t why_bytes);
+
+/* Has a process it for writing? */
+bool flat_find_holder(const char *path, struct holder *holder);
 
 /* As SIGKILL, without the process: ops in flight never land. */
 void flat_abandon(struct hftl_media *media);

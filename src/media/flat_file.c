@@ -52,8 +52,9 @@ static enum hftl_status read_header(int fd, uint8_t *page, struct flat_header *h
     return first;
 }
 
-static uint32_t find_holder(int fd)
+static uint32_t find_holder(int fd, uint64_t at)
 {
+    (void)at; /* one has all of it */
     struct flat_header header;
     const char *what;
     uint8_t *page = flat_take_bytes(FLAT_PAGE_BYTES);
@@ -80,6 +81,18 @@ bool flat_is(const char *path)
     if (fd >= 0)
         close(fd);
     free(page);
+    return is;
+}
+
+bool flat_find_holder(const char *path, struct holder *holder)
+{
+    struct hold_span all = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is = fd >= 0 && hold_file(fd, F_OFD_GETLK, F_RDLCK, &all, NULL) == EAGAIN;
+    if (is)
+        *holder = (struct holder){.pu_count = 1, .pid = find_holder(fd, 0)};
+    if (fd >= 0)
+        close(fd);
     return is;
 }
 
@@ -119,9 +132,12 @@ static enum hftl_status measure(struct flat_file *file, const char *path, const 
 static enum hftl_status claim(struct flat_file *file, const char *path, int how,
                               const struct say *to)
 {
+    struct hold_span all = {0};
+    if (how == FLAT_LOOKS)
+        return HFTL_OK;
     int error =
-        hold_file(file->fd, F_OFD_SETLK, how == FLAT_READS ? F_RDLCK : F_WRLCK, find_holder);
-    uint32_t pid = error == EAGAIN ? find_holder(file->fd) : 0;
+        hold_file(file->fd, F_OFD_SETLK, how == FLAT_READS ? F_RDLCK : F_WRLCK, &all, find_holder);
+    uint32_t pid = error == EAGAIN ? find_holder(file->fd, 0) : 0;
     if (pid != 0)
         return say(to, HFTL_BUSY, "%s: in use by process %u", path, pid);
     if (error == EAGAIN)
@@ -135,8 +151,8 @@ static enum hftl_status claim(struct flat_file *file, const char *path, int how,
  * no other driver sits on it. */
 static int open_flags(const struct stat *st, int how)
 {
-    int flags = (how == FLAT_READS ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
-    return S_ISBLK(st->st_mode) && how != FLAT_READS ? flags | O_EXCL : flags;
+    int flags = (how == FLAT_WRITES ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK;
+    return S_ISBLK(st->st_mode) && how == FLAT_WRITES ? flags | O_EXCL : flags;
 }
 
 enum hftl_status flat_file_open(struct flat_file *file, const char *path, int how,

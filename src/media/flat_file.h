@@ -14,7 +14,7 @@
 #include "media/flat_format.h"
 #include "media/say.h"
 
-enum { FLAT_READS, FLAT_WRITES };
+enum { FLAT_READS, FLAT_WRITES, FLAT_LOOKS };
 
 struct flat_file {
     int fd;

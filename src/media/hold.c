@@ -11,14 +11,20 @@
 
 enum { PAUSE_MS = 5, TRIES_MAX = 400 };
 
-static int lock_once(int fd, int command, short type)
+static int lock_once(int fd, int command, short type, struct hold_span *span)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
-    if (fcntl(fd, command, &lock) != 0)
-        return errno == EACCES ? EAGAIN : errno;
-    if (command == F_OFD_GETLK && lock.l_type != F_UNLCK)
-        return EAGAIN;
-    return 0;
+    struct flock lock = {.l_type = type,
+                         .l_whence = SEEK_SET,
+                         .l_start = (off_t)span->first,
+                         .l_len = (off_t)span->count};
+    int error = fcntl(fd, command, &lock) == 0 ? 0 : errno == EACCES ? EAGAIN : errno;
+    if (error == EAGAIN) /* who? If he has gone meanwhile, the span stays as it is */
+        (void)!fcntl(fd, F_OFD_GETLK, &lock);
+    else if (error == 0 && command == F_OFD_GETLK && lock.l_type != F_UNLCK)
+        error = EAGAIN;
+    if (error == EAGAIN && lock.l_type != F_UNLCK)
+        *span = (struct hold_span){(uint64_t)lock.l_start, (uint64_t)lock.l_len};
+    return error;
 }
 
 /* A zombie does not run; a process that cannot be seen from here is taken for dead too. */
@@ -38,16 +44,21 @@ static bool is_running(uint32_t pid)
     return state != 'Z' && state != 'X';
 }
 
-int hold_file(int fd, int command, short type, uint32_t (*find_holder)(int fd))
+int hold_file(int fd, int command, short type, struct hold_span *span,
+              uint32_t (*find_holder)(int fd, uint64_t at))
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-    int error = lock_once(fd, command, type);
+    struct hold_span theirs = *span;
+    int error = lock_once(fd, command, type, &theirs);
     for (int tries = 0; find_holder && error == EAGAIN && tries < TRIES_MAX; tries++) {
-        uint32_t holder = find_holder(fd);
+        uint32_t holder = find_holder(fd, theirs.first > span->first ? theirs.first : span->first);
         if (holder == 0 || is_running(holder))
             break;
         nanosleep(&pause, NULL);
-        error = lock_once(fd, command, type);
+        theirs = *span;
+        error = lock_once(fd, command, type, &theirs);
     }
+    if (error == EAGAIN)
+        *span = theirs;
     return error;
 }

@@ -99,33 +99,39 @@ static enum hftl_status take_apart(struct chain *chain, const char *text, const 
     return HFTL_OK;
 }
 
-static enum hftl_status open_bottom(const struct chain *chain, unsigned flags,
+static enum hftl_status open_bottom(const struct chain *chain,
+                                    const struct hftl_media_open_options *asked,
                                     struct hftl_media **media, const struct say *to)
 {
     struct words words = {.to = to};
+    struct hftl_media_open_options options = *asked;
     size_t end;
     if (chain->overlay)
-        flags |= HFTL_MEDIA_OPEN_PRIVATE;
+        options.flags |= HFTL_MEDIA_OPEN_PRIVATE;
     if (chain->kind == STACK_ANY)
-        return stack_open_file(chain->text + chain->rest, STACK_ANY, NULL, flags, media, to);
+        return stack_open_file(chain->text + chain->rest, STACK_ANY, NULL, &options, media, to);
     enum hftl_status status = chain->kind == STACK_MEM
                                   ? words_parse(&words, chain->text, chain->rest, false, &end)
                                   : words_parse(&words, chain->text, chain->kind_at, true, &end);
     if (status != HFTL_OK)
         return status;
     if (chain->kind == STACK_MEM)
-        return stack_open_mem(&words, media);
-    return stack_open_file(chain->text + chain->rest, chain->kind, &words, flags, media, to);
+        return options.pu_count == 0 ? stack_open_mem(&words, media)
+                                     : say(to, HFTL_UNSUPPORTED,
+                                           "a drive in memory is not shared by parallel units");
+    return stack_open_file(chain->text + chain->rest, chain->kind, &words, &options, media, to);
 }
 
-enum hftl_status stack_open(const char *text, unsigned flags, struct hftl_media **media,
-                            const struct say *to)
+enum hftl_status stack_open(const char *text, const struct hftl_media_open_options *options,
+                            struct hftl_media **media, const struct say *to)
 {
     struct chain chain;
     struct hftl_media *top = NULL;
     enum hftl_status status = take_apart(&chain, text, to);
     if (status == HFTL_OK)
-        status = open_bottom(&chain, flags, &top, to);
+        status = open_bottom(&chain, options, &top, to);
+    if ((options->flags & HFTL_MEDIA_OPEN_LOOK) != 0)
+        chain.count = 0;
     for (unsigned i = chain.count; status == HFTL_OK && i > 0; i--) {
         struct words words = {.to = to};
         struct hftl_media *inner = top;

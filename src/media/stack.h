@@ -13,12 +13,14 @@
 
 #include <hostftl/media.h>
 
+#include "media/hold.h"
 #include "media/say.h"
 
 #define STACK_DEPTH_MAX 16u
 
-/* `flags` as of hftl_media_open. */
-HFTL_MUST_USE enum hftl_status stack_open(const char *text, unsigned flags,
+/* `options` as of hftl_media_open_pus. */
+HFTL_MUST_USE enum hftl_status stack_open(const char *text,
+                                          const struct hftl_media_open_options *options,
                                           struct hftl_media **media, const struct say *to);
 
 /* One wrapper, as it stands in a stack ("fault=write,nth=3"), around `inner`. Not OK: the inner
@@ -36,6 +38,10 @@ struct stack_bottom {
 };
 HFTL_MUST_USE enum hftl_status stack_find_bottom(const char *text, struct stack_bottom *bottom,
                                                  const struct say *to);
+
+/* Has a process some of these PUs (0, 0: all) of the drive at the bottom for writing? */
+bool stack_find_holder(const char *text, uint32_t pu_first, uint32_t pu_count,
+                       struct holder *holder);
 
 /*
  * The same stack, its relative paths beginning with `folder` (an absolute one): for a process that

@@ -84,10 +84,12 @@ static enum hftl_status cover(const char *path, struct hftl_media *drive,
                hftl_status_text(status));
 }
 
-static enum hftl_status open_emu(const char *path, struct words *words, unsigned flags,
+static enum hftl_status open_emu(const char *path, struct words *words,
+                                 const struct hftl_media_open_options *asked,
                                  struct hftl_media **media, const struct say *to)
 {
-    bool private = (flags & HFTL_MEDIA_OPEN_PRIVATE) != 0;
+    bool look = (asked->flags & HFTL_MEDIA_OPEN_LOOK) != 0;
+    bool private = (asked->flags & HFTL_MEDIA_OPEN_PRIVATE) != 0 && !look;
     struct emu_open_options options = {.size = sizeof options};
     struct hftl_media *drive;
     enum hftl_status status = read_environment(&options, to);
@@ -95,8 +97,12 @@ static enum hftl_status open_emu(const char *path, struct words *words, unsigned
         status = read_emu_words(&options, words);
     if (status != HFTL_OK)
         return status;
-    options.read_only = private || (flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
+    options.read_only = private || look || (asked->flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
     options.all_readable = private;
+    options.look = look;
+    options.format = (asked->flags & HFTL_MEDIA_OPEN_FORMAT) != 0;
+    options.pu_first = asked->pu_first;
+    options.pu_count = asked->pu_count;
     status = emu_open(path, &options, &drive, to->why, to->why_bytes);
     if (status != HFTL_OK || !private) {
         *media = drive;
@@ -124,15 +130,21 @@ static enum hftl_status read_flat_words(struct flat_open_options *options, struc
     return status;
 }
 
-static enum hftl_status open_flat(const char *path, struct words *words, unsigned flags,
+static enum hftl_status open_flat(const char *path, struct words *words,
+                                  const struct hftl_media_open_options *asked,
                                   struct hftl_media **media, const struct say *to)
 {
-    bool private = (flags & HFTL_MEDIA_OPEN_PRIVATE) != 0;
+    bool look = (asked->flags & HFTL_MEDIA_OPEN_LOOK) != 0;
+    bool private = (asked->flags & HFTL_MEDIA_OPEN_PRIVATE) != 0 && !look;
     struct flat_open_options options = {.size = sizeof options};
     struct hftl_media *drive;
     enum hftl_status status = HFTL_OK;
     options.no_uring = read_switch("HFTL_NO_URING");
-    options.read_only = private || (flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
+    options.read_only = private || look || (asked->flags & HFTL_MEDIA_OPEN_READ_ONLY) != 0;
+    options.look = look;
+    if (asked->pu_first != 0 || asked->pu_count > 1)
+        return say(to, HFTL_INVALID, "%s: parallel units %u-%llu: a flat medium has 0-0", path,
+                   asked->pu_first, (unsigned long long)asked->pu_first + asked->pu_count - 1);
     if (words)
         status = read_flat_words(&options, words);
     if (status == HFTL_OK)
@@ -150,13 +162,26 @@ static bool is_block_device(const char *path)
 }
 
 enum hftl_status stack_open_file(const char *path, enum stack_kind kind, struct words *words,
-                                 unsigned flags, struct hftl_media **media, const struct say *to)
+                                 const struct hftl_media_open_options *options,
+                                 struct hftl_media **media, const struct say *to)
 {
     if (kind == STACK_FLAT || (kind == STACK_ANY && flat_is(path)))
-        return open_flat(path, words, flags, media, to);
+        return open_flat(path, words, options, media, to);
     if (kind == STACK_ANY && is_block_device(path))
         return say(to, HFTL_FOREIGN, "%s: a block device that is no flat medium", path);
-    return open_emu(path, words, flags, media, to);
+    return open_emu(path, words, options, media, to);
+}
+
+bool stack_find_holder(const char *text, uint32_t pu_first, uint32_t pu_count,
+                       struct holder *holder)
+{
+    const struct say nobody = {NULL, 0};
+    struct stack_bottom bottom;
+    if (stack_find_bottom(text, &bottom, &nobody) != HFTL_OK || !bottom.path)
+        return false;
+    bool flat = bottom.kind == STACK_FLAT || (bottom.kind == STACK_ANY && flat_is(bottom.path));
+    return flat ? flat_find_holder(bottom.path, holder)
+                : emu_find_holder(bottom.path, pu_first, pu_count, holder);
 }
 
 /* "64M,kind=zoned": the first word is the size. */

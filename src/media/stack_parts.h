@@ -18,7 +18,8 @@ HFTL_MUST_USE enum hftl_status stack_wrap_words(struct words *words, struct hftl
 
 /* stack_bottom.c. Kind ANY looks what is in the file; `words` may be NULL. */
 HFTL_MUST_USE enum hftl_status stack_open_file(const char *path, enum stack_kind kind,
-                                               struct words *words, unsigned flags,
+                                               struct words *words,
+                                               const struct hftl_media_open_options *options,
                                                struct hftl_media **media, const struct say *to);
 HFTL_MUST_USE enum hftl_status stack_open_mem(struct words *words, struct hftl_media **media);
 

@@ -268,10 +268,11 @@ static void refuses_any_flipped_bit_of_its_metadata(void **state)
     make_path(path, "flip");
     create_path(path, &options);
     int fd = open(path, O_RDWR);
-    uint64_t end = 8ull * (EMU_TABLE_AT + 64 * EMU_RECORD_BYTES);
+    const uint64_t table_at = 8192; /* of one PU */
+    uint64_t end = 8ull * (table_at + 64 * EMU_RECORD_BYTES);
     for (uint64_t bit = 0; bit < end; bit += bit < 8 * 200 ? 1 : 61) {
         uint64_t byte = bit / 8;
-        bool unused = byte >= EMU_SESSION_AT + EMU_SESSION_BYTES && byte < EMU_TABLE_AT;
+        bool unused = byte >= EMU_SESSION_AT + EMU_SESSION_BYTES && byte < table_at;
         flip_bit(fd, bit);
         enum hftl_status status = hftl_media_open(path, 0, &media, why, sizeof why);
         if (unused ? status != HFTL_OK : status == HFTL_OK)
