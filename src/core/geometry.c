@@ -155,8 +155,8 @@ uint32_t geometry_open_limit(const struct layout *layout, const struct hftl_medi
 uint32_t geometry_overlap(const struct layout *layout, const struct hftl_media_facts *facts)
 {
     uint32_t overlap = FORMAT_STREAMS_USED;
-    while (overlap > 0 && geometry_chunks_open(layout->columns, overlap) >
-                              geometry_open_limit(layout, facts))
+    while (overlap > 0 &&
+           geometry_chunks_open(layout->columns, overlap) > geometry_open_limit(layout, facts))
         overlap--;
     return overlap;
 }

@@ -21,6 +21,7 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
         .complete = loop_land,
         .complete_arg = host,
         .read_only = host->options.flags & HFTL_OPEN_READ_ONLY,
+        .name = host->options.name,
         .verify = host->options.verify,
         .write_buffer_bytes = host->options.write_buffer_bytes,
         .recovery_memory_bytes = host->options.recovery_memory_bytes,

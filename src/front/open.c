@@ -4,12 +4,12 @@
 #include "front/open.h"
 
 #include "front/host.h"
+#include "front/instance.h"
 #include "front/sizes.h"
+#include "media/stack.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define SAID_BYTES 4608 /* the longest path, and a sentence */
 
 void open_tell(enum hftl_status status, const char *path, const struct why *why, char *text,
                size_t text_bytes)
@@ -26,52 +26,44 @@ void open_tell(enum hftl_status status, const char *path, const struct why *why,
         snprintf(text, text_bytes, "%s", sentence);
 }
 
-/* Users' blocks are 4096 bytes and the engine counts in the medium's: outside the simulator these
- * are the same. */
-static enum hftl_status check_medium(const struct hftl_media *medium, struct why *why)
-{
-    const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
-
-    if (nonsense)
-        return why_say(why, HFTL_GEOMETRY, "%s", nonsense);
-    if (medium->facts.block_bytes != HFTL_BLOCK_BYTES)
-        return why_say(why, HFTL_GEOMETRY,
-                       "the medium has blocks of %u bytes; only %u are supported",
-                       medium->facts.block_bytes, HFTL_BLOCK_BYTES);
-    return HFTL_OK;
-}
-
-/* "PATH: sentence" without its path, which may be longer than the room for why. */
-static const char *without_path(const char *sentence, const char *path)
-{
-    size_t length = strlen(path);
-
-    if (strncmp(sentence, path, length) == 0 && strncmp(sentence + length, ": ", 2) == 0)
-        return sentence + length + 2;
-    return sentence;
-}
-
 enum hftl_status open_path(const char *path, unsigned flags, struct hftl_media **medium,
                            struct why *why)
 {
-    char said[SAID_BYTES] = "";
-    enum hftl_status status;
+    const struct hftl_media_open_options whole = {.size = sizeof whole, .flags = flags};
+    struct instance_name name;
+    struct hftl_info chosen;
+    enum hftl_status status = instance_name_take(&name, path, why);
 
-    if (!path || !path[0])
-        return why_say(why, HFTL_INVALID, "no path");
-    status = hftl_media_open(path, flags, medium, said, sizeof said);
-    if (status != HFTL_OK)
-        return why_say(why, status, "%s", without_path(said, path));
-    status = check_medium(*medium, why);
-    if (status != HFTL_OK)
-        (*medium)->ops->close(*medium);
+    if (status == HFTL_OK)
+        status = instance_open(&name, flags, medium, &chosen, why);
+    bool unread = status == HFTL_CORRUPT || status == HFTL_IO || status == HFTL_FOREIGN ||
+                  status == HFTL_VERSION || status == HFTL_UNSUPPORTED;
+    if (unread && !name.name)
+        status = instance_open_drive(path, &whole, medium, why);
+    instance_name_free(&name);
     return status;
+}
+
+/* "drive#name" or the options may say which device; both must not disagree. */
+static enum hftl_status take_name(struct instance_name *name, const char *path,
+                                  const char *also, struct why *why)
+{
+    enum hftl_status status = instance_name_take(name, path, why);
+
+    if (status != HFTL_OK || !also)
+        return status;
+    if (name->name && strcmp(name->name, also) != 0)
+        return why_say(why, HFTL_INVALID, "the path names another device than '%s'", also);
+    name->name = also;
+    return HFTL_OK;
 }
 
 enum hftl_status hftl_open(const char *path, const struct hftl_open_options *options,
                            struct hftl_device **device, char *why, size_t why_bytes)
 {
     struct hftl_open_options known;
+    struct instance_name name = {0};
+    struct hftl_info chosen;
     struct hftl_media *medium;
     struct why reason = {0};
     enum hftl_status status;
@@ -82,11 +74,15 @@ enum hftl_status hftl_open(const char *path, const struct hftl_open_options *opt
     if (status == HFTL_OK && !device)
         status = why_say(&reason, HFTL_INVALID, "no place for the device");
     if (status == HFTL_OK)
-        status =
-            open_path(path, (known.flags & HFTL_OPEN_READ_ONLY) ? HFTL_MEDIA_OPEN_READ_ONLY : 0,
-                      &medium, &reason);
+        status = take_name(&name, path, known.name, &reason);
+    if (status == HFTL_OK)
+        status = instance_open(&name,
+                               known.flags & HFTL_OPEN_READ_ONLY ? HFTL_MEDIA_OPEN_READ_ONLY : 0,
+                               &medium, &chosen, &reason);
+    known.name = chosen.name;
     if (status == HFTL_OK)
         status = host_open(medium, &known, device, &reason);
+    instance_name_free(&name);
     open_tell(status, path, &reason, why, why_bytes);
     return status;
 }
@@ -104,7 +100,7 @@ enum hftl_status hftl_open_media(struct hftl_media *media, const struct hftl_ope
     if (status == HFTL_OK && (!device || !media))
         status = why_say(&reason, HFTL_INVALID, "no medium, or no place for the device");
     if (status == HFTL_OK)
-        status = check_medium(media, &reason);
+        status = instance_check_medium(media, &reason);
     if (status == HFTL_OK)
         status = host_open(media, &known, device, &reason);
     else if (media)
@@ -121,7 +117,7 @@ static enum hftl_status format_medium(struct hftl_media *medium,
     struct live live;
     struct world world;
     struct hftl_info result;
-    enum hftl_status status = check_medium(medium, why);
+    enum hftl_status status = instance_check_medium(medium, why);
 
     if (status != HFTL_OK)
         return status;
@@ -134,19 +130,64 @@ static enum hftl_status format_medium(struct hftl_media *medium,
     return status;
 }
 
-/* A medium that is opened for writing may write by that alone, as an emulated drive does: so what
- * is refused is refused in a dry run before. */
-static enum hftl_status format_path(const char *path, struct hftl_format_options *known,
-                                    bool dry_run, struct hftl_info *info, struct why *why)
+static enum hftl_status say_busy(const struct holder *holder, const struct hftl_media *medium,
+                                 struct why *why)
 {
-    struct hftl_media *medium = NULL;
-    enum hftl_status status =
-        open_path(path, dry_run ? HFTL_MEDIA_OPEN_READ_ONLY : 0, &medium, why);
+    char part[64] = "", who[40] = "another process";
+
+    if (holder->pu_count < hftl_media_pus(&medium->facts))
+        snprintf(part, sizeof part, "its parallel units %u-%u are ", holder->pu_first,
+                 holder->pu_first + holder->pu_count - 1);
+    if (holder->pid != 0)
+        snprintf(who, sizeof who, "process %u", holder->pid);
+    return why_say(why, HFTL_BUSY, "%sin use by %s", part, who);
+}
+
+/*
+ * What would be refused, found out without taking anything: of two that only look, neither keeps
+ * the other from formatting. It sees the whole drive, also what is others'. `taken`: the PUs are
+ * ours already.
+ */
+static enum hftl_status try_format(const char *path, const struct hftl_format_options *known,
+                                   bool taken, struct hftl_info *info, struct why *why)
+{
+    const struct hftl_media_open_options options = {
+        .size = sizeof options, .flags = HFTL_MEDIA_OPEN_READ_ONLY | HFTL_MEDIA_OPEN_LOOK};
+    struct hftl_format_options dry = *known;
+    struct hftl_media *medium;
+    struct holder holder;
+    enum hftl_status status = instance_open_drive(path, &options, &medium, why);
 
     if (status != HFTL_OK)
         return status;
-    known->dry_run = dry_run;
-    status = format_medium(medium, known, info, why);
+    dry.dry_run = true;
+    status = format_medium(medium, &dry, info, why);
+    /* What is in use is said first: nothing helps against it but to stop who uses it. */
+    if (!taken && status != HFTL_INVALID && status != HFTL_GEOMETRY &&
+        stack_find_holder(path, known->pu_first, known->pu_count, &holder))
+        status = say_busy(&holder, medium, why);
+    medium->ops->close(medium);
+    return status;
+}
+
+/* A medium that is opened for writing may write by that alone, as an emulated drive does: so what
+ * is refused was refused before. Now once more, because what others have in common with these PUs
+ * does not change any more (media.h, THE PROTOCOL). */
+static enum hftl_status take_and_format(const char *path, const struct hftl_format_options *known,
+                                        struct hftl_info *info, struct why *why)
+{
+    const struct hftl_media_open_options options = {.size = sizeof options,
+                                                    .flags = HFTL_MEDIA_OPEN_FORMAT,
+                                                    .pu_first = known->pu_first,
+                                                    .pu_count = known->pu_count};
+    struct hftl_media *medium;
+    enum hftl_status status = instance_open_drive(path, &options, &medium, why);
+
+    if (status != HFTL_OK)
+        return status;
+    status = try_format(path, known, true, NULL, why);
+    if (status == HFTL_OK)
+        status = format_medium(medium, known, info, why);
     medium->ops->close(medium);
     return status;
 }
@@ -157,12 +198,11 @@ enum hftl_status hftl_format(const char *path, const struct hftl_format_options 
     struct hftl_format_options known;
     struct why reason = {0};
     enum hftl_status status = sizes_take_format(&known, options, &reason);
-    bool dry_run = known.dry_run;
 
     if (status == HFTL_OK)
-        status = format_path(path, &known, true, info, &reason);
-    if (status == HFTL_OK && !dry_run)
-        status = format_path(path, &known, false, info, &reason);
+        status = try_format(path, &known, false, info, &reason);
+    if (status == HFTL_OK && !known.dry_run)
+        status = take_and_format(path, &known, info, &reason);
     open_tell(status, path, &reason, why, why_bytes);
     return status;
 }
@@ -186,21 +226,66 @@ enum hftl_status hftl_format_media(struct hftl_media *media,
 enum hftl_status hftl_probe(const char *path, struct hftl_info *info, char *why, size_t why_bytes)
 {
     struct hftl_media *medium = NULL;
+    struct instance_name name;
     struct why reason = {0};
     struct hftl_info result;
     struct live live;
     struct world world;
-    enum hftl_status status = open_path(path, HFTL_MEDIA_OPEN_READ_ONLY, &medium, &reason);
+    enum hftl_status status = instance_name_take(&name, path, &reason);
 
-    if (status == HFTL_OK) {
+    if (status == HFTL_OK)
+        status = instance_open(&name, HFTL_MEDIA_OPEN_READ_ONLY, &medium, &result, &reason);
+    if (status == HFTL_OK) { /* once more: now nobody changes it */
         live_init(&live, NULL, NULL);
         world = live_world(&live);
         memset(&result, 0, sizeof result);
-        status = device_probe(medium, &world, NULL, &result, &reason);
+        status = device_probe(medium, &world, name.name, &result, &reason);
         medium->ops->close(medium);
     }
     if (status == HFTL_OK)
         sizes_give_info(info, &result);
+    instance_name_free(&name);
+    open_tell(status, path, &reason, why, why_bytes);
+    return status;
+}
+
+/* On the way from the engine's list to the caller. */
+struct listing {
+    const char *path;
+    void (*each)(void *arg, const struct hftl_info *info);
+    void *arg;
+};
+
+static void pass_on(void *arg, const struct hftl_info *info)
+{
+    const struct listing *listing = arg;
+    struct hftl_info known = *info;
+    struct holder holder = {0};
+
+    known.in_use = stack_find_holder(listing->path, known.pu_first, known.pu_count, &holder);
+    known.in_use_pid = holder.pid;
+    listing->each(listing->arg, &known);
+}
+
+enum hftl_status hftl_list(const char *path,
+                           void (*each)(void *arg, const struct hftl_info *info), void *arg,
+                           char *why, size_t why_bytes)
+{
+    const struct hftl_media_open_options options = {
+        .size = sizeof options, .flags = HFTL_MEDIA_OPEN_READ_ONLY | HFTL_MEDIA_OPEN_LOOK};
+    struct listing listing = {path, each, arg};
+    struct hftl_media *medium = NULL;
+    struct why reason = {0};
+    struct live live;
+    struct world world;
+    enum hftl_status status = instance_open_drive(path, &options, &medium, &reason);
+
+    if (status == HFTL_OK) {
+        live_init(&live, NULL, NULL);
+        world = live_world(&live);
+        status = device_list(medium, &world, pass_on, &listing, &reason);
+        medium->ops->close(medium);
+    }
     open_tell(status, path, &reason, why, why_bytes);
     return status;
 }

@@ -5,8 +5,11 @@
 
 #include "core/world.h"
 
-/* `flags`: HFTL_MEDIA_OPEN_. The medium can carry users' blocks; the sentence does not name the
- * path. */
+/*
+ * For who looks at the device that `path` names (instance.h): the medium has its PUs and no other
+ * device; where no superblock can be read, all of the drive. `flags`: HFTL_MEDIA_OPEN_. The sentence
+ * does not name the path.
+ */
 HFTL_MUST_USE enum hftl_status open_path(const char *path, unsigned flags,
                                          struct hftl_media **medium, struct why *why);
 /* What the caller gets to read. No sentence in `why` names the path; it is put before it here. */

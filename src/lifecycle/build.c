@@ -252,7 +252,8 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
         device_log(device, HFTL_LOG_INFO,
                    "the drive allows %u open chunks: %u of %u streams may write on while a band of "
                    "theirs is closed",
-                   geometry_open_limit(&device->layout, &device->medium->facts), device->overlap, STREAMS);
+                   geometry_open_limit(&device->layout, &device->medium->facts), device->overlap,
+                   STREAMS);
     uint32_t pens = device->overlap > 0 ? 2 : 1; /* that have a band at once */
     uint32_t least = pens * stream_units_least(g);
     uint32_t most = pens * geometry_units(g, g->columns);

@@ -414,7 +414,7 @@ static enum hftl_status find_device(struct dump *d, struct why *why)
 {
     struct hftl_dump_item item = item_of("device");
     struct why ignored;
-    enum hftl_status status = superfind(&d->b, &d->found, why);
+    enum hftl_status status = superfind(&d->b, NULL, &d->found, why);
     if (status == HFTL_OK || status == HFTL_MEMORY || status == HFTL_GEOMETRY)
         return status;
     memset(&d->found, 0, sizeof(d->found));

@@ -137,7 +137,7 @@ enum hftl_status device_examine(struct examine *e, struct hftl_media *medium,
 {
     struct hftl_finding nowhere = examine_nowhere("superblock");
     e->b = (struct blocking){.medium = medium, .world = world};
-    enum hftl_status status = superfind(&e->b, &e->found, why);
+    enum hftl_status status = superfind(&e->b, NULL, &e->found, why);
     if (status == HFTL_CORRUPT || status == HFTL_IO) {
         /* There is a device, and it cannot be opened: that is a result. */
         examine_say(e, HFTL_FINDING_ERROR, status, &nowhere, "%s", why->text);

@@ -79,8 +79,9 @@ static uint32_t zones_for_bands(const struct formatting *f)
 static uint32_t choose_columns(const struct formatting *f)
 {
     uint32_t columns = COLUMNS_CHOSEN_MAX;
-    while (columns > 1 && (zones_for_bands(f) / columns < BANDS_GOOD ||
-                           geometry_chunks_open(columns, 0) > geometry_open_limit(&f->layout, facts_of(f))))
+    while (columns > 1 &&
+           (zones_for_bands(f) / columns < BANDS_GOOD ||
+            geometry_chunks_open(columns, 0) > geometry_open_limit(&f->layout, facts_of(f))))
         columns--;
     return columns;
 }

@@ -20,9 +20,8 @@ static bool has_all_pus(const struct layout *layout)
 
 static bool lies_inside(const struct layout *inner, const struct layout *outer)
 {
-    return inner->pu_first >= outer->pu_first &&
-           (uint64_t)inner->pu_first + inner->pu_count <=
-               (uint64_t)outer->pu_first + outer->pu_count;
+    return inner->pu_first >= outer->pu_first && (uint64_t)inner->pu_first + inner->pu_count <=
+                                                     (uint64_t)outer->pu_first + outer->pu_count;
 }
 
 /* ", on parallel units 2-5"; nothing where there is only one. */
@@ -52,10 +51,11 @@ static enum hftl_status judge_strange(const struct instances *all, const struct 
     if (has_all_pus(layout))
         return why_say(why, HFTL_EXISTS, "what is there looks like a hostftl device (%s)",
                        hftl_status_text(status));
-    return why_say(why, HFTL_INVALID,
-                   "what is there looks like a hostftl device (%s), and which parallel units it has "
-                   "cannot be known: only a forced format of the whole drive replaces it",
-                   hftl_status_text(status));
+    return why_say(
+        why, HFTL_INVALID,
+        "what is there looks like a hostftl device (%s), and which parallel units it has "
+        "cannot be known: only a forced format of the whole drive replaces it",
+        hftl_status_text(status));
 }
 
 static bool has_retired_copy(const struct instance *instance)

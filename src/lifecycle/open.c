@@ -116,8 +116,8 @@ static enum hftl_status report_chunks(void *arg)
     struct opening *o = arg;
     const struct layout *layout = &o->device->layout; /* other PUs are none of its business */
     uint32_t first = layout->pu_first * layout->chunks_per_pu;
-    enum hftl_status status = blocking_report(
-        &o->b, first, layout->pu_count * layout->chunks_per_pu, o->chunks + first);
+    enum hftl_status status =
+        blocking_report(&o->b, first, layout->pu_count * layout->chunks_per_pu, o->chunks + first);
     if (status != HFTL_OK)
         return why_say(o->why, status, "reporting chunks: %s", hftl_status_text(status));
     o->clean = o->clean && bands_clean_marks_hold(o);

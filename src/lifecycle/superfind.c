@@ -292,7 +292,7 @@ static enum hftl_status add_instance(struct search *s, struct instances *all)
     struct instance *instance = &all->list[all->count++];
     instance->status = resolve(s, instance, &instance->why);
     return instance->status == HFTL_MEMORY || instance->status == HFTL_IO ? instance->status
-                                                                         : HFTL_OK;
+                                                                          : HFTL_OK;
 }
 
 /* What this chunk, which may be a superblock's, says. */

@@ -3,6 +3,8 @@
 #include "tool/emu.h"
 #include "tool/facts.h"
 
+#include <stdlib.h>
+
 error_t emu_parse_path(struct tool *tool, void *settings, int key, char *arg,
                        const struct argp_state *state)
 {
@@ -57,6 +59,30 @@ static void add_counters(struct sheet *sheet, const struct emu_counters *counter
     sheet_count(sheet, "early_blocks", "Blocks out of the cache early", counters->early_blocks);
 }
 
+/* "0-3 by 4711, 4-7 by 4712": PUs and processes. */
+static void add_holders(struct sheet *sheet, const struct emu_inspection *inspection)
+{
+    json_t *rows = tool_made(json_array());
+    size_t room = 48 * (size_t)inspection->holder_count + 8, used = 0;
+    char *text = tool_made(calloc(1, room));
+
+    for (uint32_t i = 0; i < inspection->holder_count; i++) {
+        const struct holder *holder = &inspection->holders[i];
+        json_t *row = tool_made(json_object());
+
+        tool_put(row, "pu_first", json_integer(holder->pu_first));
+        tool_put(row, "pu_count", json_integer(holder->pu_count));
+        tool_put(row, "pid", json_integer(holder->pid));
+        if (json_array_append_new(rows, row) != 0)
+            tool_made(NULL);
+        used += (size_t)snprintf(text + used, room - used, "%s%u-%u by %u", i == 0 ? "" : ", ",
+                                 holder->pu_first, holder->pu_first + holder->pu_count - 1,
+                                 holder->pid);
+    }
+    sheet_value(sheet, "holders", "Parallel units in use", rows, used == 0 ? "none" : text);
+    free(text);
+}
+
 static void add_file(struct sheet *sheet, const struct emu_inspection *inspection)
 {
     const struct emu_header *header = &inspection->header;
@@ -72,6 +98,7 @@ static void add_file(struct sheet *sheet, const struct emu_inspection *inspectio
     sheet_flag(sheet, "in_use", "In use", inspection->in_use);
     sheet_count(sheet, "pid", "Process (last)",
                 inspection->in_use ? inspection->in_use_pid : inspection->session.pid);
+    add_holders(sheet, inspection);
     sheet_flag(sheet, "clean", "Closed in order", inspection->session.clean);
     sheet_count(sheet, "opens", "Opened, times", inspection->session.opens);
 }

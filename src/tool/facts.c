@@ -74,6 +74,8 @@ static void add_layout(struct sheet *sheet, const struct hftl_info *info)
     sheet_count(sheet, "blocks", "Blocks", info->blocks);
     sheet_count(sheet, "blocks_media", "Blocks of the medium", info->blocks_media);
     sheet_permille(sheet, "op_permille", "Spare space asked", info->op_permille);
+    sheet_count(sheet, "pu_first", "First parallel unit", info->pu_first);
+    sheet_count(sheet, "pu_count", "Parallel units", info->pu_count);
     sheet_count(sheet, "columns", "Columns", info->columns);
     sheet_count(sheet, "bands", "Bands", info->bands);
     sheet_count(sheet, "band_blocks", "Band, blocks", info->band_blocks);

@@ -29,7 +29,8 @@ enum {
     KEY_UNIT,
     KEY_CHUNK,
     KEY_BLOCKS,
-    KEY_CAPACITY
+    KEY_CAPACITY,
+    KEY_PUS
 };
 
 struct format {
@@ -118,6 +119,11 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case KEY_BLOCKS:
     case KEY_CAPACITY:
         return parse_size(tool, format, key, arg);
+    case KEY_PUS:
+        if (!units_parse_range(arg, &format->options.pu_first, &format->options.pu_count))
+            return tool_usage(tool, "not a range of parallel units", arg,
+                              "write the first and the last, such as 0-3");
+        return 0;
     case KEY_UNIT:
     case KEY_CHUNK:
         if (!units_parse_bytes(arg, &n) || n == 0 || n % HFTL_BLOCK_BYTES != 0)
@@ -287,6 +293,8 @@ static int run(struct tool *tool, void *settings)
     options.blocks = format->options.blocks;
     options.columns = format->options.columns;
     options.interleave = format->options.interleave;
+    options.pu_first = format->options.pu_first;
+    options.pu_count = format->options.pu_count;
     options.force = format->options.force;
     options.dry_run = format->options.dry_run;
     options.progress = progress_step;
@@ -313,6 +321,8 @@ static const struct argp_option options[] = {
     {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
     {"interleave", KEY_INTERLEAVE, "N", 0,
      "Slices of a write unit, one column after the other; default 1", 0},
+    {"pus", KEY_PUS, "RANGE", 0,
+     "Only these parallel units of the drive, so that several devices share it; default all", 0},
     {"write-unit", KEY_UNIT, "SIZE", 0,
      "With flat:PATH: no write is smaller; default what the device asks for", 0},
     {"chunk-size", KEY_CHUNK, "SIZE", 0, "With flat:PATH: what is reclaimed at a time", 0},

@@ -124,6 +124,12 @@ void sheet_id(struct sheet *sheet, const char *key, const char *label, const uin
     add(sheet, key, label, json_string(text), text);
 }
 
+void sheet_value(struct sheet *sheet, const char *key, const char *label, json_t *value,
+                 const char *text)
+{
+    add(sheet, key, label, value, text);
+}
+
 void sheet_json(struct sheet *sheet, const char *key, json_t *value)
 {
     tool_put(sheet->here, key, value);

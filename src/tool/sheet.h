@@ -39,6 +39,9 @@ void sheet_flag(struct sheet *sheet, const char *key, const char *label, bool va
 void sheet_time(struct sheet *sheet, const char *key, const char *label, uint64_t value);
 /* 16 bytes as hexadecimal digits. */
 void sheet_id(struct sheet *sheet, const char *key, const char *label, const uint8_t id[16]);
+/* What the two forms write differently; takes `value` over. */
+void sheet_value(struct sheet *sheet, const char *key, const char *label, json_t *value,
+                 const char *text);
 /* For programs only; takes `value` over. */
 void sheet_json(struct sheet *sheet, const char *key, json_t *value);
 

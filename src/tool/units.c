@@ -53,6 +53,26 @@ bool units_parse_count(const char *text, uint64_t max, uint64_t *count)
     return digits(&text, count) && *text == '\0' && *count <= max;
 }
 
+bool units_parse_range(const char *text, uint32_t *first, uint32_t *count)
+{
+    char before[16];
+    uint64_t low, high;
+    size_t length = strcspn(text, "-");
+
+    if (length >= sizeof before)
+        return false;
+    memcpy(before, text, length);
+    before[length] = '\0';
+    if (!units_parse_count(before, UINT32_MAX - 1, &low) ||
+        !units_parse_count(text[length] == '-' ? text + length + 1 : before, UINT32_MAX - 1,
+                           &high) ||
+        high < low)
+        return false;
+    *first = (uint32_t)low;
+    *count = (uint32_t)(high - low) + 1;
+    return true;
+}
+
 bool units_parse_permille(const char *text, uint32_t max, uint32_t *permille)
 {
     uint64_t whole;

@@ -18,6 +18,8 @@
 bool units_parse_bytes(const char *text, uint64_t *bytes);
 /* Digits only, at most `max`. */
 bool units_parse_count(const char *text, uint64_t max, uint64_t *count);
+/* "4-7", "4": the first of them and how many. False also for "7-4". */
+bool units_parse_range(const char *text, uint32_t *first, uint32_t *count);
 /* "20", "12.5": percent with at most one decimal, as permille, at most `max`. */
 bool units_parse_permille(const char *text, uint32_t max, uint32_t *permille);
 

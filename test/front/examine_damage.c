@@ -113,7 +113,7 @@ static void take_superblocks(struct map_of_spots *map, const struct blocking *b)
 {
     struct found found;
     struct why why;
-    assert_int_equal(superfind(b, &found, &why), HFTL_OK);
+    assert_int_equal(superfind(b, NULL, &found, &why), HFTL_OK);
     for (uint32_t copy = 0; copy < 2; copy++) {
         struct spot newest = {0};
         assert_int_equal(look_records(b, &found.record, copy, take_record, &newest), HFTL_OK);

@@ -110,18 +110,18 @@ struct hftl_media *stand_small_blocks(void)
     return media;
 }
 
-enum hftl_status hftl_media_open(const char *path, unsigned flags, struct hftl_media **media,
-                                 char *why, size_t why_bytes)
+enum hftl_status hftl_media_open_pus(const char *path,
+                                     const struct hftl_media_open_options *options,
+                                     struct hftl_media **media, char *why, size_t why_bytes)
 {
     struct stat stat;
     int file = open(path, O_RDWR | O_CLOEXEC);
 
-    (void)flags;
     if (file < 0) {
         snprintf(why, why_bytes, "%s: %s", path, strerror(errno));
         return errno == ENOENT ? HFTL_ABSENT : HFTL_FORBIDDEN;
     }
-    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if ((options->flags & HFTL_MEDIA_OPEN_LOOK) == 0 && flock(file, LOCK_EX | LOCK_NB) != 0) {
         close(file);
         return HFTL_BUSY;
     }
@@ -185,6 +185,7 @@ enum hftl_status device_probe(struct hftl_media *medium, const struct world *wor
     (void)why;
     info->blocks = ((struct fake_medium *)medium)->blocks;
     info->block_bytes = HFTL_BLOCK_BYTES;
+    info->pu_count = 1;
     info->facts = medium->facts;
     snprintf(info->name, sizeof info->name, "fake");
     return HFTL_OK;
