@@ -143,9 +143,10 @@ struct hftl_open_options {
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
 
 /*
- * `path` names a drive that holds one device. Where several share a drive, each on parallel units of
- * its own, "path#name" names one; a path that is there is a path, also with a '#' in it. ABSENT: the
- * drive has no device of that name; INVALID: it has several, and none is named. `why` lists them.
+ * `path` names a drive that holds one device. Where several share a drive, each on parallel units
+ * of its own, "path#name" names one; a path that is there is a path, also with a '#' in it. ABSENT:
+ * the drive has no device of that name; INVALID: it has several, and none is named. `why` lists
+ * them.
  *
  * Opens the device on `path` and recovers it if it was not closed cleanly; blocks until that is
  * done. options NULL: the defaults. FOREIGN: no hostftl device there; BUSY: another process has it,
@@ -223,10 +224,10 @@ struct hftl_info {
     uint32_t in_use_pid;         /* which; 0: not known */
 };
 
-/* Makes a device on the medium at `path`, or on the parallel units of it that are given. EXISTS: there
- * is one already and no force. INVALID: force would not help, `why` says why: a device that reaches
- * outside of these parallel units is not replaced, and a name that another device has is not given
- * twice. */
+/* Makes a device on the medium at `path`, or on the parallel units of it that are given. EXISTS:
+ * there is one already and no force. INVALID: force would not help, `why` says why: a device that
+ * reaches outside of these parallel units is not replaced, and a name that another device has is
+ * not given twice. */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_format(const char *path,
                                                        const struct hftl_format_options *options,
                                                        struct hftl_info *info, char *why,
@@ -343,12 +344,13 @@ HFTL_PUBLIC void hftl_dump_options_init(struct hftl_dump_options *options);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_dump(const char *path,
                                                      const struct hftl_dump_options *options,
                                                      char *why, size_t why_bytes);
-/* All devices on the drive `path`, in use or not; one call of `each` for each, with what its superblock
- * says at the moment, and `in_use`. Of one that cannot be opened `reason` says why. Takes and writes
- * nothing. No device: OK, without a call. */
-HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_list(
-    const char *path, void (*each)(void *arg, const struct hftl_info *info), void *arg, char *why,
-    size_t why_bytes);
+/* All devices on the drive `path`, in use or not; one call of `each` for each, with what its
+ * superblock says at the moment, and `in_use`. Of one that cannot be opened `reason` says why.
+ * Takes and writes nothing. No device: OK, without a call. */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_list(const char *path,
+                                                     void (*each)(void *arg,
+                                                                  const struct hftl_info *info),
+                                                     void *arg, char *why, size_t why_bytes);
 
 /* ---- running ---- */
 

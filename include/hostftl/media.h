@@ -235,12 +235,12 @@ static inline bool hftl_media_readable(const struct hftl_media_facts *f, const s
  * forgotten at close. The file or device is opened read-only and does not change by a byte, so
  * whatever repairs can be tried on it. Others may read it meanwhile. */
 #define HFTL_MEDIA_OPEN_PRIVATE 2u
-/* Read-only, takes nothing and is never BUSY: what others have is seen as it is on the drive at that
- * moment, and may change at any time (M7 does not hold). For finding out what to take. Of a stack,
- * only its drive is opened. */
+/* Read-only, takes nothing and is never BUSY: what others have is seen as it is on the drive at
+ * that moment, and may change at any time (M7 does not hold). For finding out what to take. Of a
+ * stack, only its drive is opened. */
 #define HFTL_MEDIA_OPEN_LOOK 4u
-/* Takes also the right to make and remove devices, which one process at a time has. It is waited for
- * (10 seconds at most), because whoever has it is at work. */
+/* Takes also the right to make and remove devices, which one process at a time has. It is waited
+ * for (10 seconds at most), because whoever has it is at work. */
 #define HFTL_MEDIA_OPEN_FORMAT 8u
 
 /*
@@ -267,10 +267,10 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_media_open(const char *path, uns
                                                            size_t why_bytes);
 
 /*
- * A part of a drive: its parallel units pu_first to pu_first + pu_count - 1, for this process alone,
- * while others have others. Facts and chunk numbers are the whole drive's; chunks of other PUs are
- * OFFLINE; of the limits of open and active chunks the part is hftl_media_share. Where the PUs are
- * not all of the drive, only an emulated one can do it.
+ * A part of a drive: its parallel units pu_first to pu_first + pu_count - 1, for this process
+ * alone, while others have others. Facts and chunk numbers are the whole drive's; chunks of other
+ * PUs are OFFLINE; of the limits of open and active chunks the part is hftl_media_share. Where the
+ * PUs are not all of the drive, only an emulated one can do it.
  *
  * THE PROTOCOL. Which PUs a device has is written in its superblock, so they have to be looked at
  * before they can be taken:
@@ -283,18 +283,18 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_media_open(const char *path, uns
  *        no: give them back, begin anew
  *
  * Whoever writes any block of a device has all of its PUs. So what has a PU in common with those we
- * have taken does not change any more, wherever its superblock is; and of two that begin at the same
- * time with overlapping PUs, one is told BUSY. Without step 3 of opening, the device could be
- * replaced by a larger one between 1 and 2, and two processes would write to it. Without FORMAT, two
- * formats on disjoint PUs could both find that a name is free.
+ * have taken does not change any more, wherever its superblock is; and of two that begin at the
+ * same time with overlapping PUs, one is told BUSY. Without step 3 of opening, the device could be
+ * replaced by a larger one between 1 and 2, and two processes would write to it. Without FORMAT,
+ * two formats on disjoint PUs could both find that a name is free.
  */
 struct hftl_media_open_options {
     size_t size;                 /* sizeof this struct */
     unsigned flags;              /* HFTL_MEDIA_OPEN_ */
     uint32_t pu_first, pu_count; /* 0, 0: the whole drive */
 };
-/* As hftl_media_open, which is this without PUs. INVALID: there are no such PUs; UNSUPPORTED: not on
- * this kind of drive; GEOMETRY: their part of a limit is nothing. */
+/* As hftl_media_open, which is this without PUs. INVALID: there are no such PUs; UNSUPPORTED: not
+ * on this kind of drive; GEOMETRY: their part of a limit is nothing. */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_media_open_pus(
     const char *path, const struct hftl_media_open_options *options, struct hftl_media **media,
     char *why, size_t why_bytes);

@@ -40,8 +40,8 @@ HFTL_MUST_USE enum hftl_status instance_open(const struct instance_name *name, u
                                              struct hftl_media **medium, struct hftl_info *chosen,
                                              struct why *why);
 
-/* Its steps 1, and 2 with 3, for who wants something to happen between them. AGAIN: it is not any more
- * what it was when it was looked at, and nothing is taken. */
+/* Its steps 1, and 2 with 3, for who wants something to happen between them. AGAIN: it is not any
+ * more what it was when it was looked at, and nothing is taken. */
 HFTL_MUST_USE enum hftl_status instance_look(const struct instance_name *name,
                                              struct hftl_info *chosen, struct why *why);
 HFTL_MUST_USE enum hftl_status instance_take(const struct instance_name *name, unsigned flags,

@@ -45,8 +45,8 @@ enum hftl_status open_path(const char *path, unsigned flags, struct hftl_media *
 }
 
 /* "drive#name" or the options may say which device; both must not disagree. */
-static enum hftl_status take_name(struct instance_name *name, const char *path,
-                                  const char *also, struct why *why)
+static enum hftl_status take_name(struct instance_name *name, const char *path, const char *also,
+                                  struct why *why)
 {
     enum hftl_status status = instance_name_take(name, path, why);
 
@@ -76,9 +76,9 @@ enum hftl_status hftl_open(const char *path, const struct hftl_open_options *opt
     if (status == HFTL_OK)
         status = take_name(&name, path, known.name, &reason);
     if (status == HFTL_OK)
-        status = instance_open(&name,
-                               known.flags & HFTL_OPEN_READ_ONLY ? HFTL_MEDIA_OPEN_READ_ONLY : 0,
-                               &medium, &chosen, &reason);
+        status =
+            instance_open(&name, known.flags & HFTL_OPEN_READ_ONLY ? HFTL_MEDIA_OPEN_READ_ONLY : 0,
+                          &medium, &chosen, &reason);
     known.name = chosen.name;
     if (status == HFTL_OK)
         status = host_open(medium, &known, device, &reason);
@@ -267,9 +267,8 @@ static void pass_on(void *arg, const struct hftl_info *info)
     listing->each(listing->arg, &known);
 }
 
-enum hftl_status hftl_list(const char *path,
-                           void (*each)(void *arg, const struct hftl_info *info), void *arg,
-                           char *why, size_t why_bytes)
+enum hftl_status hftl_list(const char *path, void (*each)(void *arg, const struct hftl_info *info),
+                           void *arg, char *why, size_t why_bytes)
 {
     const struct hftl_media_open_options options = {
         .size = sizeof options, .flags = HFTL_MEDIA_OPEN_READ_ONLY | HFTL_MEDIA_OPEN_LOOK};

@@ -7,8 +7,8 @@
 
 /*
  * For who looks at the device that `path` names (instance.h): the medium has its PUs and no other
- * device; where no superblock can be read, all of the drive. `flags`: HFTL_MEDIA_OPEN_. The sentence
- * does not name the path.
+ * device; where no superblock can be read, all of the drive. `flags`: HFTL_MEDIA_OPEN_. The
+ * sentence does not name the path.
  */
 HFTL_MUST_USE enum hftl_status open_path(const char *path, unsigned flags,
                                          struct hftl_media **medium, struct why *why);

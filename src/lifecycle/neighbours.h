@@ -12,7 +12,7 @@
  *   disjoint, another name                made            made
  *   disjoint, the same name               INVALID         INVALID
  *   overlaps, lies inside the new PUs     EXISTS          replaced
- *   overlaps, reaches outside             EXISTS          INVALID: part of a device is never destroyed
+ *   overlaps, reaches outside             EXISTS          INVALID: no part of a device is destroyed
  *   strange (how far it reaches is not    EXISTS          replaced when all PUs of the drive are
  *     known: superfind.h)                                 given, else INVALID
  *   replaced, a copy in a read-only       GEOMETRY        GEOMETRY: it would be found again

@@ -3,9 +3,9 @@
  * superfind.h - finding the devices on a medium: of each the newest superblock record of both
  * copies.
  *
- * The first 8 good chunks of each PU of the drive are looked at, and no more; the first record found
- * of a device says where both of its copies are. In a copy the last valid record counts, searched
- * backwards from the write pointer, so a torn newest one is passed over. Writes nothing.
+ * The first 8 good chunks of each PU of the drive are looked at, and no more; the first record
+ * found of a device says where both of its copies are. In a copy the last valid record counts,
+ * searched backwards from the write pointer, so a torn newest one is passed over. Writes nothing.
  *
  * A chunk that begins as a superblock does and has no record that can be read is STRANGE, unless it
  * is the copy of a device whose other copy can be read: whose it is, and how far that reaches,
@@ -52,9 +52,9 @@ HFTL_MUST_USE enum hftl_status superfind_all(const struct blocking *b, struct in
 void superfind_all_free(const struct blocking *b, struct instances *all);
 
 /*
- * The device of this name; NULL: the only one. FOREIGN: no device. ABSENT: none of that name, INVALID:
- * several and no name; both list the names. VERSION: one of another version. CORRUPT, IO: there is
- * something, but no record of it can be read. GEOMETRY: it is of another drive than this.
+ * The device of this name; NULL: the only one. FOREIGN: no device. ABSENT: none of that name,
+ * INVALID: several and no name; both list the names. VERSION: one of another version. CORRUPT, IO:
+ * there is something, but no record of it can be read. GEOMETRY: it is of another drive than this.
  */
 HFTL_MUST_USE enum hftl_status superfind(const struct blocking *b, const char *name,
                                          struct found *found, struct why *why);

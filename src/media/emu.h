@@ -44,8 +44,8 @@
  *
  *     own PUs         everything, as if the drive were ours alone
  *     other PUs       OFFLINE; their chunks change, and the contract has no room for that
- *     LOOK (media.h)  takes nothing, writes nothing, and sees all chunks as the file has them at the
- *                     time of each operation, which is what a power-up would find
+ *     LOOK (media.h)  takes nothing, writes nothing, and sees all chunks as the file has them at
+ *                     the time of each operation, which is what a power-up would find
  *
  * A file that is replaced (emu_create) is held as a whole until the new one has its place, and who
  * has locked a file looks whether it still is what its name says: so nobody ends up with a drive
@@ -102,7 +102,7 @@ struct emu_open_options {
     bool all_readable;
     uint32_t pu_first, pu_count; /* only these; 0, 0: all */
     bool look;                   /* read_only, and takes nothing */
-    bool format;                 /* also the right to make and remove devices, one process at a time */
+    bool format; /* also the right to make and remove devices, one process at a time */
     bool cache_given;
     uint64_t cache_bytes; /* instead of what the drive says, for this time */
     uint64_t seed;        /* 0: the drive's, and how often it was opened */
@@ -119,7 +119,8 @@ HFTL_MUST_USE enum hftl_status emu_create(const char *path,
                                           size_t why_bytes);
 
 /* options may be NULL. ABSENT, FORBIDDEN, INVALID (a folder), FOREIGN, VERSION, CORRUPT, TRUNCATED,
- * BUSY, MEMORY, IO, GEOMETRY (PUs that have no part in a limit). Close with ops->close, which writes out what is cached. */
+ * BUSY, MEMORY, IO, GEOMETRY (PUs that have no part in a limit). Close with ops->close, which
+ * writes out what is cached. */
 HFTL_MUST_USE enum hftl_status emu_open(const char *path, const struct emu_open_options *options,
                                         struct hftl_media **media, char *why, size_t why_bytes);
 
@@ -147,7 +148,7 @@ struct emu_inspection {
     struct emu_layout layout;
     struct emu_session session; /* clean: all PUs are; counters: their sum; pid: the last unclean */
     bool in_use;
-    uint32_t in_use_pid;        /* of the first holder */
+    uint32_t in_use_pid;    /* of the first holder */
     struct holder *holders; /* in the order of their PUs */
     uint32_t holder_count;
     uint64_t disk_bytes; /* the file really takes */
@@ -161,7 +162,6 @@ HFTL_MUST_USE enum hftl_status emu_inspect(const char *path, struct emu_inspecti
 void emu_inspection_free(struct emu_inspection *inspection);
 
 /* Has a process some of these PUs (0, 0: all) for writing? Anything that is no drive: no. */
-bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count,
-                     struct holder *holder);
+bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count, struct holder *holder);
 
 #endif

@@ -138,11 +138,11 @@ bool emu_file_is_claimed(const struct emu_file *file, uint32_t pu_first, uint32_
     struct hold_span span = {pu_first, pu_count};
     if (hold_file(file->fd, F_OFD_GETLK, F_RDLCK, &span, NULL) != EAGAIN)
         return false;
-    uint64_t end = min_u64(span.count == 0 ? UINT64_MAX : span.first + span.count,
-                           file->layout.pu_count);
+    uint64_t end =
+        min_u64(span.count == 0 ? UINT64_MAX : span.first + span.count, file->layout.pu_count);
     *holder = (struct holder){.pu_first = (uint32_t)span.first,
-                                  .pu_count = (uint32_t)(end - span.first),
-                                  .pid = read_holder(file->fd, span.first)};
+                              .pu_count = (uint32_t)(end - span.first),
+                              .pid = read_holder(file->fd, span.first)};
     return true;
 }
 
@@ -185,8 +185,8 @@ static enum hftl_status claim_pus(struct emu_file *file, const char *path,
     if (claim->how == EMU_CLAIM_NONE)
         return HFTL_OK;
     struct hold_span span = {file->pu_first, file->pu_count};
-    int error = hold_file(file->fd, F_OFD_SETLK,
-                          claim->how == EMU_CLAIM_WRITE ? F_WRLCK : F_RDLCK, &span, read_holder);
+    int error = hold_file(file->fd, F_OFD_SETLK, claim->how == EMU_CLAIM_WRITE ? F_WRLCK : F_RDLCK,
+                          &span, read_holder);
     if (error == EAGAIN)
         return say_busy(file->fd, path, &span, to);
     if (error != 0)
@@ -264,10 +264,10 @@ static enum hftl_status check_records(struct emu_file *file, const char *path, c
         if (emu_file_record(file, chunk, &record) == HFTL_OK ||
             emu_file_reload(file, chunk, &record) == HFTL_OK)
             continue;
-        return say(to, HFTL_CORRUPT, "%s: the record of chunk %u at byte %llu fails its checks",
-                   path, chunk,
-                   (unsigned long long)(file->layout.table_at +
-                                        (uint64_t)chunk * EMU_RECORD_BYTES));
+        return say(
+            to, HFTL_CORRUPT, "%s: the record of chunk %u at byte %llu fails its checks", path,
+            chunk,
+            (unsigned long long)(file->layout.table_at + (uint64_t)chunk * EMU_RECORD_BYTES));
     }
     return HFTL_OK;
 }
@@ -377,8 +377,8 @@ int emu_file_write_table(struct emu_file *file)
          page = bitmap_find_set(file->changed, pages, page + 1)) {
         uint64_t at = max_u64(page * PAGE_BYTES, first);
         uint64_t upto = min_u64((page + 1) * PAGE_BYTES, end);
-        if (emu_file_write_all(file->fd, file->table + at, upto - at,
-                               file->layout.table_at + at) != 0)
+        if (emu_file_write_all(file->fd, file->table + at, upto - at, file->layout.table_at + at) !=
+            0)
             return errno;
         bitmap_clear(file->changed, page);
     }

@@ -4,8 +4,8 @@
  *
  * OWNS      the descriptor with its locks, header, layout, sessions, and the table's bytes as they
  *           are to be in the file.
- * PROMISES  what is claimed is whole: every byte of metadata of these PUs passed its checks. Of other
- *           PUs nothing is written, and what is read of them may be old.
+ * PROMISES  what is claimed is whole: every byte of metadata of these PUs passed its checks. Of
+ *           other PUs nothing is written, and what is read of them may be old.
  * IGNORES   what is in flight, the cache, when anything is durable.
  *
  * THE TABLE in memory is never ahead of the data in the file (E2), so any part of it may be written
@@ -35,8 +35,8 @@ struct emu_file {
     uint32_t pu_first, pu_count;  /* claimed, or all when nothing is */
     struct emu_session *sessions; /* of all PUs, as they were found */
     struct emu_session session;   /* of those claimed, with the first one's account */
-    uint8_t *table;    /* all records */
-    uint64_t *changed; /* bit per page of the table: differs from the file */
+    uint8_t *table;               /* all records */
+    uint64_t *changed;            /* bit per page of the table: differs from the file */
 };
 
 /* 0, or -1 with errno; complete, not interrupted. */

@@ -65,8 +65,7 @@ static enum hftl_status find_holders(struct emu_inspection *in, const struct emu
     return HFTL_OK;
 }
 
-bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count,
-                     struct holder *holder)
+bool emu_find_holder(const char *path, uint32_t pu_first, uint32_t pu_count, struct holder *holder)
 {
     const struct say nobody = {NULL, 0};
     struct emu_file file;

@@ -27,8 +27,7 @@
 static bool host_died(const struct emu *emu, uint32_t chunk)
 {
     static const uint8_t unknown[16];
-    const struct emu_session *session =
-        &emu->file.sessions[chunk / emu->media.facts.chunks_per_pu];
+    const struct emu_session *session = &emu->file.sessions[chunk / emu->media.facts.chunks_per_pu];
     return !session->clean && memcmp(emu->boot_id, unknown, 16) != 0 &&
            memcmp(session->boot_id, unknown, 16) != 0 &&
            memcmp(emu->boot_id, session->boot_id, 16) != 0;
@@ -182,8 +181,8 @@ static enum hftl_status limit(struct emu *emu, const char *path, const struct sa
     *f = emu->media.facts;
     f->open_max = emu->look ? 0 : hftl_media_share(f, open_max, emu->file.pu_count);
     f->active_max = emu->look ? 0 : hftl_media_share(f, active_max, emu->file.pu_count);
-    if (emu->file.read_only || ((open_max == 0 || f->open_max != 0) &&
-                                (active_max == 0 || f->active_max != 0)))
+    if (emu->file.read_only ||
+        ((open_max == 0 || f->open_max != 0) && (active_max == 0 || f->active_max != 0)))
         return HFTL_OK;
     return say(to, HFTL_GEOMETRY,
                "%s: the drive allows %u open chunks, too few to leave one for %u of %u parallel "

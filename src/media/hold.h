@@ -28,9 +28,9 @@ struct hold_span {
 /*
  * All of the span or nothing, at once: two that overlap never both get their part.
  * `command` is F_OFD_SETLK or F_OFD_GETLK (take it, or look whether it could be taken), `type`
- * F_RDLCK or F_WRLCK. `find_holder` reads who wrote last that he has the byte `at` (0: nobody known);
- * NULL: do not wait. 0, EAGAIN (somebody has a part of it: the span is then his, as far as one of
- * his locks goes) or another errno.
+ * F_RDLCK or F_WRLCK. `find_holder` reads who wrote last that he has the byte `at` (0: nobody
+ * known); NULL: do not wait. 0, EAGAIN (somebody has a part of it: the span is then his, as far as
+ * one of his locks goes) or another errno.
  */
 int hold_file(int fd, int command, short type, struct hold_span *span,
               uint32_t (*find_holder)(int fd, uint64_t at));

@@ -116,9 +116,9 @@ static enum hftl_status open_bottom(const struct chain *chain,
     if (status != HFTL_OK)
         return status;
     if (chain->kind == STACK_MEM)
-        return options.pu_count == 0 ? stack_open_mem(&words, media)
-                                     : say(to, HFTL_UNSUPPORTED,
-                                           "a drive in memory is not shared by parallel units");
+        return options.pu_count == 0
+                   ? stack_open_mem(&words, media)
+                   : say(to, HFTL_UNSUPPORTED, "a drive in memory is not shared by parallel units");
     return stack_open_file(chain->text + chain->rest, chain->kind, &words, &options, media, to);
 }
 

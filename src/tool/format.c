@@ -96,6 +96,16 @@ static error_t parse_size(struct tool *tool, struct format *format, int key, con
     return take_blocks(tool, format, n / HFTL_BLOCK_BYTES, arg);
 }
 
+/* What is there after the last argument. */
+static error_t check_whole(struct tool *tool, struct format *format)
+{
+    if (format->path == NULL)
+        return tool_usage(tool, "which device?", NULL, "name the drive that is to hold it");
+    if (format->options.blocks != 0 && format->options.op_permille != 0)
+        return tool_usage(tool, "--op or a size, not both", NULL, "the one follows from the other");
+    return check_stack(tool, format);
+}
+
 static error_t parse(struct tool *tool, void *settings, int key, char *arg,
                      const struct argp_state *state)
 {
@@ -149,12 +159,7 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         format->path = arg;
         return 0;
     case ARGP_KEY_END:
-        if (format->path == NULL)
-            return tool_usage(tool, "which device?", NULL, "name the drive that is to hold it");
-        if (format->options.blocks != 0 && format->options.op_permille != 0)
-            return tool_usage(tool, "--op or a size, not both", NULL,
-                              "the one follows from the other");
-        return check_stack(tool, format);
+        return check_whole(tool, format);
     default:
         return ARGP_ERR_UNKNOWN;
     }

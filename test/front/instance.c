@@ -428,8 +428,7 @@ int main(void)
         cmocka_unit_test(two_are_open_at_once_and_a_third_that_overlaps_is_refused),
         cmocka_unit_test(the_options_may_say_the_name_too),
         cmocka_unit_test(a_medium_of_ones_own_holds_several_too),
-        cmocka_unit_test(
-            of_formats_that_overlap_exactly_one_succeeds),
+        cmocka_unit_test(of_formats_that_overlap_exactly_one_succeeds),
         cmocka_unit_test(of_formats_with_one_name_exactly_one_succeeds),
         cmocka_unit_test(formats_on_disjoint_units_all_succeed),
         cmocka_unit_test(a_device_that_was_replaced_after_a_look_is_not_taken),

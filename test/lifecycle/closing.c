@@ -16,7 +16,8 @@ static void a_clean_close_is_known_as_one(void **state)
             if (n % 6 == 1)
                 stand_trim(&stand, n, 3);
             stand_close(&stand);
-            assert_int_equal(device_probe(stand.guard, &stand.world, NULL, &info, &stand.why), HFTL_OK);
+            assert_int_equal(device_probe(stand.guard, &stand.world, NULL, &info, &stand.why),
+                             HFTL_OK);
             assert_true(info.clean);
             stand_open(&stand);
             assert_true(stand.device->was_clean);

@@ -20,7 +20,12 @@
 #include "test/media/drive.h"
 #include "test/unit.h"
 
-enum { PUS = 6, CHUNKS = 10, CHUNK_BLOCKS = 24, UNIT = 4 }; /* chunks of a PU: 320 bytes of a page */
+enum {
+    PUS = 6,
+    CHUNKS = 10,
+    CHUNK_BLOCKS = 24,
+    UNIT = 4
+}; /* chunks of a PU: 320 bytes of a page */
 
 struct shared {
     atomic_uint arrived, tried, won[8], inside[PUS], steps;
@@ -380,7 +385,8 @@ static void the_death_of_one_is_none_of_the_others_business(void **state)
 
 /* ---- races -------------------------------------------------------------------------------- */
 
-/* Opens units that all have number 3 among them; says so to the others, and leaves when all tried. */
+/* Opens units that all have number 3 among them; says so to the others, and leaves when all tried.
+ * */
 static _Noreturn void race(const char *path, struct shared *shared, unsigned round, unsigned me,
                            unsigned runners)
 {

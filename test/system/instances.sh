@@ -87,7 +87,8 @@ serve_one a
 serve_one b
 [ "$(timeout 20 "$hostftl" info -o json d.img | jq -c '[.data.devices[] | [.name, .pid]]')" = \
     "[[\"a\",${pids[a]}],[\"b\",${pids[b]}]]" ] || fail "info does not list who serves what"
-[ "$(timeout 20 "$hostftl" emu info -o json d.img | jq -c '[.data.holders[].pu_first]')" = "[0,4]" ] ||
+held=$(timeout 20 "$hostftl" emu info -o json d.img | jq -c '[.data.holders[].pu_first]')
+[ "$held" = "[0,4]" ] ||
     fail "emu info does not list the holders"
 verify a --rw=randwrite --size=64M &
 fio_a=$!
@@ -111,8 +112,9 @@ for round in 1 2 3; do
     rm -f enough
     keep_verifying &
     fio_b=$!
-    timeout 60 fio --name=load --ioengine=nbd --uri="$(uri_of a)" --rw=randwrite --bs=4k --offset=56M \
-        --size=32M --iodepth=16 --time_based --runtime=30 --output=/dev/null 2>/dev/null &
+    timeout 60 fio --name=load --ioengine=nbd --uri="$(uri_of a)" --rw=randwrite --bs=4k \
+        --offset=56M --size=32M --iodepth=16 --time_based --runtime=30 --output=/dev/null \
+        2>/dev/null &
     load=$!
     sleep 1
     kill_one a
