@@ -124,7 +124,7 @@ struct hftl_open_options {
     size_t size;    /* sizeof this struct; hftl_open_options_init sets it */
     unsigned flags; /* enum hftl_open_flag */
     enum hftl_verify verify;
-    uint64_t write_buffer_bytes;    /* 0: what the geometry needs plus 4 MiB */
+    uint64_t write_buffer_bytes;    /* 0: what is needed, and 4 MiB or a quarter band, the less */
     uint64_t recovery_memory_bytes; /* bound of the window that opening works in; 0: 64 MiB */
     hftl_log_fn log;                /* NULL: silent */
     void *log_arg;

@@ -242,11 +242,22 @@ static bool build_trace(struct device *device, const struct device_options *opti
     return true;
 }
 
+/*
+ * Units beyond those that the geometry needs. A buffer of more than a band takes a band's worth of
+ * writes at the speed of memory and then makes the next writer wait for all of it, as the third
+ * band is not opened before the first is closed; so unless somebody asks for it, it is a quarter.
+ */
+static uint64_t extra_units(const struct geometry *g, const struct device_options *options)
+{
+    uint64_t unit_bytes = (uint64_t)g->ws_opt * g->block_bytes;
+    if (options->write_buffer_bytes != 0)
+        return options->write_buffer_bytes / unit_bytes;
+    return min_u64((4u << 20) / unit_bytes, geometry_units(g, g->columns) / 4);
+}
+
 enum hftl_status build_rest(struct device *device, const struct device_options *options)
 {
     const struct geometry *g = &device->geometry;
-    uint64_t buffer = options->write_buffer_bytes == 0 ? 4u << 20 : options->write_buffer_bytes;
-    uint64_t extra = buffer / ((uint64_t)g->ws_opt * g->block_bytes);
     device->overlap = geometry_overlap(&device->layout, &device->medium->facts);
     if (device->overlap < STREAMS)
         device_log(device, HFTL_LOG_INFO,
@@ -257,7 +268,7 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     uint32_t pens = device->overlap > 0 ? 2 : 1; /* that have a band at once */
     uint32_t least = pens * stream_units_least(g);
     uint32_t most = pens * geometry_units(g, g->columns);
-    uint32_t user = (uint32_t)min_u64(least + extra, max_u32(most, least));
+    uint32_t user = (uint32_t)min_u64(least + extra_units(g, options), max_u32(most, least));
     device->complete = options->complete;
     device->complete_arg = options->complete_arg;
     device->verify = options->verify;

@@ -31,8 +31,8 @@ static const struct stand_shape shapes[] = {
 };
 
 /*
- * A run of n blocks lies in at most 1 + n / unit units, rounded up, and in one piece of each. A head
- * and a summary in its way make one piece more each. Most reads meet neither: over a whole device
+ * A run of n blocks lies in at most 1 + n / unit units, rounded up, one piece in each. A head and
+ * a summary in its way make one piece more each. Most reads meet neither: over a whole device
  * the mean is within a twentieth of 1 + n / unit.
  */
 static void check_pass(struct stand *s, const struct stand_shape *shape, uint64_t first,

@@ -5,6 +5,15 @@
  */
 #include "test/core/stand.h"
 
+/* With a buffer that holds a band, so that a band ends while nothing lands. */
+static void begin_roomy(struct stand *stand, const char *shape)
+{
+    stand_init(stand, stand_shape_named(shape));
+    stand->options.write_buffer_bytes = 4u << 20;
+    stand_format(stand);
+    stand_open(stand);
+}
+
 static const struct stream *user_of(const struct stand *stand)
 {
     return &stand->device->streams[STREAM_USER];
@@ -44,7 +53,7 @@ static void cross_an_end(const char *shape, bool overlap)
 {
     struct stand stand;
     struct ask ask = {.answered = true};
-    stand_begin(&stand, shape);
+    begin_roomy(&stand, shape);
     tap_clear(stand.tap);
     if (!overlap)
         stand.device->overlap = 0;
@@ -93,7 +102,7 @@ static void a_writer_and_a_flush_go_on_while_the_tail_is_kept_back(void **state)
     for (unsigned i = 0; i < stand_shapes(); i++) {
         struct stand stand;
         struct ask ask = {.answered = true}, flush;
-        stand_begin(&stand, stand_shape(i)->name);
+        begin_roomy(&stand, stand_shape(i)->name);
         tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
         (void)write_on(&stand, &ask, is_closing);
         const struct stream *user = user_of(&stand);
@@ -134,7 +143,7 @@ static void a_flush_waits_for_what_the_closing_band_still_writes(void **state)
     for (unsigned i = 0; i < stand_shapes(); i++) {
         struct stand stand;
         struct ask ask = {.answered = true}, flush;
-        stand_begin(&stand, stand_shape(i)->name);
+        begin_roomy(&stand, stand_shape(i)->name);
         tap_clear(stand.tap);
         stand_write(&stand, 0, 1, 1);
         stand.tap->hold_band = user_of(&stand)->open->band;
@@ -165,7 +174,7 @@ static void both_bands_survive_a_cut_in_every_state_of_closing(void **state)
     for (unsigned i = 0; i < 4 * stand_shapes(); i++) {
         struct stand stand;
         struct ask ask = {.answered = true};
-        stand_begin(&stand, stand_shape(i / 4)->name);
+        begin_roomy(&stand, stand_shape(i / 4)->name);
         tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
         (void)write_on(&stand, &ask, is_closing);
         const struct band *old = user_of(&stand)->closing->band;
@@ -219,6 +228,47 @@ static void overlap_is_what_the_drives_limit_leaves(void **state)
     }
 }
 
+/* Else a band's worth of writes takes no time, and the next one waits for all of it. */
+static void a_buffer_that_nobody_asked_for_holds_less_than_half_a_band(void **state)
+{
+    (void)state;
+    static const struct stand_shape shape = {
+        .name = "long zones of short units",
+        .facts = {.size = sizeof(struct hftl_media_facts),
+                  .kind = HFTL_KIND_ZONED,
+                  .flags = HFTL_MEDIA_NEEDS_ERASE | HFTL_MEDIA_CAN_RESET_OPEN,
+                  .block_bytes = 512,
+                  .groups = 1,
+                  .pus_per_group = 1,
+                  .chunks_per_pu = 40,
+                  .chunk_blocks = 256,
+                  .ws_min = 1,
+                  .ws_opt = 4,
+                  .transfer_blocks_max = 64,
+                  .volatile_cache = true},
+        .columns = 1,
+        .interleave = 1};
+    struct stand stand;
+    struct ask asks[256];
+    uint8_t block[512];
+    unsigned answered = 0;
+    stand_init(&stand, &shape);
+    stand_format(&stand);
+    stand_open(&stand);
+    tap_hold(stand.tap, HFTL_MEDIA_WRITE);
+    stand_fill(&stand, block, 1, 1, 1);
+    for (unsigned i = 0; i < 256; i++) {
+        stand_ask(&stand, &asks[i], HFTL_WRITE, 0, 1, 1, block);
+        stand_settle(&stand);
+        answered += asks[i].answered;
+    }
+    assert_in_range(answered, 8, 127);
+    tap_release(stand.tap);
+    for (unsigned i = 0; i < 256; i++)
+        assert_int_equal(stand_wait(&stand, &asks[i]), HFTL_OK);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_flush_waits_for_what_the_closing_band_still_writes),
         cmocka_unit_test(both_bands_survive_a_cut_in_every_state_of_closing),
         cmocka_unit_test(overlap_is_what_the_drives_limit_leaves),
+        cmocka_unit_test(a_buffer_that_nobody_asked_for_holds_less_than_half_a_band),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
