@@ -16,7 +16,7 @@ static uint32_t slot_of(uint64_t value)
 }
 
 /* The largest value that slot_of sends to `slot`. */
-static uint64_t top_of(uint32_t slot)
+uint64_t histogram_top(uint32_t slot)
 {
     if (slot < HISTOGRAM_STEPS)
         return slot;
@@ -82,7 +82,7 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
     for (uint32_t i = 0; i < HISTOGRAM_SLOTS; i++) {
         seen += histogram->slots[i];
         if (seen >= rank)
-            return min_u64(top_of(i), histogram->max);
+            return min_u64(histogram_top(i), histogram->max);
     }
     return histogram->max;
 }

@@ -29,6 +29,9 @@ void histogram_add(struct histogram *histogram, uint64_t value);
 /* Adds to `into` all that `from` has. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
+/* Slot i holds the values that are above histogram_top(i - 1) and at most histogram_top(i). */
+uint64_t histogram_top(uint32_t slot);
+
 /* The following are 0 for an empty histogram. */
 
 /* The value that `percent` (0 .. 100) of all values do not exceed: 50.0 is the median. */

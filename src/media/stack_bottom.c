@@ -184,6 +184,27 @@ bool stack_find_holder(const char *text, uint32_t pu_first, uint32_t pu_count,
                 : emu_find_holder(bottom.path, pu_first, pu_count, holder);
 }
 
+/* A drive's dimensions, as far as they are given; the rest is chosen. */
+static enum hftl_status read_dimensions(struct emu_create_options *plan, struct words *words)
+{
+    const struct {
+        const char *key;
+        uint32_t *out;
+    } dimensions[] = {
+        {"groups", &plan->groups},
+        {"pus", &plan->pus_per_group},
+        {"chunks", &plan->chunks_per_pu},
+        {"chunk-blocks", &plan->chunk_blocks},
+    };
+    enum hftl_status status = HFTL_OK;
+    for (size_t i = 0; i < sizeof dimensions / sizeof dimensions[0] && status == HFTL_OK; i++) {
+        uint64_t number = 0;
+        status = words_number(words, dimensions[i].key, UINT32_MAX - 1, &number);
+        *dimensions[i].out = (uint32_t)number;
+    }
+    return status;
+}
+
 /* "64M,kind=zoned": the first word is the size. */
 enum hftl_status stack_open_mem(struct words *words, struct hftl_media **media)
 {
@@ -202,6 +223,8 @@ enum hftl_status stack_open_mem(struct words *words, struct hftl_media **media)
         status = words_choice(words, "kind", kinds, &kind);
     if (status == HFTL_OK)
         status = words_switch(words, "append", &append);
+    if (status == HFTL_OK)
+        status = read_dimensions(&plan, words);
     if (status == HFTL_OK)
         status = words_end(words);
     if (status != HFTL_OK)

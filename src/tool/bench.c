@@ -3,6 +3,8 @@
 #include "tool/bench.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 
 #define MEDIUM_DEFAULT "mem:256M,kind=zoned"
 #define DEPTH_MAX 4096u
+#define OP_PERMILLE_MAX 9000u /* what the library takes */
 #define REQUEST_BYTES_MAX (UINT64_C(1) << 20)
 #define SEED_MAX ((UINT64_C(1) << 53) - 1) /* every reader of JSON can hold it */
 #define SECONDS_DEFAULT 5u
@@ -31,22 +34,24 @@ enum {
     KEY_SEED,
     KEY_DISTRIBUTION,
     KEY_PRECONDITION,
+    KEY_OP,
     KEY_FORCE,
 };
 
 static const struct bench_workload workloads[] = {
-    {"fresh-write", {0, 0, true, false}, BENCH_NONE, true},
-    {"sequential-write", {0, 0, true, false}, BENCH_STEADY, false},
-    {"sequential-read", {1000, 0, true, false}, BENCH_FILL, false},
-    {"random-write", {0, 0, false, false}, BENCH_STEADY, false},
-    {"random-read", {1000, 0, false, false}, BENCH_FILL, false},
-    {"mixed", {700, 0, false, false}, BENCH_STEADY, false},
-    {"trim-mix", {200, 100, false, false}, BENCH_STEADY, false},
-    {"fsync", {0, 0, false, true}, BENCH_STEADY, false},
+    {"fresh-write", {0, 0, false}, BENCH_IN_ORDER, BENCH_NONE, true},
+    {"fresh-random-write", {0, 0, false}, BENCH_ONCE, BENCH_NONE, true},
+    {"sequential-write", {0, 0, false}, BENCH_IN_ORDER, BENCH_STEADY, false},
+    {"sequential-read", {1000, 0, false}, BENCH_IN_ORDER, BENCH_FILL, false},
+    {"random-write", {0, 0, false}, BENCH_AS_ASKED, BENCH_STEADY, false},
+    {"random-read", {1000, 0, false}, BENCH_AS_ASKED, BENCH_FILL, false},
+    {"mixed", {700, 0, false}, BENCH_AS_ASKED, BENCH_STEADY, false},
+    {"trim-mix", {200, 100, false}, BENCH_AS_ASKED, BENCH_STEADY, false},
+    {"fsync", {0, 0, true}, BENCH_AS_ASKED, BENCH_STEADY, false},
 };
 #define WORKLOADS                                                                                  \
-    "fresh-write, sequential-write, sequential-read, random-write, random-read, "                  \
-    "mixed, trim-mix or fsync"
+    "fresh-write, fresh-random-write, sequential-write, sequential-read, random-write, "           \
+    "random-read, mixed, trim-mix or fsync"
 
 static volatile sig_atomic_t stop;
 
@@ -100,12 +105,43 @@ static error_t parse_size(struct tool *tool, struct bench_asked *asked, const ch
     return tool_usage(tool, "not a size of requests", arg, "write a multiple of 4K, 1M at most");
 }
 
+/* "90:10" */
+static bool parse_hot(const char *arg, struct chooser_shape *places)
+{
+    char draws[8] = "";
+    const char *colon = strchr(arg, ':');
+    uint64_t n;
+
+    if (colon == NULL || (size_t)(colon - arg) >= sizeof draws)
+        return false;
+    memcpy(draws, arg, (size_t)(colon - arg));
+    if (!units_parse_count(draws, 99, &n) || n == 0)
+        return false;
+    places->hot_draws_percent = (uint32_t)n;
+    if (!units_parse_count(colon + 1, 99, &n) || n == 0)
+        return false;
+    places->hot_places_percent = (uint32_t)n;
+    return true;
+}
+
 static error_t parse_distribution(struct tool *tool, struct bench_asked *asked, const char *arg)
 {
-    asked->zipf = strcmp(arg, "zipf") == 0;
-    if (asked->zipf || strcmp(arg, "uniform") == 0)
+    asked->places.kind = CHOOSER_UNIFORM;
+    if (strcmp(arg, "zipf") == 0)
+        asked->places.kind = CHOOSER_ZIPF;
+    else if (parse_hot(arg, &asked->places))
+        asked->places.kind = CHOOSER_HOT;
+    else if (strcmp(arg, "uniform") != 0)
+        return tool_usage(tool, "no such distribution", arg,
+                          "use uniform, zipf, or as 90:10 percent of requests : of places");
+    return 0;
+}
+
+static error_t parse_op(struct tool *tool, struct bench_asked *asked, const char *arg)
+{
+    if (units_parse_permille(arg, OP_PERMILLE_MAX, &asked->op_permille) && asked->op_permille > 0)
         return 0;
-    return tool_usage(tool, "no such distribution", arg, "use uniform or zipf");
+    return tool_usage(tool, "not a percentage", arg, "write 0.1 to 900, such as 20 or 12.5");
 }
 
 static error_t check_end(struct tool *tool, struct bench_asked *asked)
@@ -113,8 +149,13 @@ static error_t check_end(struct tool *tool, struct bench_asked *asked)
     if (asked->device != NULL && asked->medium != NULL)
         return tool_usage(tool, "a device that is there, or a medium for a new one, not both",
                           asked->device, NULL);
-    if (asked->device == NULL && asked->medium == NULL)
+    if (asked->device != NULL && asked->op_permille != 0)
+        return tool_usage(tool, "a device that is there has its spare space", "--op",
+                          "use --medium");
+    if (asked->device == NULL && (asked->medium == NULL || strcmp(asked->medium, "mem") == 0))
         asked->medium = MEDIUM_DEFAULT;
+    if (asked->places.kind == CHOOSER_IN_ORDER)
+        asked->places.kind = CHOOSER_UNIFORM;
     if (asked->workload == NULL)
         (void)parse_workload(tool, asked, "random-write");
     if (asked->workload->fresh && asked->device != NULL)
@@ -159,6 +200,8 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         return parse_distribution(tool, asked, arg);
     case KEY_PRECONDITION:
         return parse_before(tool, asked, arg);
+    case KEY_OP:
+        return parse_op(tool, asked, arg);
     case KEY_FORCE:
         asked->force = true;
         return 0;
@@ -204,6 +247,7 @@ static enum hftl_status format(const struct bench *bench, struct hftl_media *med
         return HFTL_OK;
     hftl_format_options_init(&options);
     options.force = bench->asked->force || again;
+    options.op_permille = bench->asked->op_permille;
     return hftl_format_media(media, &options, &info, why, TOOL_WHY_BYTES);
 }
 
@@ -227,6 +271,10 @@ static int open_device(struct bench *bench, bool again)
         return tool_fail_why(bench->tool, status, why, path);
     bench->meter = media; /* until there is one around it */
     status = meter_open(media, &bench->meter);
+    if (status == HFTL_OK && !again) {
+        bench_floor_measure(&bench->floor, &media->facts);
+        bench_forget_peak();
+    }
     if (status == HFTL_OK)
         status = format(bench, bench->meter, again, why);
     if (status != HFTL_OK) {
@@ -292,12 +340,24 @@ static void measure(struct bench *bench, struct load *load, const struct load_en
     bench->interrupted = stop != 0;
 }
 
+struct chooser_shape bench_places(const struct bench_asked *asked)
+{
+    switch (asked->workload->order) {
+    case BENCH_IN_ORDER:
+        return (struct chooser_shape){.kind = CHOOSER_IN_ORDER};
+    case BENCH_ONCE:
+        return (struct chooser_shape){.kind = CHOOSER_ONCE};
+    default:
+        return asked->places;
+    }
+}
+
 static struct load_options load_options(const struct bench *bench)
 {
     return (struct load_options){
         .device = bench->device,
         .mix = bench->asked->workload->mix,
-        .zipf = bench->asked->zipf,
+        .places = bench_places(bench->asked),
         .request_blocks = (uint32_t)(bench->asked->request_bytes / HFTL_BLOCK_BYTES),
         .depth = (uint32_t)bench->asked->depth,
         .seed = bench->asked->seed,
@@ -323,7 +383,8 @@ static int fill(struct bench *bench, struct bench_run *run)
     struct load_options options = load_options(bench);
     struct progress progress;
 
-    options.mix = (struct load_mix){.in_order = true};
+    options.mix = (struct load_mix){0};
+    options.places = (struct chooser_shape){.kind = CHOOSER_IN_ORDER};
     options.request_blocks = FILL_BLOCKS;
     options.depth = FILL_DEPTH;
     options.progress = progress_step;
@@ -362,7 +423,7 @@ static int settle(struct bench *bench, struct bench_run *run)
     struct progress progress;
     int code = TOOL_OK;
 
-    options.mix = (struct load_mix){.in_order = options.mix.in_order};
+    options.mix = (struct load_mix){0};
     options.depth = options.depth < FILL_DEPTH ? FILL_DEPTH : options.depth;
     options.seed = ~options.seed; /* not what the runs will write */
     struct load *load = load_open(&options);
@@ -422,7 +483,7 @@ static int run_all(struct bench *bench, struct progress *progress)
         if (load == NULL)
             return no_memory(bench);
         measure(bench, load, &end, run);
-        bench_measure(run);
+        bench_measure(bench, run);
         bench->run_count++;
         if (!asked->workload->fresh || bench->run_count == asked->runs)
             continue;
@@ -479,6 +540,16 @@ static int judge(const struct bench *bench)
     return bench->interrupted || failures > 0 ? TOOL_FAILED : TOOL_OK;
 }
 
+/*
+ * The process keeps memory that it has had once. A drive in memory would otherwise get each page of
+ * it from the kernel anew, and the layer would be charged with that.
+ */
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_MAX, 0);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 static int run(struct tool *tool, void *settings)
 {
     const struct bench_asked *asked = settings;
@@ -493,6 +564,8 @@ static int run(struct tool *tool, void *settings)
     int code = check_consent(&bench);
     if (code != TOOL_OK)
         return code;
+    if (asked->medium != NULL && strstr(asked->medium, "mem:") != NULL)
+        keep_memory();
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     bench.runs = tool_made(calloc(asked->runs, sizeof *bench.runs));
@@ -526,9 +599,13 @@ static const struct argp_option options[] = {
     {"count", KEY_COUNT, "N", 0, "A run's requests, instead of a time", 0},
     {"runs", KEY_RUNS, "N", 0, "How many runs; default 3", 0},
     {"seed", KEY_SEED, "N", 0, "Decides all that is left to chance; default 1", 0},
-    {"distribution", KEY_DISTRIBUTION, "NAME", 0, "Of random places: uniform (default) or zipf", 0},
+    {"distribution", KEY_DISTRIBUTION, "NAME", 0,
+     "Of random places: uniform (default), zipf, or as 90:10 percent of requests to percent of "
+     "places",
+     0},
     {"precondition", KEY_PRECONDITION, "HOW", 0,
      "none, fill, or steady: overwritten until WAF is; default what the workload needs", 0},
+    {"op", KEY_OP, "PERCENT", 0, "Spare space of a new device, of what it exports; default 20", 0},
     {"force", KEY_FORCE, NULL, 0, "Overwrite what is there, and lose it", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };

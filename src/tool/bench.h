@@ -5,10 +5,11 @@
  * OWNS      the words for workloads and metrics.
  * PROMISES  a metric that was not measured is absent (NaN; null in JSON), never 0. Each metric is
  *           told as its median, lowest and highest over the runs; counts are told for each run.
- * IGNORES   how requests are made (load.h), what passes the medium's door (meter.h).
+ * IGNORES   how requests are made (load.h), what passes the medium's door (meter.h), what a block
+ *           costs without a layer (floor.h).
  *
- *     open --> precondition --> run 1 --> run 2 ... --> tell        a new device: format before
- *                  fill, then windows until WAF is steady           each run instead
+ *     floor --> open --> precondition --> run 1 --> run 2 ... --> tell     a new device: format
+ *                   fill, then windows until WAF is steady                 before each run instead
  */
 #ifndef HOSTFTL_TOOL_BENCH_H
 #define HOSTFTL_TOOL_BENCH_H
@@ -32,10 +33,13 @@
 #define BENCH_STEADY_PERMILLE 50u
 
 enum bench_before { BENCH_NONE, BENCH_FILL, BENCH_STEADY };
+/* Which places: one after the other, each once at random, or as is asked for. */
+enum bench_order { BENCH_IN_ORDER, BENCH_ONCE, BENCH_AS_ASKED };
 
 struct bench_workload {
     const char *name;
     struct load_mix mix;
+    enum bench_order order;
     enum bench_before before; /* unless something else is asked for */
     bool fresh;               /* of a new device: formatted before each run, written once */
 };
@@ -44,7 +48,9 @@ struct bench_asked {
     const char *device; /* holds a device, or NULL */
     const char *medium; /* a device is made on it, or NULL */
     const struct bench_workload *workload;
-    bool force, zipf;
+    struct chooser_shape places;
+    uint32_t op_permille; /* 0: as the library has it */
+    bool force;
     bool before_given;
     enum bench_before before;
     uint64_t request_bytes, depth, seed, runs, count, seconds; /* 0: the default */
@@ -54,6 +60,7 @@ struct bench_asked {
     X(verb##_p50_ns, label ", 50 % below", NS)                                                     \
     X(verb##_p99_ns, label ", 99 % below", NS)                                                     \
     X(verb##_p999_ns, label ", 99.9 % below", NS)                                                  \
+    X(verb##_p9999_ns, label ", 99.99 % below", NS)                                                \
     X(verb##_max_ns, label ", longest", NS)
 
 /* X(key in JSON, label, unit) */
@@ -61,6 +68,8 @@ struct bench_asked {
     X(operations_per_second, "Operations a second", COUNT)                                         \
     X(bytes_per_second, "Bytes a second", BYTES)                                                   \
     X(cpu_ns_per_operation, "Processor time an operation", NS)                                     \
+    X(thread_ns_per_operation, "  of it this thread's", NS)                                        \
+    X(cpu_per_floor, "  that in floors", RATIO)                                                    \
     BENCH_LATENCY_METRICS(X, read, READ, "Read")                                                   \
     BENCH_LATENCY_METRICS(X, write, WRITE, "Write")                                                \
     BENCH_LATENCY_METRICS(X, trim, TRIM, "Trim")                                                   \
@@ -94,9 +103,24 @@ struct bench_run {
     double metrics[BENCH_METRIC_COUNT];
 };
 
+/*
+ * What a block costs without a layer, of this thread's time: medians of BENCH_FLOOR_PASSES. A pass
+ * is all of a medium of the device's shape, but at most BENCH_FLOOR_BYTES of it.
+ */
+#define BENCH_FLOOR_PASSES 5u
+#define BENCH_FLOOR_BYTES (UINT64_C(1) << 30)
+struct bench_floor {
+    bool measured;
+    uint64_t bytes;  /* of the medium that it was measured on */
+    double write_ns; /* into chunks that had been written before */
+    double fresh_ns; /* into chunks that had not: their memory is cleared */
+    double read_ns, copy_ns, crc_ns;
+};
+
 struct bench {
     const struct tool *tool;
     const struct bench_asked *asked;
+    struct bench_floor floor;
     struct hftl_media *meter; /* the device's, while that is open */
     struct hftl_device *device;
     struct hftl_info info; /* after the last open */
@@ -116,8 +140,15 @@ struct bench {
  * differ from the door by the units that were being filled when the run began and ended.
  */
 double bench_waf(const struct bench_run *run);
+/* Which places the workload takes. */
+struct chooser_shape bench_places(const struct bench_asked *asked);
+/* Before anything is opened for writing; without memory for it there is none. */
+void bench_floor_measure(struct bench_floor *floor, const struct hftl_media_facts *facts);
+/* The most memory that the process ever had: from now on only. */
+void bench_forget_peak(void);
 /* From a run's load and delta to its metrics. */
-void bench_measure(struct bench_run *run);
+void bench_measure(const struct bench *bench, struct bench_run *run);
+/* On the standard output. */
 void bench_tell(const struct bench *bench);
 
 #endif

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -39,16 +38,27 @@ double bench_waf(const struct bench_run *run)
     return ratio(blocks_into_medium(&run->delta.door), run->load.blocks_written);
 }
 
-static void measure_latency(double *four, const struct histogram *latency)
+static void measure_latency(double *five, const struct histogram *latency)
 {
-    static const double percents[] = {50, 99, 99.9};
+    static const double percents[] = {50, 99, 99.9, 99.99};
 
-    for (unsigned i = 0; i < 3; i++)
-        four[i] = latency->count == 0 ? NAN : (double)histogram_percentile(latency, percents[i]);
-    four[3] = latency->count == 0 ? NAN : (double)histogram_max(latency);
+    for (unsigned i = 0; i < 4; i++)
+        five[i] = latency->count == 0 ? NAN : (double)histogram_percentile(latency, percents[i]);
+    five[4] = latency->count == 0 ? NAN : (double)histogram_max(latency);
 }
 
-void bench_measure(struct bench_run *run)
+/* This thread's time, in floors of what was read and written: WAF is in it, trims are not. */
+static double count_floors(const struct bench *bench, const struct load_result *load)
+{
+    const struct bench_floor *floor = &bench->floor;
+    double write_ns = bench->asked->workload->fresh ? floor->fresh_ns : floor->write_ns;
+    double ns =
+        (double)load->blocks_written * write_ns + (double)load->blocks_read * floor->read_ns;
+
+    return !floor->measured || ns <= 0 ? NAN : (double)load->thread_ns / ns;
+}
+
+void bench_measure(const struct bench *bench, struct bench_run *run)
 {
     const struct load_result *load = &run->load;
     const struct hftl_stats *stats = &run->delta.stats;
@@ -64,6 +74,8 @@ void bench_measure(struct bench_run *run)
     uint64_t moved = load->blocks_read + load->blocks_written;
     m[BENCH_bytes_per_second] = moved == 0 ? NAN : (double)(moved * HFTL_BLOCK_BYTES) / seconds;
     m[BENCH_cpu_ns_per_operation] = ratio(load->cpu_ns, operations);
+    m[BENCH_thread_ns_per_operation] = ratio(load->thread_ns, operations);
+    m[BENCH_cpu_per_floor] = count_floors(bench, load);
     measure_latency(&m[BENCH_read_p50_ns], &load->latency_ns[LOAD_READ]);
     measure_latency(&m[BENCH_write_p50_ns], &load->latency_ns[LOAD_WRITE]);
     measure_latency(&m[BENCH_trim_p50_ns], &load->latency_ns[LOAD_TRIM]);
@@ -175,6 +187,52 @@ static json_t *tell_counts(const struct bench_run *run)
     return counts;
 }
 
+static void append(json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) != 0)
+        tool_made(NULL);
+}
+
+/* [[nanoseconds, requests that took at most these, and more than those of the element before]] */
+static json_t *tell_histogram(const struct histogram *latency)
+{
+    json_t *slots = tool_made(json_array());
+
+    for (uint32_t i = 0; i < HISTOGRAM_SLOTS; i++) {
+        if (latency->slots[i] == 0)
+            continue;
+        uint64_t top = histogram_top(i) < latency->max ? histogram_top(i) : latency->max;
+        json_t *pair = tool_made(json_array());
+
+        append(pair, tool_made(json_integer((json_int_t)top)));
+        append(pair, tool_made(json_integer((json_int_t)latency->slots[i])));
+        append(slots, pair);
+    }
+    return slots;
+}
+
+static json_t *tell_latency(const struct load_result *load)
+{
+    static const char *const verbs[] = {"read", "write", "trim", "flush"};
+    json_t *latency = tool_made(json_object());
+
+    for (unsigned i = 0; i < LOAD_VERB_COUNT; i++)
+        tool_put(latency, verbs[i], tell_histogram(&load->latency_ns[i]));
+    return latency;
+}
+
+static json_t *tell_series(const struct load_series *series)
+{
+    json_t *one = tool_made(json_object());
+    json_t *counts = tool_made(json_array());
+
+    for (uint32_t i = 0; i < series->count; i++)
+        append(counts, tool_made(json_integer((json_int_t)series->counts[i])));
+    tool_put(one, "step_ns", json_integer((json_int_t)series->step_ns));
+    tool_put(one, "requests", counts);
+    return one;
+}
+
 static json_t *tell_runs(const struct bench *bench)
 {
     json_t *runs = tool_made(json_array());
@@ -189,8 +247,9 @@ static json_t *tell_runs(const struct bench *bench)
         tool_put(one, "seconds", json_real((double)run->load.elapsed_ns / 1e9));
         tool_put(one, "counts", tell_counts(run));
         tool_put(one, "metrics", values);
-        if (json_array_append_new(runs, one) != 0)
-            tool_made(NULL);
+        tool_put(one, "latency", tell_latency(&run->load));
+        tool_put(one, "series", tell_series(&run->load.series));
+        append(runs, one);
     }
     return runs;
 }
@@ -278,21 +337,60 @@ static void add_before(struct sheet *sheet, const struct bench *bench)
         sheet_real(sheet, "waf", "WAF of the last four", mean);
     else
         sheet_json(sheet, "waf", json_null());
+    json_t *wafs = tool_made(json_array());
+    for (uint32_t i = 0; i < bench->windows; i++)
+        append(wafs, tool_made(json_real(bench->window_wafs[i])));
+    sheet_json(sheet, "window_wafs", wafs);
     sheet_section(sheet, NULL, NULL);
 }
 
+/* Since bench_forget_peak(): getrusage would not know of that. */
 static uint64_t peak_bytes(void)
 {
-    struct rusage usage;
+    char line[256];
+    unsigned long kib = 0;
+    FILE *file = fopen("/proc/self/status", "re");
 
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "VmHWM: %lu", &kib) == 1)
+            break;
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return (uint64_t)kib * 1024;
+}
+
+static void add_floor(struct sheet *sheet, const struct bench_floor *floor)
+{
+    sheet_section(sheet, "floor", "Floor of a block: copy, CRC, the bare medium");
+    if (floor->measured) {
+        sheet_bytes(sheet, "bytes", "Measured in", floor->bytes);
+        sheet_real(sheet, "write_ns", "Write, ns", floor->write_ns);
+        sheet_real(sheet, "fresh_ns", "Write of a new medium, ns", floor->fresh_ns);
+        sheet_real(sheet, "read_ns", "Read, ns", floor->read_ns);
+        sheet_real(sheet, "copy_ns", "The copy alone, ns", floor->copy_ns);
+        sheet_real(sheet, "crc_ns", "The CRC alone, ns", floor->crc_ns);
+    }
+    sheet_flag(sheet, "measured", "Measured", floor->measured);
+    sheet_section(sheet, NULL, NULL);
+}
+
+static const char *text_places(const struct bench_asked *asked, char *text, size_t bytes)
+{
+    struct chooser_shape places = bench_places(asked);
+    static const char *const words[] = {"in order", "once", "uniform", "zipf"};
+
+    if (places.kind != CHOOSER_HOT)
+        return words[places.kind];
+    (void)snprintf(text, bytes, "%u:%u", places.hot_draws_percent, places.hot_places_percent);
+    return text;
 }
 
 void bench_tell(const struct bench *bench)
 {
     const struct bench_asked *asked = bench->asked;
     struct sheet *sheet = sheet_new();
+    char text[24];
 
     sheet_text(sheet, "medium", "Medium", asked->medium != NULL ? asked->medium : asked->device);
     sheet_text(sheet, "medium_kind", "Its kind", facts_kind_text(bench->info.kind));
@@ -302,14 +400,14 @@ void bench_tell(const struct bench *bench)
     sheet_text(sheet, "workload", "Workload", asked->workload->name);
     sheet_bytes(sheet, "request_bytes", "Bytes a request", asked->request_bytes);
     sheet_count(sheet, "depth", "Requests in flight", asked->depth);
-    sheet_text(sheet, "distribution", "Distribution",
-               asked->workload->mix.in_order ? "in order"
-               : asked->zipf                 ? "zipf"
-                                             : "uniform");
+    sheet_text(sheet, "distribution", "Distribution", text_places(asked, text, sizeof text));
     sheet_count(sheet, "seed", "Seed", asked->seed);
     add_before(sheet, bench);
     sheet_bytes(sheet, "memory_bytes", "Engine's memory", bench->info.memory_bytes);
+    sheet_real(sheet, "memory_bytes_per_block", "  of it a block exported, bytes",
+               (double)bench->info.memory_bytes / (double)bench->info.blocks);
     sheet_bytes(sheet, "peak_bytes", "Process's memory, most", peak_bytes());
+    add_floor(sheet, &bench->floor);
     add_machine(sheet);
     sheet_count(sheet, "run_count", "Runs", bench->run_count);
     sheet_flag(sheet, "interrupted", "Interrupted", bench->interrupted);

@@ -11,7 +11,7 @@
 #include "media/mem.h"
 
 #define BLOCK HFTL_BLOCK_BYTES
-#define REQUESTS 32u                    /* blocks of users' memory */
+#define REQUESTS 32u                     /* blocks of users' memory */
 #define BUFFER_BYTES (UINT64_C(4) << 20) /* of write units, as a device has */
 #define DRAWS 65536u
 #define LANES_MAX 4u /* chunks that are written beside each other */
@@ -263,7 +263,8 @@ enum hftl_status floor_open(const struct hftl_media_facts *facts, uint64_t seed,
     if (floor == NULL)
         return HFTL_MEMORY;
     options.facts.size = sizeof options.facts;
-    options.facts.chunk_blocks -= facts->chunk_blocks % facts->ws_opt; /* whole units fill a chunk */
+    options.facts.chunk_blocks -=
+        facts->chunk_blocks % facts->ws_opt; /* whole units fill a chunk */
     enum hftl_status status = facts->block_bytes != BLOCK ? HFTL_GEOMETRY : HFTL_OK;
     if (status == HFTL_OK)
         status = mem_open(&options, &floor->media, why, sizeof why);

@@ -44,6 +44,14 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t load_thread_ns(void)
+{
+    struct timespec used;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+}
+
 static uint64_t ns_of(const struct timeval *time)
 {
     return (uint64_t)time->tv_sec * SECOND_NS + (uint64_t)time->tv_usec * 1000;
@@ -175,17 +183,41 @@ static void flushed(struct hftl_request *request)
     note(slot->load, request->status);
 }
 
+/* Every second step goes, so that the rest lasts twice as long. */
+static void thin_out(struct load_series *series)
+{
+    series->count /= 2;
+    for (uint32_t i = 0; i < series->count; i++)
+        series->counts[i] = series->counts[2 * i + 1];
+    series->step_ns *= 2;
+}
+
+static void add_to_series(struct load *load, uint64_t passed_ns)
+{
+    struct load_series *series = &load->result->series;
+
+    while ((series->count + UINT64_C(1)) * series->step_ns <= passed_ns) {
+        if (series->count == LOAD_STEPS_MAX)
+            thin_out(series);
+        else
+            series->counts[series->count++] = load->begun;
+    }
+}
+
 static void show(struct load *load)
 {
     const struct load_options *options = &load->options;
 
-    if (options->progress == NULL || load->rounds++ % ROUNDS_A_LOOK != 0)
+    if (load->rounds++ % ROUNDS_A_LOOK != 0)
+        return;
+    uint64_t passed_ns = now_ns() - load->started_ns;
+    add_to_series(load, passed_ns);
+    if (options->progress == NULL)
         return;
     if (load->end.count != 0)
         options->progress(options->progress_arg, load->begun, load->end.count);
     else if (load->end.ns != 0)
-        options->progress(options->progress_arg, (now_ns() - load->started_ns) / 1000000,
-                          load->end.ns / 1000000);
+        options->progress(options->progress_arg, passed_ns / 1000000, load->end.ns / 1000000);
 }
 
 /* Until nothing is in flight. */
@@ -221,11 +253,8 @@ struct load *load_open(const struct load_options *options)
         load_close(load);
         return NULL;
     }
-    enum chooser_kind kind = options->mix.in_order ? CHOOSER_IN_ORDER
-                             : options->zipf       ? CHOOSER_ZIPF
-                                                   : CHOOSER_UNIFORM;
     uint64_t places = (info.blocks + options->request_blocks - 1) / options->request_blocks;
-    chooser_init(&load->chooser, kind, places, options->seed);
+    chooser_init(&load->chooser, &options->places, places, options->seed);
     prng_seed(&prng, options->seed);
     for (size_t i = 0; i < bytes * options->depth; i += sizeof(uint64_t)) {
         uint64_t word = prng_next(&prng);
@@ -247,7 +276,8 @@ void load_run(struct load *load, const struct load_end *end, struct load_result 
     load->result = result;
     load->end = *end;
     load->begun = 0;
-    uint64_t cpu_before = cpu_ns();
+    result->series.step_ns = LOAD_STEP_NS;
+    uint64_t cpu_before = cpu_ns(), thread_before = load_thread_ns();
     load->started_ns = now_ns();
 
     for (uint32_t i = 0; i < load->options.depth; i++) {
@@ -266,6 +296,7 @@ void load_run(struct load *load, const struct load_end *end, struct load_result 
 
     result->elapsed_ns = now_ns() - load->started_ns;
     result->cpu_ns = cpu_ns() - cpu_before;
+    result->thread_ns = load_thread_ns() - thread_before;
 }
 
 void load_close(struct load *load)

@@ -27,14 +27,13 @@
 /* What is drawn, in a thousand; the rest is WRITE. */
 struct load_mix {
     unsigned reads_permille, trims_permille;
-    bool in_order;   /* one place after the other */
     bool flush_each; /* each write is followed by a flush, and its slot waits for that */
 };
 
 struct load_options {
     struct hftl_device *device;
     struct load_mix mix;
-    bool zipf;
+    struct chooser_shape places;
     uint32_t request_blocks; /* of READ, WRITE and TRIM; the last place may have fewer */
     uint32_t depth;          /* requests in flight */
     uint64_t seed;
@@ -49,6 +48,18 @@ struct load_end {
     uint64_t ns;
 };
 
+/*
+ * How much was done when: counts[i] requests had been begun when i + 1 steps were over. A step
+ * grows with the run, so that there is always room.
+ */
+#define LOAD_STEPS_MAX 240u
+#define LOAD_STEP_NS 10000000u /* at first */
+struct load_series {
+    uint64_t step_ns;
+    uint32_t count;
+    uint64_t counts[LOAD_STEPS_MAX];
+};
+
 enum load_verb { LOAD_READ, LOAD_WRITE, LOAD_TRIM, LOAD_FLUSH, LOAD_VERB_COUNT };
 
 struct load_result {
@@ -57,12 +68,16 @@ struct load_result {
     uint64_t blocks_read, blocks_written, blocks_trimmed;
     uint64_t elapsed_ns;    /* with the last flush */
     uint64_t cpu_ns;        /* user and system, of the whole process */
+    uint64_t thread_ns;     /* of this thread: the engine's, and that of media without threads */
     enum hftl_status error; /* the first */
     struct histogram latency_ns[LOAD_VERB_COUNT];
+    struct load_series series;
 };
 
 struct load;
 
+/* Of the calling thread: nanoseconds. */
+uint64_t load_thread_ns(void);
 /* NULL: no memory. */
 struct load *load_open(const struct load_options *options);
 /* May be called again: the sequence goes on. */

@@ -91,6 +91,11 @@ static void makes_drives_in_memory(void **state)
     assert_int_equal(media->facts.kind, HFTL_KIND_ZONED);
     assert_true((media->facts.flags & HFTL_MEDIA_CAN_APPEND) != 0);
     close_media(media);
+    media = must_open("mem:64M,groups=1,pus=3,chunk-blocks=40,chunks=9");
+    assert_int_equal(hftl_media_pus(&media->facts), 3);
+    assert_int_equal(media->facts.chunk_blocks, 40);
+    assert_int_equal(media->facts.chunks_per_pu, 9);
+    media->ops->close(media);
     media = must_open("delay,read=1us:mem:32M");
     assert_int_equal(media->facts.kind, HFTL_KIND_OCSSD);
     close_media(media);

@@ -24,9 +24,10 @@ with open(os.path.join(os.environ["HFTL_SOURCE"], "doc", "schema", "bench.json")
 jsonschema.Draft7Validator.check_schema(SCHEMA)
 
 SMALL = ("--medium", "mem:32M,kind=zoned")
-WORKLOADS = ("fresh-write", "sequential-write", "sequential-read", "random-write", "random-read",
-             "mixed", "trim-mix", "fsync")
+WORKLOADS = ("fresh-write", "fresh-random-write", "sequential-write", "sequential-read",
+             "random-write", "random-read", "mixed", "trim-mix", "fsync")
 COUNT = 1500
+FLOOR = {}  # of the bench that is looked at
 UNITS = 128  # blocks in write units that may be open when a run begins or ends
 
 
@@ -53,6 +54,8 @@ def counts_what_was_done():
     for name in WORKLOADS:
         told = bench(0, *SMALL, "--workload", name, "--count", str(COUNT), "--runs", "2")
         assert told["workload"] == name and len(told["runs"]) == told["run_count"] == 2
+        assert told["floor"]["measured"], told["floor"]
+        FLOOR.update(told["floor"], fresh="fresh" in name)
         for run in told["runs"]:
             hold_run(name, run)
         hold_ranges(told)
@@ -68,16 +71,40 @@ def hold_run(name, run):
     assert n["medium_flushes"] > 0  # the run's last flush
     account = sum(n["blocks_written_" + kind] for kind in ("user", "relocation", "meta", "pad"))
     assert n["blocks_written_user"] == n["user_blocks_written"], (name, n)
-    assert abs(account - n["medium_blocks_written"]) <= (0 if name == "fresh-write" else UNITS), n
+    assert abs(account - n["medium_blocks_written"]) <= (0 if "fresh" in name else UNITS), n
     if n["writes"]:
         assert metrics["waf"] == n["medium_blocks_written"] / n["writes"], (name, n, metrics)
     else:
         assert metrics["waf"] is None
     for verb in ("read", "write", "trim", "flush"):
-        four = [metrics[f"{verb}_{what}_ns"] for what in ("p50", "p99", "p999", "max")]
+        five = [metrics[f"{verb}_{what}_ns"] for what in ("p50", "p99", "p999", "p9999", "max")]
         many = n[verb + ("es" if verb == "flush" else "s")]
-        assert (None in four) == (many == 0), (name, four)
-        assert None in four or four == sorted(four), (name, four)
+        assert (None in five) == (many == 0), (name, five)
+        assert None in five or five == sorted(five), (name, five)
+        hold_histogram(run["latency"][verb], many, five)
+    hold_floors(run)
+
+
+def hold_histogram(slots, many, five):
+    """The percentiles are those of the histogram that is told beside them."""
+    assert sum(count for _, count in slots) == many and slots == sorted(slots)
+    seen, wanted = 0, [0.5, 0.99, 0.999, 0.9999, 1]
+    for nanoseconds, count in slots:
+        seen += count
+        while wanted and seen >= wanted[0] * many - 1e-6:
+            assert five[-len(wanted)] == nanoseconds, (slots, five)
+            wanted.pop(0)
+
+
+def hold_floors(run):
+    """Time in floors is what it says: whatever the time was."""
+    n, metrics, floor = run["counts"], run["metrics"], FLOOR
+    write = floor["fresh_ns" if floor["fresh"] else "write_ns"]
+    operations = n["reads"] + n["writes"] + n["trims"] + n["flushes"]
+    ours = metrics["thread_ns_per_operation"] * operations / (
+        n["user_blocks_written"] * write + n["user_blocks_read"] * floor["read_ns"])
+    assert abs(metrics["cpu_per_floor"] / ours - 1) < 1e-6, (metrics, ours)
+    assert metrics["thread_ns_per_operation"] <= metrics["cpu_ns_per_operation"] * 1.5
 
 
 def hold_ranges(told):
@@ -103,9 +130,41 @@ def repeats_itself_for_a_seed():
 def says_whether_it_became_steady():
     told = bench(0, *SMALL, "--count", "1", "--runs", "1")["precondition"]
     assert told["kind"] == "steady" and told["windows"] >= 4 and told["waf"] >= 1, told
+    wafs = told["window_wafs"]
+    assert len(wafs) == told["windows"] and abs(told["waf"] - sum(wafs[-4:]) / 4) < 1e-9, told
+    if told["steady"]:
+        assert max(wafs[-4:]) - min(wafs[-4:]) <= 0.05 * sum(wafs[-4:]) / 4, told
     for how in ("none", "fill"):
         told = bench(0, *SMALL, "--count", "1", "--precondition", how)["precondition"]
         assert told == {"kind": how}, told
+
+
+def says_where_writes_went():
+    """Each place once: a new device whose every block was written has nothing left to write to but
+    what it wrote, so WAF says whether any was written twice."""
+    told = bench(0, *SMALL, "--workload", "fresh-random-write", "--runs", "1")
+    assert told["runs"][0]["counts"]["writes"] == told["bytes"] / 4096, told["runs"][0]["counts"]
+    assert told["distribution"] == "once" and told["runs"][0]["counts"]["bands_erased"] == 0
+    # Most of the writes go to a few places: cleaning finds bands without anything valid.
+    uniform, hot = (bench(0, "--medium", "mem:64M,kind=ocssd", "--count", "40000", "--runs", "1",
+                          "--distribution", how) for how in ("uniform", "99:1"))
+    assert hot["distribution"] == "99:1", hot
+    assert hot["metrics"]["waf"]["median"] < 0.7 * uniform["metrics"]["waf"]["median"], hot
+    for wrong in ("100:1", "0:10", "10", "a:b", "10:", ":10", "5:100"):
+        bench(16, *SMALL, "--distribution", wrong)
+
+
+def makes_as_much_spare_space_as_is_asked_for():
+    for op in (30, 50):
+        told = bench(0, "--medium", "mem:64M,chunk-blocks=32", "--op", str(op), "--count", "1",
+                     "--runs", "1", "--precondition", "none")
+        assert told["op_effective_permille"] == 10 * op, told
+        per_block = told["memory_bytes"] / (told["bytes"] / 4096)
+        assert abs(told["memory_bytes_per_block"] / per_block - 1) < 1e-6
+    bench(16, *SMALL, "--op", "0")
+    bench(16, "d", "--op", "20")
+    assert bench(0, "--medium", "mem", "--count", "1", "--runs", "1", "--precondition",
+                 "none")["medium"].startswith("mem:")
 
 
 def sha(path):
@@ -118,7 +177,7 @@ def destroys_nothing_unasked():
                    check=True, timeout=60)
     subprocess.run([HOSTFTL, "format", "-q", "d"], check=True, timeout=60)
     before = sha("d")
-    for name in WORKLOADS[1:]:
+    for name in WORKLOADS[2:]:
         if "read" not in name:
             assert bench(1, "d", "--workload", name, "--count", "9")["status"] == "EXISTS"
     assert bench(1, "d", "--workload", "random-read", "--precondition", "fill")["path"] == "d"
@@ -178,6 +237,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for test in (counts_what_was_done, repeats_itself_for_a_seed, says_whether_it_became_steady,
+                     says_where_writes_went, makes_as_much_spare_space_as_is_asked_for,
                      destroys_nothing_unasked, ends_in_order_when_interrupted,
                      counts_failures_and_fails, has_a_schema_that_can_fail):
             test()
