@@ -7,7 +7,7 @@ TESTS ?=
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check tidy coverage bench soak docs install clean help packages
+.PHONY: build demo check tidy coverage bench bench-build bench-compare bench-table soak docs install clean help packages
 
 build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -24,8 +24,19 @@ tidy: build ## check the rules of the tree: who sees whom, symbols, sizes, forma
 coverage: packages ## how much of the engine the tests run; the report is in build-coverage/
 	@tools/coverage.sh build-coverage
 
-bench: build ## run the benchmarks
-	@tools/bench.sh $(BUILD)
+bench: bench-build ## measure against the bars, and keep it in bench/results; fails if one does not hold
+	@tools/bench.py $(BUILD)-bench
+
+bench-compare: bench-build ## the same beside the last results; fails if something got worse
+	@tools/bench.py --compare $(BUILD)-bench
+
+bench-table: bench-build ## a table of workloads: throughput, latencies, WAF
+	@tools/bench-table.sh $(BUILD)-bench
+
+bench-build: packages
+	@[ -f $(BUILD)-bench/build.ninja ] || \
+	    meson setup $(BUILD)-bench --buildtype=release $(MESON_FLAGS) >/dev/null
+	@ninja -C $(BUILD)-bench -j $(JOBS) --quiet
 
 soak: build ## run the long tests
 	@tools/soak.sh $(BUILD)
@@ -41,8 +52,8 @@ clean: ## remove the build folder
 
 help: ## list the targets
 	@echo 'make [TARGET] [BUILD=folder]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/    \1|\2/p' $(MAKEFILE_LIST) | \
-	    while IFS='|' read -r target text; do printf '%-13s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/    \1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
 packages:
 	@tools/packages.sh

@@ -230,6 +230,8 @@ enum hftl_status stack_open_mem(struct words *words, struct hftl_media **media)
     if (status != HFTL_OK)
         return status;
     plan.kind = kind == 0 ? HFTL_KIND_OCSSD : HFTL_KIND_ZONED;
+    if (plan.kind == HFTL_KIND_ZONED)
+        plan.zone_blocks = plan.chunk_blocks; /* no need for zones that end in nothing */
     plan.flags_set = append ? HFTL_MEDIA_CAN_APPEND : 0;
     status = emu_plan(&plan, &header, words->to->why, words->to->why_bytes);
     if (status != HFTL_OK)

@@ -397,6 +397,8 @@ void bench_tell(const struct bench *bench)
     sheet_bytes(sheet, "bytes", "Device", bench->info.blocks * HFTL_BLOCK_BYTES);
     sheet_permille(sheet, "op_effective_permille", "Spare space",
                    bench->info.op_effective_permille);
+    sheet_count(sheet, "bands", "Bands", bench->info.bands);
+    sheet_count(sheet, "band_blocks", "Blocks of a band", bench->info.band_blocks);
     sheet_text(sheet, "workload", "Workload", asked->workload->name);
     sheet_bytes(sheet, "request_bytes", "Bytes a request", asked->request_bytes);
     sheet_count(sheet, "depth", "Requests in flight", asked->depth);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Runs the benchmarks: bench.sh FOLDER. A table is printed, and FOLDER/bench.csv has the same with
+# Runs workloads: bench-table.sh FOLDER. A table is printed, and FOLDER/bench.csv has the same with
 # the machine that it is of.
 #
 # On mem the figures are the engine's own: the medium costs a copy. On delay, a drive that is as
@@ -8,7 +8,7 @@
 set -euo pipefail
 shopt -s nullglob
 
-[ $# -eq 1 ] || { echo "usage: bench.sh FOLDER" >&2; exit 2; }
+[ $# -eq 1 ] || { echo "usage: bench-table.sh FOLDER" >&2; exit 2; }
 hostftl=$1/hostftl
 csv=$1/bench.csv
 [ -x "$hostftl" ] || { echo "bench: $hostftl is not built" >&2; exit 1; }
@@ -56,9 +56,3 @@ done
 tail -n 1 "$csv" | awk -F, '{ print "On " $(NF - 2) ", " $(NF - 1) " processors, Linux " $NF }'
 sed 's/mem:\([0-9]*M\),kind=/mem \1 /; s/"//g' "$csv" | cut -d, -f1-20 | column -s, -t
 echo "The same in $csv"
-
-for program in "$1"/bench/bench-*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
-    echo "== $(basename "$program")"
-    "$program"
-done
