@@ -35,6 +35,7 @@ enum {
     KEY_DISTRIBUTION,
     KEY_PRECONDITION,
     KEY_OP,
+    KEY_REPORT,
     KEY_FORCE,
 };
 
@@ -202,6 +203,9 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         return parse_before(tool, asked, arg);
     case KEY_OP:
         return parse_op(tool, asked, arg);
+    case KEY_REPORT:
+        asked->report = arg;
+        return 0;
     case KEY_FORCE:
         asked->force = true;
         return 0;
@@ -569,7 +573,9 @@ static int run(struct tool *tool, void *settings)
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     bench.runs = tool_made(calloc(asked->runs, sizeof *bench.runs));
-    code = open_device(&bench, false);
+    code = bench_report_open(&bench);
+    if (code == TOOL_OK)
+        code = open_device(&bench, false);
     if (code == TOOL_OK)
         code = precondition(&bench, &bench.runs[0]);
     if (code == TOOL_OK) {
@@ -581,10 +587,12 @@ static int run(struct tool *tool, void *settings)
         hftl_get_info(bench.device, &bench.info);
     int closed = close_device(&bench);
     code = code != TOOL_OK ? code : closed;
-    if (code == TOOL_OK) {
-        bench_tell(&bench);
+    if (code == TOOL_OK)
+        code = bench_tell(&bench);
+    if (code == TOOL_OK)
         code = judge(&bench);
-    }
+    if (bench.report != NULL)
+        (void)fclose(bench.report); /* nothing was measured: it stays empty */
     free(bench.runs);
     return code;
 }
@@ -606,6 +614,7 @@ static const struct argp_option options[] = {
     {"precondition", KEY_PRECONDITION, "HOW", 0,
      "none, fill, or steady: overwritten until WAF is; default what the workload needs", 0},
     {"op", KEY_OP, "PERCENT", 0, "Spare space of a new device, of what it exports; default 20", 0},
+    {"report", KEY_REPORT, "FILE", 0, "Also write a page with plots: one HTML file", 0},
     {"force", KEY_FORCE, NULL, 0, "Overwrite what is there, and lose it", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };

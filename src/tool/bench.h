@@ -47,6 +47,7 @@ struct bench_workload {
 struct bench_asked {
     const char *device; /* holds a device, or NULL */
     const char *medium; /* a device is made on it, or NULL */
+    const char *report; /* a file, or NULL */
     const struct bench_workload *workload;
     struct chooser_shape places;
     uint32_t op_permille; /* 0: as the library has it */
@@ -132,6 +133,7 @@ struct bench {
     unsigned messages; /* of the engine, that were told */
     struct bench_run *runs;
     uint32_t run_count;
+    FILE *report; /* from before the measuring, so that it fails then; or NULL */
 };
 
 /*
@@ -148,7 +150,10 @@ void bench_floor_measure(struct bench_floor *floor, const struct hftl_media_fact
 void bench_forget_peak(void);
 /* From a run's load and delta to its metrics. */
 void bench_measure(const struct bench *bench, struct bench_run *run);
-/* On the standard output. */
-void bench_tell(const struct bench *bench);
+/* On the standard output, and in the report. An exit code. */
+int bench_tell(struct bench *bench);
+/* Exit codes; without a report that is asked for they do nothing. */
+int bench_report_open(struct bench *bench);
+int bench_report_write(struct bench *bench, json_t *data);
 
 #endif

@@ -386,7 +386,7 @@ static const char *text_places(const struct bench_asked *asked, char *text, size
     return text;
 }
 
-void bench_tell(const struct bench *bench)
+int bench_tell(struct bench *bench)
 {
     const struct bench_asked *asked = bench->asked;
     struct sheet *sheet = sheet_new();
@@ -412,12 +412,13 @@ void bench_tell(const struct bench *bench)
     add_floor(sheet, &bench->floor);
     add_machine(sheet);
     sheet_count(sheet, "run_count", "Runs", bench->run_count);
+    sheet_text(sheet, "version", "Version", TOOL_VERSION);
     sheet_flag(sheet, "interrupted", "Interrupted", bench->interrupted);
-    if (bench->tool->output == TOOL_JSON) {
-        sheet_json(sheet, "runs", tell_runs(bench));
-        sheet_json(sheet, "metrics", tell_ranges(bench));
-    }
+    sheet_json(sheet, "runs", tell_runs(bench));
+    sheet_json(sheet, "metrics", tell_ranges(bench));
+    int code = bench_report_write(bench, sheet_data(sheet));
     sheet_print(sheet, bench->tool, NULL);
     if (bench->tool->output != TOOL_JSON && !bench->tool->quiet && bench->run_count > 0)
         print_ranges(bench);
+    return code;
 }

@@ -53,7 +53,7 @@ struct load_end {
  * grows with the run, so that there is always room.
  */
 #define LOAD_STEPS_MAX 240u
-#define LOAD_STEP_NS 10000000u /* at first */
+#define LOAD_STEP_NS 20000000u /* at first */
 struct load_series {
     uint64_t step_ns;
     uint32_t count;

@@ -135,6 +135,11 @@ void sheet_json(struct sheet *sheet, const char *key, json_t *value)
     tool_put(sheet->here, key, value);
 }
 
+json_t *sheet_data(const struct sheet *sheet)
+{
+    return sheet->root;
+}
+
 void sheet_print(struct sheet *sheet, const struct tool *tool, const char *title)
 {
     if (tool->output == TOOL_JSON) {

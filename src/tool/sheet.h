@@ -45,6 +45,8 @@ void sheet_value(struct sheet *sheet, const char *key, const char *label, json_t
 /* For programs only; takes `value` over. */
 void sheet_json(struct sheet *sheet, const char *key, json_t *value);
 
+/* All facts so far, for programs; borrowed. */
+json_t *sheet_data(const struct sheet *sheet);
 /* Prints it as the tool's output wants (people: not when quiet) and frees it. `title` is a line
  * above the table for people, or NULL. */
 void sheet_print(struct sheet *sheet, const struct tool *tool, const char *title);

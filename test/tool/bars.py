@@ -1,0 +1,77 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""make bench judges, keeps and compares what it measured. Nothing is measured here."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+SOURCE = Path(os.environ["HFTL_SOURCE"]) / "tools" / "bench.py"
+SPEC = importlib.util.spec_from_file_location("bench", SOURCE)
+tool = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(tool)
+MACHINE = {"version": "v", "processor": "p, 2 GHz", "processors": "2", "kernel": "k",
+           "compiler": 'c "12"', "buildtype": "release"}
+
+
+def make(**bars):
+    bench = tool.Bench(SimpleNamespace(build=".", quick=True))
+    with contextlib.redirect_stdout(io.StringIO()):
+        for name, measured in bars.items():
+            bench.bar(name, measured, 100, "instructions over floor")
+    return bench
+
+
+def judges_by_the_limit():
+    bench = make(below=99, at=100, above=100.1, nothing=None)
+    assert [bar["holds"] for bar in bench.bars] == [True, True, False, False]
+    with contextlib.redirect_stdout(io.StringIO()):
+        bench.bar("share", 0.69, 0.7, "of nbdkit memory", least=True)
+        bench.bar("share", 0.71, 0.7, "of nbdkit memory", least=True)
+    assert [bar["holds"] for bar in bench.bars[4:]] == [False, True]
+
+
+def keeps_each_run(path):
+    assert tool.read_results(path) == []
+    tool.append_results(path, make(a=1, b=None), MACHINE)
+    tool.append_results(path, make(a=2), MACHINE)
+    rows = tool.read_results(path)
+    assert [(r["run"], r["bar"], r["measured"], r["holds"]) for r in rows] == [
+        ("1", "a", "1.0000", "yes"), ("1", "b", "", "no"), ("2", "a", "2.0000", "yes")], rows
+    assert rows[0]["processor"] == MACHINE["processor"] and rows[0]["compiler"] == 'c "12"'
+    assert path.read_text().startswith("# SPDX")
+
+
+def sees_what_got_worse(path):
+    """Against the last run, which had a = 2."""
+    rows = tool.read_results(path)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert not tool.compare(make(a=2.01), rows)
+        assert not tool.compare(make(a=1), rows)
+        assert not tool.compare(make(b=1, c=5), rows)  # never measured before
+        assert tool.compare(make(a=2.03), rows)
+    assert said.getvalue().count("worse") == 1
+    for unit in {"instructions over floor", "floors", "blocks a block", "bytes a block",
+                 "of nbdkit memory"}:
+        assert unit in tool.SLACK
+
+
+def finds_the_result_behind_progress():
+    lines = ['{"hostftl": {}, "progress": {}}', "{", ' "data": {', '  "x": 1', " }", "}"]
+    assert tool.last_object(lines) == 1
+
+
+def main():
+    judges_by_the_limit()
+    finds_the_result_behind_progress()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "results" / "bars.csv"
+        keeps_each_run(path)
+        sees_what_got_worse(path)
+
+
+main()
