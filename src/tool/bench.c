@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tool/progress.h"
 #include "tool/units.h"
@@ -255,6 +256,35 @@ static enum hftl_status format(const struct bench *bench, struct hftl_media *med
     return hftl_format_media(media, &options, &info, why, TOOL_WHY_BYTES);
 }
 
+/* One of several devices that share a drive: only its parallel units are taken. */
+static enum hftl_status open_named(const char *path, const char *hash, unsigned flags,
+                                   struct hftl_media **media, char *why)
+{
+    struct hftl_media_open_options options = {.size = sizeof options, .flags = flags};
+    struct hftl_info info = {.size = sizeof info};
+    enum hftl_status status = hftl_probe(path, &info, why, TOOL_WHY_BYTES);
+    if (status != HFTL_OK)
+        return status;
+    char *drive = strndup(path, (size_t)(hash - path));
+    if (drive == NULL)
+        return HFTL_MEMORY;
+    options.pu_first = info.pu_first;
+    options.pu_count = info.pu_count;
+    status = hftl_media_open_pus(drive, &options, media, why, TOOL_WHY_BYTES);
+    free(drive);
+    return status;
+}
+
+static enum hftl_status open_medium(const struct bench_asked *asked, unsigned flags,
+                                    struct hftl_media **media, char *why)
+{
+    const char *path = asked->medium != NULL ? asked->medium : asked->device;
+    const char *hash = asked->medium != NULL ? NULL : strrchr(path, '#');
+    if (hash != NULL && access(path, F_OK) != 0) /* a path that is there is a path */
+        return open_named(path, hash, flags, media, why);
+    return hftl_media_open(path, flags, media, why, TOOL_WHY_BYTES);
+}
+
 /* `again`: what is there is this bench's own. */
 static int open_device(struct bench *bench, bool again)
 {
@@ -270,7 +300,7 @@ static int open_device(struct bench *bench, bool again)
     options.log = log_some;
     options.log_arg = bench;
     enum hftl_status status =
-        hftl_media_open(path, look_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, &media, why, sizeof why);
+        open_medium(asked, look_only ? HFTL_MEDIA_OPEN_READ_ONLY : 0, &media, why);
     if (status != HFTL_OK)
         return tool_fail_why(bench->tool, status, why, path);
     bench->meter = media; /* until there is one around it */

@@ -130,6 +130,8 @@ stop_one a
 stop_one b
 is_clean a || fail "a: not clean"
 is_clean b || fail "b: not clean"
+timeout 60 "$hostftl" bench -q --workload random-read --runs 1 --count 100 --precondition none \
+    "d.img#b" || fail "bench of one of two devices"
 echo "three SIGKILLs of one server: the other not disturbed, what was flushed is there"
 
 # Of formats that overlap, exactly one; of those with one name on different units, exactly one.
