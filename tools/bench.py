@@ -15,6 +15,7 @@ measure.
 import argparse
 import csv
 import json
+import math
 import os
 import platform
 import re
@@ -40,7 +41,8 @@ COUNTABLE = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=1000000000:"
 # Memory stays with a process that had it once: servers are not charged with getting it anew.
 KEPT = {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592"}
 
-# Uniform random writes: OP in percent, WAF in theory, and by how much it may be exceeded.
+# Uniform random writes: OP in percent, WAF in theory (theory_of), and by how much it may be
+# exceeded.
 WAF_BARS = ((7, 7.82, 1.08), (15, 4.02, 1.04), (28, 2.48, 1.03))
 WAF_AT_25 = 2.69
 # 1000 bands or more, of 256 blocks or more.
@@ -122,7 +124,7 @@ def count_instructions(bench, kind, folder):
 
 
 def part_instructions(bench):
-    """Instructions above the floor, by callgrind: they repeat to the digit."""
+    """Instructions above the floor, by callgrind: they repeat to a hundredth."""
     need("valgrind", "valgrind")
     if not (bench.build / "bench" / "bench-instructions").exists():
         raise CannotMeasure("bench-instructions was not built: package valgrind has its header")
@@ -161,6 +163,19 @@ def part_time(bench):
 
 # ---- WAF ----------------------------------------------------------------------------------------
 
+def theory_of(op):
+    """WAF of uniform random writes in many large bands, the eldest cleaned first.
+
+    P. Desnoyers, "Analytic modeling of SSD write performance", SYSTOR 2012: a / (a + W(-a e^-a)), a
+    being 1 + OP and W Lambert's function, whose main branch Newton's method finds here.
+    """
+    a = 1 + op / 100
+    w = -0.5
+    for _ in range(100):
+        w -= (w * math.exp(w) + a * math.exp(-a)) / (math.exp(w) * (w + 1))
+    return a / (a + w)
+
+
 def part_waf(bench):
     """WAF of uniform random writes in 1000 bands or more: a count, the same at each run."""
     for op, theory, factor in WAF_BARS:
@@ -174,18 +189,25 @@ def part_waf(bench):
         if not told["precondition"]["steady"]:
             waf, note = None, note + ", not steady"
         if abs(effective - op) > 0.2:
-            waf, note = None, note + f": so little is not to be had; WAF {waf:.2f} there"
+            note += (f": so little is not to be had; WAF {waf:.2f} there, "
+                     f"{waf / theory_of(effective):.3f} of theory")
+            waf = None
         bench.bar(f"WAF at {op} % OP", waf, theory * factor, "blocks a block", note)
 
 
 # ---- memory -------------------------------------------------------------------------------------
 
+def peaks_of(programs, kind):
+    """Exported blocks, and the most bytes, of each of two sizes."""
+    said = [int(n) for n in run([programs / "bench-memory", kind]).stdout.split()]
+    return said[0::2], said[1::2]
+
+
 def part_memory(bench):
     """The most memory that a device takes: what a block costs, and what is constant."""
     for kind, limit, text in (("ocssd", 4.5, "memory, OOB"),
                               ("zoned", 8.7, "memory, verify always without OOB")):
-        said = run([bench.build / "bench" / "bench-memory", kind]).stdout.split()
-        blocks, peaks = [int(n) for n in said[0::2]], [int(n) for n in said[1::2]]
+        blocks, peaks = peaks_of(bench.build / "bench", kind)
         slope = (peaks[1] - peaks[0]) / (blocks[1] - blocks[0])
         constant = peaks[0] - slope * blocks[0]
         bench.bar(f"{text} ({kind})", slope, limit, "bytes a block",

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""make bench judges, keeps and compares what it measured. Nothing is measured here."""
+"""make bench judges, keeps and compares what it measured. No figure is judged here."""
 
 import contextlib
 import importlib.util
@@ -60,6 +60,27 @@ def sees_what_got_worse(path):
         assert unit in tool.SLACK
 
 
+def knows_the_theory():
+    for op, waf, _ in tool.WAF_BARS:
+        assert abs(tool.theory_of(op) - waf) < 0.005, (op, tool.theory_of(op))
+    assert abs(tool.theory_of(25) - tool.WAF_AT_25) < 0.005
+
+
+def reads_what_the_programs_say():
+    """Without callgrind they measure nothing, but do all of it."""
+    programs = Path(os.environ["HFTL_BUILD"]) / "bench"
+    for kind in tool.KINDS:
+        blocks, peaks = tool.peaks_of(programs, kind)
+        assert len(blocks) == len(peaks) == 2 and blocks[0] < blocks[1] and peaks[0] < peaks[1]
+    if not (programs / "bench-instructions").exists():
+        return  # the header of valgrind is not there
+    said = tool.run([programs / "bench-instructions", "mem:32M,kind=ocssd"]).stdout
+    parts = dict(line.split() for line in said.splitlines())
+    assert all(int(blocks) > 0 for blocks in parts.values()), parts
+    for name, floor, _, _ in tool.INSTRUCTION_BARS:
+        assert name in parts and floor in parts, parts
+
+
 def finds_the_result_behind_progress():
     lines = ['{"hostftl": {}, "progress": {}}', "{", ' "data": {', '  "x": 1', " }", "}"]
     assert tool.last_object(lines) == 1
@@ -68,6 +89,8 @@ def finds_the_result_behind_progress():
 def main():
     judges_by_the_limit()
     finds_the_result_behind_progress()
+    knows_the_theory()
+    reads_what_the_programs_say()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results" / "bars.csv"
         keeps_each_run(path)
