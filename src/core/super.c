@@ -59,7 +59,9 @@ static bool has_room(const struct device *device, const struct super_copy *copy)
     uint32_t run = super_run_blocks(&device->geometry, bytes);
     bool open = copy->state.state == HFTL_CHUNK_FREE || copy->state.state == HFTL_CHUNK_OPEN ||
                 copy->state.state == HFTL_CHUNK_PAUSED;
-    bool ours = copy->state.wp == 0 || copy->newest > 0; /* otherwise: whatever is there goes */
+    /* Otherwise whatever is there goes. So does what a reset left that a cut stopped half way: an old
+     * record may have been spared, and not the one that the chunk is found by. */
+    bool ours = copy->state.wp == 0 || (copy->newest > 0 && !copy->headless);
     return open && ours && (uint64_t)copy->state.wp + run <= device->geometry.chunk_blocks;
 }
 
@@ -174,7 +176,8 @@ static void after_fill(struct device *device)
     send_reset(device);
 }
 
-/* O5: a full copy is reset only when the other holds the newest record but this one. */
+/* O5: a full copy is reset only when the other holds the newest record but this one, and is found
+ * without it. */
 static void start_copy(struct device *device)
 {
     struct super *super = &device->super;
@@ -190,7 +193,7 @@ static void start_copy(struct device *device)
         send_write(device);
         return;
     }
-    if (other->dead || copy->newest > other->newest) {
+    if (other->dead || other->headless || copy->newest > other->newest) {
         give_up_copy(device, HFTL_SPACE);
         return;
     }
@@ -244,6 +247,7 @@ static void step(struct device *device, struct errand *errand)
     case RESET:
         super->copies[super->copy].state = (struct hftl_chunk){.state = HFTL_CHUNK_FREE};
         super->copies[super->copy].newest = 0;
+        super->copies[super->copy].headless = false;
         encode(device, &super->copies[super->copy]);
         send_write(device);
         return;
@@ -271,6 +275,8 @@ void super_write(struct device *device)
     super->busy = true;
     /* A copy that missed the last record goes first: it is the one that may be reset. */
     super->copy = super->copies[1].newest < super->copies[0].newest ? 1 : 0;
+    if (super->copies[0].newest == super->copies[1].newest && super->copies[1].headless)
+        super->copy = 1;
     if (mutant("newest-superblock-first"))
         super->copy = 1 - super->copy;
     if (super->copies[super->copy].dead)

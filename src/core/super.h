@@ -24,6 +24,7 @@ struct super_copy {
     struct hftl_chunk state; /* as last known */
     uint64_t newest;         /* number of its newest record; 0: none */
     bool dead;               /* takes no more records: the other copy goes on alone */
+    bool headless;           /* begins with no record: nobody finds it without the other one */
 };
 
 struct super {

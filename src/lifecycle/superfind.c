@@ -207,6 +207,7 @@ static enum hftl_status search_copy(struct search *s, struct found *found, int c
         return status;
     mine->state = s->state;
     mine->newest = 0;
+    mine->headless = readable_blocks(s) > 0 && !begins_with_record(s);
     search_backwards(s);
     if (s->status == HFTL_VERSION || s->status == HFTL_UNSUPPORTED)
         return s->status;
@@ -257,7 +258,8 @@ static enum hftl_status resolve(struct search *s, struct instance *instance, str
     }
     if (found->bytes == NULL)
         return why_say(why, HFTL_CORRUPT, "a superblock record is not where it says it is");
-    found->repair = found->copies[0].newest != found->copies[1].newest;
+    found->repair = found->copies[0].newest != found->copies[1].newest ||
+                    found->copies[0].headless || found->copies[1].headless;
     return check_record(s->b, &found->record, why);
 }
 

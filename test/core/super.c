@@ -172,6 +172,39 @@ static void a_copy_that_was_destroyed_is_written_again(void **state)
     }
 }
 
+/* A cut in the middle of a reset may spare an old record and not the first block, by which a chunk is
+ * found: what is appended there is lost when the other copy is reset next. */
+static void a_copy_without_its_beginning_is_not_appended_to(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "zoned, two columns", "units of seven"};
+    for (unsigned i = 0; i < 6; i++) {
+        int spoilt = i % 2;
+        struct stand stand;
+        stand_begin(&stand, names[i / 2]);
+        const uint32_t *chunks = stand.device->layout.superblock_chunk;
+        uint32_t mine = chunks[spoilt], other = chunks[1 - spoilt];
+        uint32_t block_bytes = stand.device->geometry.block_bytes;
+        for (unsigned n = 0; n < 3; n++)
+            assert_int_equal(super_write_now(stand.device), HFTL_OK);
+        stand_write(&stand, 0, 10, 1);
+        stand_close(&stand);
+        memset(mem_block(stand.store, mine, 0), 0x5a, block_bytes);
+        struct found found = find(&stand);
+        assert_true(found.repair && found.copies[spoilt].headless);
+        assert_true(found.copies[spoilt].newest > 0); /* its other records are whole */
+        stand_open(&stand);
+        found = find(&stand);
+        assert_false(found.repair);
+        stand_close(&stand);
+        memset(mem_block(stand.store, other, 0), 0x5a,
+               block_bytes); /* now this one is the only one */
+        stand_open(&stand);
+        stand_expect(&stand, 0, 10, 1);
+        stand_end(&stand);
+    }
+}
+
 static void each_failing_operation_of_a_record_ends_read_only_and_the_next_open_repairs(
     void **state)
 {
@@ -219,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_cut_anywhere_in_a_record_leaves_a_device),
         cmocka_unit_test(the_copy_that_lags_goes_first),
         cmocka_unit_test(a_copy_that_was_destroyed_is_written_again),
+        cmocka_unit_test(a_copy_without_its_beginning_is_not_appended_to),
         cmocka_unit_test(
             each_failing_operation_of_a_record_ends_read_only_and_the_next_open_repairs),
         cmocka_unit_test(never_two_at_once),
