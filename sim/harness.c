@@ -100,6 +100,7 @@ static bool open_device(struct harness *h)
                                      .complete = take_answer,
                                      .complete_arg = h,
                                      .verify = h->options.verify,
+                                     .verify_cache_bytes = h->options.verify_cache_bytes,
                                      .write_buffer_bytes = WRITE_BUFFER_BYTES,
                                      .recovery_memory_bytes = RECOVERY_BYTES,
                                      .relocation_victims = h->options.tuning.victims,

@@ -36,6 +36,7 @@ struct harness_options {
     uint32_t depth;       /* requests in flight; at most HARNESS_DEPTH_MAX */
     uint32_t check_every; /* steps between two device_check; 0: only when a wait ends */
     enum hftl_verify verify;
+    uint64_t verify_cache_bytes;
     uint32_t op_permille; /* of format; 0: default */
     uint32_t columns;     /* of format; 0: chosen */
     uint32_t interleave;  /* of format; 0: 1 */

@@ -48,6 +48,7 @@ static const char *const names[] = {
     "next-band-counted-durable",
     "overlap-beyond-the-limit",
     "flush-forgets-a-column",
+    "verify-cache-stale-generation",
 };
 
 unsigned mutants_count(void)

@@ -110,6 +110,13 @@ static const struct shape shapes[] = {
      .facts = ZONED(0, 44, 46, 1, 4, 6, 6),
      .columns = 2,
      .delay_max = 3},
+    {.name = "zoned-cached",
+     .text = "zoned, two columns, reads verified through a cache of some tail blocks",
+     .facts = ZONED(FINISH, 44, 46, 1, 4, 8, 14),
+     .columns = 2,
+     .verify = HFTL_VERIFY_CACHED,
+     .verify_cache_bytes = 16000,
+     .delay_max = 3},
     {.name = "flat",
      .text = "a flat medium, no write smaller than twelve blocks",
      .facts = FLAT(48, 96, 12),
@@ -185,7 +192,8 @@ void shape_random(struct shape *shape, struct prng *prng)
     shape->interleave = slices % divisor == 0 ? divisor : 1;
     shape->delay_max = between(prng, 0, 6);
     shape->in_order = prng_chance(prng, 1, 6);
-    shape->verify = prng_chance(prng, 1, 3) ? HFTL_VERIFY_RELOCATION : HFTL_VERIFY_ALWAYS;
+    shape->verify = (enum hftl_verify)prng_below(prng, HFTL_VERIFY_CACHED + 1);
+    shape->verify_cache_bytes = 1 + prng_below(prng, 20000);
     shape->op_permille = prng_chance(prng, 1, 2) ? 0 : between(prng, 100, 400);
 }
 
@@ -208,6 +216,7 @@ struct harness_options shape_options(const struct shape *shape, const struct eng
                                       .depth = 8,
                                       .check_every = 0,
                                       .verify = shape->verify,
+                                      .verify_cache_bytes = shape->verify_cache_bytes,
                                       .op_permille = shape->op_permille,
                                       .columns = shape->columns,
                                       .interleave = shape->interleave};

@@ -20,6 +20,7 @@ struct shape {
     bool in_order;                             /* operations land in order, at the next reap */
     uint32_t columns, op_permille, interleave; /* harness_options */
     enum hftl_verify verify;
+    uint64_t verify_cache_bytes;
 };
 
 unsigned shape_count(void);

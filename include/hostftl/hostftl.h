@@ -113,8 +113,15 @@ enum hftl_open_flag {
     HFTL_OPEN_READ_ONLY = 1u << 1,
 };
 
-/* How far reads are verified where the medium has no OOB. With OOB every read is verified, free. */
-enum hftl_verify { HFTL_VERIFY_ALWAYS, HFTL_VERIFY_RELOCATION };
+/*
+ * How far reads are verified where the medium has no OOB. With OOB every read is verified, free.
+ *
+ *   ALWAYS       against a crc in memory: 4 bytes a block
+ *   RELOCATION   not at all; only what cleaning moves, and what recovery looks at
+ *   CACHED       against the identities in the bands' tails, of which verify_cache_bytes are kept
+ *                in memory; one that is not there costs a read of one block beside the user's
+ */
+enum hftl_verify { HFTL_VERIFY_ALWAYS, HFTL_VERIFY_RELOCATION, HFTL_VERIFY_CACHED };
 
 /* Bounds of what cleaning may have in hand at once; see hftl_open_options. */
 #define HFTL_RELOCATION_VICTIMS_MAX 4u
@@ -138,6 +145,9 @@ struct hftl_open_options {
     uint64_t trace_records;
     uint64_t trace_mask;
     const char *name; /* which of several devices on the drive; NULL: as the path says */
+    /* CACHED: bound of the memory for identities, allocated at open; 0: 16 MiB. One tail block is
+     * kept at least, and no more than the device has. */
+    uint64_t verify_cache_bytes;
 };
 #define HFTL_TRACE_RECORDS_MAX (UINT64_C(1) << 24)
 HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
@@ -499,6 +509,9 @@ struct hftl_stats {
     uint64_t media_again;    /* operations that the medium had no room for at first */
     uint64_t stall_ns; /* time in which the first write of the queue could not go on; a stall that
                         * lasts is counted up to now */
+    /* verify CACHED: tail blocks wanted that were there or on their way, that had to be read, and
+     * that another one took the place of */
+    uint64_t verify_hits, verify_misses, verify_evictions;
 };
 HFTL_PUBLIC void hftl_get_stats(struct hftl_device *device, struct hftl_stats *stats);
 

@@ -100,6 +100,8 @@ enum hftl_status device_check(const struct device *device, struct why *why)
         status = relocation_check(device, why);
     if (status == HFTL_OK)
         status = limits_check(device, why);
+    if (status == HFTL_OK)
+        status = tail_cache_check(device, why);
     for (unsigned i = 0; i < STREAMS && status == HFTL_OK; i++)
         status = stream_check(&device->streams[i], why);
     return status;

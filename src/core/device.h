@@ -33,6 +33,7 @@ struct device_options {
     const char *name; /* of the device, where several share the medium; NULL: the only one */
     bool read_only;
     enum hftl_verify verify;
+    uint64_t verify_cache_bytes;    /* 0: default */
     uint64_t write_buffer_bytes;    /* 0: default */
     uint64_t recovery_memory_bytes; /* 0: default */
     uint32_t relocation_victims;    /* 0: default; at most HFTL_RELOCATION_VICTIMS_MAX */

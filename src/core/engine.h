@@ -33,6 +33,7 @@
 #include "core/stats.h"
 #include "core/stream.h"
 #include "core/super.h"
+#include "core/tail_cache.h"
 #include "core/trace.h"
 
 #define STREAMS FORMAT_STREAMS_USED
@@ -66,6 +67,7 @@ struct device {
     struct relocation relocation;
     struct erase erase;
     struct super super;
+    struct tail_cache tail_cache; /* verify `cached` without OOB only */
 
     struct list writes, reads; /* requests waiting for slots, for read parts */
     struct list completed;

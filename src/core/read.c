@@ -13,20 +13,24 @@
 
 /* ---- verifying ---- */
 
-static enum hftl_status verify_oob(const struct read_part *part, uint32_t index)
+static const uint8_t *block_of(const struct read_part *part, uint32_t index)
+{
+    return (const uint8_t *)part->op.data + (size_t)index * part->device->geometry.block_bytes;
+}
+
+static enum hftl_status verify_ident(const struct read_part *part, uint32_t index,
+                                     const uint8_t *bytes)
 {
     const struct device *device = part->device;
-    const struct geometry *g = &device->geometry;
-    const uint8_t *data = (const uint8_t *)part->op.data + (size_t)index * g->block_bytes;
+    uint32_t block_bytes = device->geometry.block_bytes;
     struct ident ident;
-    if (ident_decode(part->oob + (size_t)index * g->oob_bytes, &ident) != HFTL_OK ||
-        ident.lba != part->lba.n + index)
+    if (ident_decode(bytes, &ident) != HFTL_OK || ident.lba != part->lba.n + index)
         return HFTL_MISMATCH;
     if (ident.kind == IDENT_LOST)
         return HFTL_LOST;
     uint64_t salt = band_salt(device, part->band, part->position + index);
-    bool good =
-        ident.kind == IDENT_DATA && ident_verifies(&ident, crc32c(0, data, g->block_bytes), salt);
+    bool good = ident.kind == IDENT_DATA &&
+                ident_verifies(&ident, crc32c(0, block_of(part, index), block_bytes), salt);
     return good ? HFTL_OK : HFTL_MISMATCH;
 }
 
@@ -43,9 +47,9 @@ static bool looks_lost(const struct device *device, const uint8_t *data)
 static enum hftl_status verify_crc(const struct read_part *part, uint32_t index)
 {
     const struct device *device = part->device;
-    uint32_t block_bytes = device->geometry.block_bytes;
-    const uint8_t *data = (const uint8_t *)part->op.data + (size_t)index * block_bytes;
-    bool good = device->map.crc == NULL || part->crc[index] == crc32c(0, data, block_bytes);
+    const uint8_t *data = block_of(part, index);
+    bool good = device->map.crc == NULL ||
+                part->crc[index] == crc32c(0, data, device->geometry.block_bytes);
     if (good && device->map.crc != NULL)
         return HFTL_OK;
     if (looks_lost(device, data))
@@ -53,12 +57,45 @@ static enum hftl_status verify_crc(const struct read_part *part, uint32_t index)
     return good ? HFTL_OK : HFTL_MISMATCH;
 }
 
-static enum hftl_status verify(const struct read_part *part)
+/* Those of a band that is written or sealed are in memory; NULL: they are in its tail. */
+static const uint8_t *idents_in_memory(struct device *device, const struct band *band)
 {
-    enum hftl_status status = part->op.status;
-    for (uint32_t i = 0; i < part->op.blocks && status == HFTL_OK; i++)
-        status = part->device->geometry.oob ? verify_oob(part, i) : verify_crc(part, i);
-    return status;
+    if (band->idents != NULL)
+        return band->idents;
+    struct stream *stream = stream_of_band(device, band);
+    return stream == NULL ? NULL : stream_pen(stream, band)->idents;
+}
+
+/* False: the part waits for the identity, and comes back with it. */
+static bool verify_block(struct read_part *part, uint32_t index, enum hftl_status *status)
+{
+    struct device *device = part->device;
+    uint32_t position = part->position + index;
+    const uint8_t *ident;
+    if (device->geometry.oob) {
+        ident = part->oob + (size_t)index * device->geometry.oob_bytes;
+    } else if (device->tail_cache.count == 0) {
+        *status = verify_crc(part, index);
+        return true;
+    } else if ((ident = idents_in_memory(device, part->band)) != NULL) {
+        ident += (size_t)position * FORMAT_IDENT_BYTES;
+    } else {
+        ident = tail_cache_ident(device, part->band, position, part);
+        if (ident == NULL)
+            return false;
+    }
+    *status = verify_ident(part, index, ident);
+    return true;
+}
+
+/* The same. */
+static bool verify(struct read_part *part, enum hftl_status *status)
+{
+    for (*status = part->op.status; part->verified < part->op.blocks && *status == HFTL_OK;
+         part->verified++)
+        if (!verify_block(part, part->verified, status))
+            return false;
+    return true;
 }
 
 /* ---- one read of the medium ---- */
@@ -81,19 +118,9 @@ static void count_failure(struct device *device, const struct read_part *part,
                hftl_status_text(status));
 }
 
-static void land_part(struct hftl_media_op *op)
+static void end_part(struct device *device, struct read_part *part, enum hftl_status status)
 {
-    struct read_part *part = list_of(op, struct read_part, op);
-    struct device *device = part->device;
     struct request *request = part->request;
-    if (device_land(device, op, part->io, NULL))
-        return;
-    enum hftl_status status = verify(part);
-    if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
-        part->retried = true; /* once: a transient error is not the user's business */
-        device_send(device, op, part->io);
-        return;
-    }
     if (status != HFTL_OK) {
         count_failure(device, part, status);
         if (request->status == HFTL_OK)
@@ -103,6 +130,26 @@ static void land_part(struct hftl_media_op *op)
     list_push_back(&device->parts_free, &part->link);
     request->parts--;
     maybe_end(device, request);
+}
+
+void read_go_on(struct device *device, struct read_part *part, enum hftl_status status)
+{
+    if (status == HFTL_OK && !verify(part, &status))
+        return;
+    if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
+        part->retried = true; /* once: a transient error is not the user's business */
+        part->verified = 0;
+        device_send(device, &part->op, part->io);
+        return;
+    }
+    end_part(device, part, status);
+}
+
+static void land_part(struct hftl_media_op *op)
+{
+    struct read_part *part = list_of(op, struct read_part, op);
+    if (!device_land(part->device, op, part->io, NULL))
+        read_go_on(part->device, part, HFTL_OK);
 }
 
 static const struct unit *find_buffered(const struct device *device, const struct band *band,
@@ -147,6 +194,7 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
     part->position = position;
     part->lba = lba;
     part->retried = false;
+    part->verified = 0;
     for (uint32_t i = 0; device->map.crc != NULL && i < run; i++)
         part->crc[i] = device->map.crc[lba.n + i];
     part->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
@@ -157,6 +205,8 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
                                       .owner = part};
     band_locate(device, band, position, &part->op);
     band_read_begin(band);
+    if (device->tail_cache.count > 0 && idents_in_memory(device, band) == NULL)
+        tail_cache_expect(device, band, position, run);
     request->parts++;
     request_advance(request, public, run, g->block_bytes);
     part->io = (struct io){HFTL_IO_USER, request->id};

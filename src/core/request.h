@@ -54,6 +54,7 @@ struct read_part {
     uint32_t position;
     hftl_lba lba;
     bool retried;
+    uint32_t verified;          /* blocks, so far */
     uint32_t crc[READ_RUN_MAX]; /* expected, of the data, where crcs are kept */
     uint8_t *oob;
 };
@@ -64,6 +65,9 @@ void request_submit(struct device *device, struct hftl_request *request);
 /* Moves the write queue on as far as slots allow; true when it stopped for its budget only. */
 bool request_pump(struct device *device);
 void request_end(struct device *device, struct request *request, enum hftl_status status);
+/* A read whose data is here, and that waited for identities (tail_cache.h), goes on; or ends, where
+ * they cannot be had. */
+void read_go_on(struct device *device, struct read_part *part, enum hftl_status status);
 /* Walks queued reads as far as read parts allow. */
 void read_pump(struct device *device);
 /* Where block `progress` of a READ or WRITE is in the user's memory, how many bytes follow it there

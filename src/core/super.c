@@ -59,8 +59,8 @@ static bool has_room(const struct device *device, const struct super_copy *copy)
     uint32_t run = super_run_blocks(&device->geometry, bytes);
     bool open = copy->state.state == HFTL_CHUNK_FREE || copy->state.state == HFTL_CHUNK_OPEN ||
                 copy->state.state == HFTL_CHUNK_PAUSED;
-    /* Otherwise whatever is there goes. So does what a reset left that a cut stopped half way: an old
-     * record may have been spared, and not the one that the chunk is found by. */
+    /* Otherwise whatever is there goes. So does what a reset left that a cut stopped half way: an
+     * old record may have been spared, and not the one that the chunk is found by. */
     bool ours = copy->state.wp == 0 || (copy->newest > 0 && !copy->headless);
     return open && ours && (uint64_t)copy->state.wp + run <= device->geometry.chunk_blocks;
 }

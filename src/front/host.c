@@ -23,6 +23,7 @@ static enum hftl_status start_engine(struct hftl_device *host, struct why *why)
         .read_only = host->options.flags & HFTL_OPEN_READ_ONLY,
         .name = host->options.name,
         .verify = host->options.verify,
+        .verify_cache_bytes = host->options.verify_cache_bytes,
         .write_buffer_bytes = host->options.write_buffer_bytes,
         .recovery_memory_bytes = host->options.recovery_memory_bytes,
         .relocation_victims = host->options.relocation_victims,

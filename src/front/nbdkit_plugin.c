@@ -53,6 +53,7 @@
 
 static char *drive;
 static enum hftl_verify verify = HFTL_VERIFY_ALWAYS;
+static uint64_t verify_cache_bytes; /* 0: the library's default */
 static bool read_only;
 static char *rpc_wanted; /* rpc=: NULL the usual place, "none" none */
 static char rpc_path[PATH_MAX];
@@ -64,12 +65,23 @@ static struct hftl_info info; /* as it was after the open */
 
 static int set_verify(const char *value)
 {
+    verify_cache_bytes = 0;
     if (strcmp(value, "always") == 0)
         verify = HFTL_VERIFY_ALWAYS;
     else if (strcmp(value, "relocation") == 0)
         verify = HFTL_VERIFY_RELOCATION;
-    else {
-        nbdkit_error("verify=%s: it is \"always\" or \"relocation\"", value);
+    else if (strcmp(value, "cached") == 0)
+        verify = HFTL_VERIFY_CACHED;
+    else if (strncmp(value, "cached:", 7) == 0) {
+        int64_t bytes = nbdkit_parse_size(value + 7);
+        verify = HFTL_VERIFY_CACHED;
+        verify_cache_bytes = bytes > 0 ? (uint64_t)bytes : 0;
+        if (bytes == 0)
+            nbdkit_error("verify=%s: a cache of nothing", value);
+        return bytes > 0 ? 0 : -1;
+    } else {
+        nbdkit_error("verify=%s: it is \"always\", \"cached\", \"cached:SIZE\" or \"relocation\"",
+                     value);
         return -1;
     }
     return 0;
@@ -127,7 +139,7 @@ static void plugin_dump(void)
     printf("hostftl_block_bytes=%u\n", HFTL_BLOCK_BYTES);
     printf("hostftl_transfer_bytes_max=%u\n", TRANSFER_BYTES_MAX);
     printf("hostftl_multi_conn=1\n");
-    printf("hostftl_verify=always,relocation\n");
+    printf("hostftl_verify=always,cached,relocation\n");
 }
 
 /* ---- the device's life ----------------------------------------------------------------------- */
@@ -253,6 +265,7 @@ static int plugin_after_fork(void)
     if (read_only)
         options.flags |= HFTL_OPEN_READ_ONLY;
     options.verify = verify;
+    options.verify_cache_bytes = verify_cache_bytes;
     options.log = pass_on;
     if (hftl_open(drive, &options, &device, why, sizeof why) != HFTL_OK) {
         nbdkit_error("%s", why);
@@ -590,6 +603,9 @@ static struct nbdkit_plugin plugin = {
         "[drive=]PATH           (required) The drive, or emulated drive's file, that was "
         "formatted.\n"
         "verify=always          (default) Check each block that is read.\n"
+        "verify=cached[:SIZE]   Check each block, with SIZE of memory (16M) for checksums, if "
+        "they\n"
+        "                       stand apart from blocks.\n"
         "verify=relocation      Check only blocks that move, if checksums stand apart from "
         "blocks.\n"
         "rpc=PATH               Where the management socket is, or none (default: DRIVE.rpc).\n"

@@ -213,6 +213,9 @@ json_t *rpc_stats(const struct rpc_target *target, const json_t *params, struct 
         json_pack("{s:I, s:I, s:I, s:I}", "mismatches", (json_int_t)s.mismatches, "blocks_lost",
                   (json_int_t)s.blocks_lost, "reads", (json_int_t)s.read_errors, "writes",
                   (json_int_t)s.write_errors));
+    put(result, "verify",
+        json_pack("{s:I, s:I, s:I}", "hits", (json_int_t)s.verify_hits, "misses",
+                  (json_int_t)s.verify_misses, "evictions", (json_int_t)s.verify_evictions));
     put(result, "stalls",
         json_pack("{s:I, s:I}", "count", (json_int_t)s.stalls, "ns", (json_int_t)s.stall_ns));
     put(result, "limits", limits_of(&s));

@@ -71,7 +71,7 @@ enum hftl_status sizes_take_open(struct hftl_open_options *known,
         return status;
     if (known->flags & ~flags)
         return why_say(why, HFTL_INVALID, "unknown open flags 0x%x", known->flags & ~flags);
-    if (known->verify != HFTL_VERIFY_ALWAYS && known->verify != HFTL_VERIFY_RELOCATION)
+    if ((unsigned)known->verify > HFTL_VERIFY_CACHED)
         return why_say(why, HFTL_INVALID, "unknown way to verify: %u", (unsigned)known->verify);
     if (known->relocation_victims > HFTL_RELOCATION_VICTIMS_MAX ||
         known->relocation_blocks > HFTL_RELOCATION_BLOCKS_MAX)

@@ -204,6 +204,30 @@ static bool build_movers(struct device *device, const struct device_options *opt
     return true;
 }
 
+/* Without OOB; with it each read brings its identities along. */
+static bool build_tail_cache(struct device *device, const struct device_options *options)
+{
+    const struct geometry *g = &device->geometry;
+    struct tail_cache *cache = &device->tail_cache;
+    uint32_t count = 0;
+    if (!g->oob && options->verify == HFTL_VERIFY_CACHED)
+        count = tail_cache_entries(g, options->verify_cache_bytes);
+    uint32_t buckets = tail_cache_buckets(count);
+    if (count > 0) {
+        cache->entries = build_alloc(device, (size_t)count * sizeof(struct tail_entry));
+        cache->buckets = build_alloc(device, (size_t)buckets * sizeof(uint32_t));
+        uint8_t *blocks = build_alloc(device, (size_t)count * g->block_bytes);
+        if (cache->entries == NULL || cache->buckets == NULL || blocks == NULL)
+            return false;
+        for (uint32_t i = 0; i < count; i++)
+            cache->entries[i].block = blocks + (size_t)i * g->block_bytes;
+    }
+    cache->count = count;
+    cache->buckets_mask = buckets - 1;
+    tail_cache_init(device);
+    return true;
+}
+
 static bool build_errands(struct device *device)
 {
     const struct geometry *g = &device->geometry;
@@ -277,7 +301,7 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     if (!build_trace(device, options) || !build_bands(device) ||
         !build_map(device, options->verify) || !build_stream(device, STREAM_USER, user) ||
         !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device) ||
-        !build_movers(device, options))
+        !build_movers(device, options) || !build_tail_cache(device, options))
         return HFTL_MEMORY;
     limits_init(device);
     return HFTL_OK;

@@ -38,6 +38,7 @@ enum {
     KEY_OP,
     KEY_REPORT,
     KEY_FORCE,
+    KEY_VERIFY,
 };
 
 static const struct bench_workload workloads[] = {
@@ -210,6 +211,11 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     case KEY_FORCE:
         asked->force = true;
         return 0;
+    case KEY_VERIFY:
+        if (units_parse_verify(arg, &asked->verify, &asked->verify_cache_bytes))
+            return 0;
+        return tool_usage(tool, "no such way to verify reads", arg,
+                          "use always, cached, cached:SIZE or relocation");
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             return tool_usage(tool, "one device at a time", arg, NULL);
@@ -297,6 +303,8 @@ static int open_device(struct bench *bench, bool again)
 
     hftl_open_options_init(&options);
     options.flags = look_only ? HFTL_OPEN_READ_ONLY : 0;
+    options.verify = asked->verify;
+    options.verify_cache_bytes = asked->verify_cache_bytes;
     options.log = log_some;
     options.log_arg = bench;
     enum hftl_status status =
@@ -645,6 +653,9 @@ static const struct argp_option options[] = {
      "none, fill, or steady: overwritten until WAF is; default what the workload needs", 0},
     {"op", KEY_OP, "PERCENT", 0, "Spare space of a new device, of what it exports; default 20", 0},
     {"report", KEY_REPORT, "FILE", 0, "Also write a page with plots: one HTML file", 0},
+    {"verify", KEY_VERIFY, "HOW", 0,
+     "Where there is no OOB: verify reads always (default), cached, cached:SIZE, or on relocation",
+     0},
     {"force", KEY_FORCE, NULL, 0, "Overwrite what is there, and lose it", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };

@@ -51,6 +51,8 @@ struct bench_asked {
     const struct bench_workload *workload;
     struct chooser_shape places;
     uint32_t op_permille; /* 0: as the library has it */
+    enum hftl_verify verify;
+    uint64_t verify_cache_bytes;
     bool force;
     bool before_given;
     enum bench_before before;

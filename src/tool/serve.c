@@ -3,6 +3,7 @@
 #include "tool/serve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,16 @@
 
 #include <hostftl/hostftl.h>
 
+#include "tool/units.h"
+
 enum { KEY_VERIFY = SERVE_KEY_OWN, KEY_NO_RESTART, KEY_MEDIA, KEY_RPC };
 
 /* The settings: the service, and the options that only this verb has. */
 struct settings {
     struct nbdkit_service service; /* first: what serve_parse() takes */
-    const char *verify;
+    bool verify_given;
+    enum hftl_verify verify;
+    uint64_t verify_cache_bytes;
     bool no_restart;
     bool media; /* --media says which drive */
     const char *rpc;
@@ -68,7 +73,11 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
         own->rpc = arg;
         return 0;
     case KEY_VERIFY:
-        break;
+        own->verify_given = true;
+        if (units_parse_verify(arg, &own->verify, &own->verify_cache_bytes))
+            return 0;
+        return tool_usage(tool, "no such way to verify reads", arg,
+                          "use always, cached, cached:SIZE or relocation");
     case KEY_MEDIA:
         if (own->media)
             return tool_usage(tool, "one device at a time", arg, NULL);
@@ -82,13 +91,20 @@ static error_t parse(struct tool *tool, void *settings, int key, char *arg,
     default:
         return serve_parse(tool, &own->service, key, arg, state);
     }
-    if (strcmp(arg, "always") == 0)
-        own->verify = "verify=always";
-    else if (strcmp(arg, "relocation") == 0)
-        own->verify = "verify=relocation";
-    else
-        return tool_usage(tool, "no such way to verify reads", arg, "use always or relocation");
-    return 0;
+}
+
+/* For the plugin. The caller frees. */
+static char *verify_config(const struct settings *own)
+{
+    char *made = NULL;
+    int n = own->verify == HFTL_VERIFY_ALWAYS       ? asprintf(&made, "verify=always")
+            : own->verify == HFTL_VERIFY_RELOCATION ? asprintf(&made, "verify=relocation")
+            : own->verify_cache_bytes == 0
+                ? asprintf(&made, "verify=cached")
+                : asprintf(&made, "verify=cached:%" PRIu64, own->verify_cache_bytes);
+    if (n < 0)
+        tool_made(NULL);
+    return made;
 }
 
 /* For the plugin, whose folder may be another one. The caller frees. */
@@ -110,7 +126,7 @@ static int run(struct tool *tool, void *settings)
     struct nbdkit_service *service = &own->service;
     struct hftl_info info = {.size = sizeof info};
     unsigned n = 0;
-    char *rpc = NULL;
+    char *rpc = NULL, *verify = NULL;
     char why[TOOL_WHY_BYTES] = "";
 
     /* nbdkit would say so too, but later, in its own words and not as JSON. */
@@ -119,8 +135,8 @@ static int run(struct tool *tool, void *settings)
         return tool_fail_why(tool, status, why, service->drive);
     service->plugin = "nbdkit-hostftl-plugin.so";
     service->restart = !own->no_restart;
-    if (own->verify != NULL)
-        service->config[n++] = own->verify;
+    if (own->verify_given)
+        service->config[n++] = verify = verify_config(own);
     /* nbdkit's own --readonly would only refuse clients: recovery and closing would still write. */
     if (service->read_only)
         service->config[n++] = "read-only=true";
@@ -128,13 +144,16 @@ static int run(struct tool *tool, void *settings)
         service->config[n++] = rpc = rpc_config(own->rpc);
     int code = nbdkit_serve(tool, service);
     free(rpc);
+    free(verify);
     return code;
 }
 
 static const struct argp_option options[] = {
     SERVE_OPTIONS,
     {"verify", KEY_VERIFY, "HOW", 0,
-     "Where the drive has no OOB: verify reads always (default), or only on relocation", 0},
+     "Where the drive has no OOB: verify reads always (default), cached or cached:SIZE, or only on "
+     "relocation",
+     0},
     {"media", KEY_MEDIA, "STACK", 0, "Instead of DEVICE: a stack of media, see hostftl-media(7)",
      0},
     {"rpc", KEY_RPC, "PATH", 0,

@@ -187,6 +187,16 @@ static void print_io(const json_t *seen)
            count_at(seen, "stats", "medium", "flushes"));
 }
 
+static void print_verify(const json_t *seen)
+{
+    const json_t *verify = at(seen, "stats", "verify", NULL);
+
+    if (count_at(verify, "hits", NULL, NULL) + count_at(verify, "misses", NULL, NULL) > 0)
+        printf("  %-11s %14" PRIu64 " tails at hand, %" PRIu64 " read, %" PRIu64 " given up\n",
+               "verify", count_at(verify, "hits", NULL, NULL),
+               count_at(verify, "misses", NULL, NULL), count_at(verify, "evictions", NULL, NULL));
+}
+
 static void print_latency(const json_t *seen)
 {
     static const char *const columns[] = {"min_ns",  "mean_ns",  "p50_ns", "p99_ns",
@@ -265,6 +275,7 @@ static void print_people(const json_t *seen)
 {
     print_device(seen);
     print_io(seen);
+    print_verify(seen);
     print_latency(seen);
     print_bands(seen);
     print_cleaning(seen);

@@ -94,6 +94,25 @@ bool units_parse_permille(const char *text, uint32_t max, uint32_t *permille)
     return true;
 }
 
+bool units_parse_verify(const char *text, enum hftl_verify *verify, uint64_t *cache_bytes)
+{
+    static const char *const words[] = {
+        [HFTL_VERIFY_ALWAYS] = "always",
+        [HFTL_VERIFY_RELOCATION] = "relocation",
+        [HFTL_VERIFY_CACHED] = "cached",
+    };
+
+    *cache_bytes = 0;
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        *verify = (enum hftl_verify)i;
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    }
+    *verify = HFTL_VERIFY_CACHED;
+    return strncmp(text, "cached:", 7) == 0 && units_parse_bytes(text + 7, cache_bytes) &&
+           *cache_bytes > 0;
+}
+
 const char *units_bytes(uint64_t bytes, char *text, size_t text_bytes)
 {
     size_t i = 0;

@@ -172,8 +172,8 @@ static void a_copy_that_was_destroyed_is_written_again(void **state)
     }
 }
 
-/* A cut in the middle of a reset may spare an old record and not the first block, by which a chunk is
- * found: what is appended there is lost when the other copy is reset next. */
+/* A cut in the middle of a reset may spare an old record and not the first block, by which a chunk
+ * is found: what is appended there is lost when the other copy is reset next. */
 static void a_copy_without_its_beginning_is_not_appended_to(void **state)
 {
     (void)state;

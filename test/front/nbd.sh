@@ -200,10 +200,12 @@ stop_server || die "the server ended with $ended"
 if [ -s "$scratch/server.log" ] && grep -q 'not closed cleanly' "$scratch/server.log"; then
     die "not closed cleanly"
 fi
-start_server "$plugin" drive="$drive" verify=relocation
-timeout 60 nbdcopy "$uri" "$scratch/back"
-cmp -n "$half" "$scratch/random" "$scratch/back" || die "wrong data after a restart"
-stop_server || die "the server ended with $ended"
+for verify in relocation cached cached:64K; do
+    start_server "$plugin" drive="$drive" verify="$verify"
+    timeout 60 nbdcopy "$uri" "$scratch/back"
+    cmp -n "$half" "$scratch/random" "$scratch/back" || die "wrong data after a restart"
+    stop_server || die "the server ended with $ended"
+done
 
 if /usr/bin/python3 -c 'import nbd' 2>/dev/null; then
     say "SIGTERM while a client is connected"
@@ -252,7 +254,8 @@ fi
 stop_server || die "the server ended with $ended"
 
 say "mistakes are told before the server goes into the background"
-for arguments in "drive=$scratch/absent" "drive=$drive verify=sometimes" "" \
+for arguments in "drive=$scratch/absent" "drive=$drive verify=sometimes" \
+    "drive=$drive verify=cached:0" "drive=$drive verify=cached:some" "" \
     "drive=$drive drive=$drive" "drive=$drive colour=red" "drive=$drive read-only=perhaps"; do
     # shellcheck disable=SC2086
     if timeout 10 nbdkit -U "$scratch/never.sock" "$plugin" $arguments \

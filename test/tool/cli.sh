@@ -86,6 +86,9 @@ expect 16 "not a number of seconds: b" stats --watch a b
 expect 16 "not a number of seconds: 0" stats --watch a 0
 expect 16 "SECONDS are for --watch" stats a 5
 expect 16 "no such way to verify" serve --nbd unix:s --verify never drive
+expect 16 "no such way to verify" serve --nbd unix:s --verify cached: drive
+expect 16 "no such way to verify" serve --nbd unix:s --verify cached:0 drive
+expect 16 "no such way to verify" bench --verify cached:1GB --medium mem:64M
 [ -z "$(ls)" ] || { echo "FAILED: something was made: $(ls)"; failed=1; }
 
 expect 1 "drive" info drive
