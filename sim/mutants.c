@@ -49,6 +49,7 @@ static const char *const names[] = {
     "overlap-beyond-the-limit",
     "flush-forgets-a-column",
     "verify-cache-stale-generation",
+    "level-not-kept",
 };
 
 unsigned mutants_count(void)

@@ -64,9 +64,13 @@ void band_enter(struct device *device, struct band *band, enum band_state state)
     must_show((edges[band->state] & (1u << state)) != 0, band->state, state);
     trace(device, BAND_STATE, 0, band->index, (uint64_t)band->state << 8 | state);
     count(device, band->state, -1);
+    band_index_remove(device, band);
     band->state = state;
+    if (state == BAND_EMPTIED)
+        band->aside = false;
     count(device, state, 1);
     check_entered(device, band);
+    band_index_put(device, band);
     if (state == BAND_FREE)
         errand_wake_all(&device->band_waiters);
     else if (state == BAND_OPEN)
@@ -84,6 +88,7 @@ void band_load(struct device *device, struct band *band, enum band_state state)
     must(band->state == BAND_FREE);
     band->state = state;
     count(device, state, 1);
+    band_index_put(device, band);
 }
 
 struct band *band_of(struct device *device, hftl_pba pba, uint32_t *position)
@@ -127,6 +132,8 @@ void band_drop(struct device *device, struct band *band, bool by_relocation)
         band->user_mark = device->user_clock;
     if (band->valid == 0 && (band->state == BAND_CLOSED || band->state == BAND_SEALED))
         band_enter(device, band, BAND_EMPTIED);
+    else if (band->state == BAND_CLOSED)
+        band_index_move(device, band);
 }
 
 void band_read_begin(struct band *band)
@@ -144,13 +151,8 @@ void band_read_end(struct device *device, struct band *band)
 
 struct band *band_pick_free(struct device *device)
 {
-    struct band *best = NULL;
-    for (uint32_t i = 0; i < device->geometry.bands; i++) {
-        struct band *band = &device->bands[i];
-        if (band->state == BAND_FREE && (best == NULL || band->wear < best->wear))
-            best = band;
-    }
-    return best;
+    struct heap_node *top = device->index.free.top;
+    return top == NULL ? NULL : list_of(top, struct band, node);
 }
 
 bool band_is_durably_empty(const struct device *device, const struct band *band)

@@ -24,11 +24,13 @@
  *   B3  OPEN, FULL: exactly one stream has the band. SEALED never becomes OPEN (9.4).
  *   B4  EMPTIED -> ERASING only when readers == 0, user_mark <= device.user_durable and
  *       relocation_mark <= device.relocation_durable.
- *   B5  every band is in exactly one state; `free_count` counts the FREE ones.
+ *   B5  every band is in exactly one state, and found by it (D1); `bands_free` counts the FREE
+ *   ones.
  */
 #ifndef HOSTFTL_CORE_BAND_H
 #define HOSTFTL_CORE_BAND_H
 
+#include "core/band_index.h"
 #include "core/geometry.h"
 #include "core/world.h"
 #include "format/head.h"
@@ -58,6 +60,13 @@ struct band {
     uint64_t relocation_mark; /* device.relocation_clock when relocation last took one */
     uint32_t *chunks;         /* width of them, in column order */
     uint16_t *columns;        /* the column each of them stands for */
+    /* band_index.h */
+    enum band_shelf shelf;
+    uint32_t level, level_least; /* the level, and the fewest valid blocks that belong to it */
+    bool taken;                  /* a mover has it */
+    bool aside;                  /* L4 */
+    struct heap_node node;
+    struct list_link link;
     uint8_t *idents; /* SEALED: 16 bytes a position, as recovery believed them; otherwise NULL */
 };
 

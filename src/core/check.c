@@ -99,6 +99,8 @@ enum hftl_status device_check(const struct device *device, struct why *why)
     if (status == HFTL_OK)
         status = relocation_check(device, why);
     if (status == HFTL_OK)
+        status = band_index_check(device, why);
+    if (status == HFTL_OK)
         status = limits_check(device, why);
     if (status == HFTL_OK)
         status = tail_cache_check(device, why);

@@ -58,6 +58,7 @@ struct device {
 
     struct band *bands;
     uint32_t bands_free, bands_sealed, bands_emptied; /* band_enter */
+    struct band_index index;
     struct limits limits;
     struct map map;
     struct stream streams[STREAMS];

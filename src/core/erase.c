@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/erase.h"
 
-#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/must.h"
 #include "base/mutant.h"
@@ -15,7 +14,7 @@ enum deed { PICK, REPORT, RESET, SYNC };
 
 static bool may_erase(const struct device *device, const struct band *band)
 {
-    if (band->state != BAND_EMPTIED || (band->readers > 0 && !mutant("erased-under-a-reader")))
+    if (band->readers > 0 && !mutant("erased-under-a-reader"))
         return false;
     if (mutant("flush-before-erase-missing"))
         return true;
@@ -24,14 +23,28 @@ static bool may_erase(const struct device *device, const struct band *band)
     return band_is_durably_empty(device, band);
 }
 
+/* Past those with readers only. */
+static struct band *pick_of(struct device *device, const struct list *list)
+{
+    for (struct list_link *link = list_first(list); link != NULL; link = list_next(list, link)) {
+        struct band *band = list_of(link, struct band, link);
+        if (may_erase(device, band))
+            return band;
+    }
+    return NULL;
+}
+
 static struct band *pick_band(struct device *device)
 {
     if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
         return NULL;
-    for (uint32_t i = 0; i < device->geometry.bands; i++)
-        if (may_erase(device, &device->bands[i]))
-            return &device->bands[i];
-    return NULL;
+    struct band *band = pick_of(device, &device->index.ready);
+    if (band == NULL &&
+        (mutant("flush-before-erase-missing") || mutant("erase-while-overwrite-volatile")))
+        band = pick_of(device, &device->index.user_volatile);
+    if (band == NULL && mutant("flush-before-erase-missing"))
+        band = pick_of(device, &device->index.relocation_volatile);
+    return band;
 }
 
 /* Relocation cannot go on, or has nothing to do, until something is erased. */
@@ -43,49 +56,83 @@ static bool relocation_is_stuck(const struct device *device)
                                           stream->closing->band == NULL);
 }
 
-/* Bands that recovery sealed are read whole at every open until they are erased. */
-static bool has_emptied_sealed(const struct device *device)
-{
-    for (uint32_t i = 0; i < device->geometry.bands; i++)
-        if (device->bands[i].state == BAND_EMPTIED && device->bands[i].idents != NULL)
-            return true;
-    return false;
-}
+/* Up to where what emptied bands will be durable without anybody asking. */
+struct coming {
+    uint64_t user, relocation;
+};
 
-/* What emptied the band is durable, or will be without anybody asking: a round of both streams is
- * asked for or under way, or relocation's band is being closed. */
-static bool will_be_durable(const struct device *device, const struct band *band)
+/* A round of both streams is asked for or under way, or relocation's band is being closed. */
+static struct coming coming_of(const struct device *device)
 {
     const struct flush *flush = &device->flush;
     const struct pen *closing = device->streams[STREAM_RELOCATION].closing;
-    uint64_t user = device->user_durable, relocation = device->relocation_durable;
+    struct coming coming = {device->user_durable, device->relocation_durable};
     if (flush->asked && flush->asked_relocation)
-        return true;
+        return (struct coming){UINT64_MAX, UINT64_MAX};
     if (!flush_is_idle(device))
-        user = max_u64(user, flush->user_target);
+        coming.user = max_u64(coming.user, flush->user_target);
     if (!flush_is_idle(device) && flush->with_relocation)
-        relocation = max_u64(relocation, flush->relocation_target);
+        coming.relocation = max_u64(coming.relocation, flush->relocation_target);
     if (closing->band != NULL)
-        relocation = max_u64(relocation, closing->appended);
-    return band->user_mark <= user && band->relocation_mark <= relocation;
-}
-
-uint32_t erase_coming(const struct device *device)
-{
-    uint32_t coming = device->erase.band != NULL;
-    for (uint32_t i = 0; device->bands_emptied > 0 && i < device->geometry.bands; i++)
-        coming +=
-            device->bands[i].state == BAND_EMPTIED && will_be_durable(device, &device->bands[i]);
+        coming.relocation = max_u64(coming.relocation, closing->appended);
     return coming;
 }
 
-/* What waits for its readers only is not helped by a flush, nor by one after it. */
+/* Of a list in the order of their marks those that will be durable, `most` at most. Those passed
+ * over wait for the other stream's clock as well: victims that users emptied meanwhile, so few. */
+static uint32_t count_coming(const struct list *list, struct coming coming, uint32_t most)
+{
+    uint32_t count = 0;
+    for (struct list_link *link = list_first(list); link != NULL && count < most;
+         link = list_next(list, link)) {
+        const struct band *band = list_of(link, struct band, link);
+        uint64_t mark =
+            band->shelf == SHELF_USER_VOLATILE ? band->user_mark : band->relocation_mark;
+        if (mark > (band->shelf == SHELF_USER_VOLATILE ? coming.user : coming.relocation))
+            break;
+        count += band->user_mark <= coming.user && band->relocation_mark <= coming.relocation;
+    }
+    return count;
+}
+
+uint32_t erase_coming(const struct device *device, uint32_t most)
+{
+    const struct band_index *index = &device->index;
+    struct coming coming = coming_of(device);
+    uint32_t count = (device->erase.band != NULL) + index->ready_count;
+    if (count < most)
+        count += count_coming(&index->user_volatile, coming, most - count);
+    if (count < most)
+        count += count_coming(&index->relocation_volatile, coming, most - count);
+    return min_u32(count, most);
+}
+
+static uint64_t last_mark(const struct list *list)
+{
+    if (list_is_empty(list))
+        return 0;
+    const struct band *band = list_of(list->head.prev, struct band, link);
+    return band->shelf == SHELF_USER_VOLATILE ? band->user_mark : band->relocation_mark;
+}
+
+/* Some emptied band will not be durable by itself. What waits for its readers only is not helped by
+ * a flush, nor by one after it. */
 static bool has_volatile(const struct device *device)
 {
-    for (uint32_t i = 0; i < device->geometry.bands; i++)
-        if (device->bands[i].state == BAND_EMPTIED && !will_be_durable(device, &device->bands[i]))
-            return true;
-    return false;
+    const struct band_index *index = &device->index;
+    struct coming coming = coming_of(device);
+    uint64_t relocation = last_mark(&index->relocation_volatile);
+    if (!list_is_empty(&index->user_volatile))
+        relocation = max_u64(relocation, index->relocation_mark_max);
+    return last_mark(&index->user_volatile) > coming.user || relocation > coming.relocation;
+}
+
+/* More bands are free, or will be soon, than cleaning keeps. */
+bool erase_is_enough(const struct device *device)
+{
+    uint32_t start = device->limits.level[HFTL_LIMIT_START].bands_free;
+    uint32_t wanted = device->bands_free > start ? 0 : start + 1 - device->bands_free;
+    return erase_coming(device, wanted) >= wanted;
 }
 
 static void ask_for_durability(struct device *device)
@@ -93,9 +140,9 @@ static void ask_for_durability(struct device *device)
     if (device->bands_emptied == 0 || !has_volatile(device) ||
         (device->closing && relocation_is_idle(device)))
         return;
-    if (device->bands_free + erase_coming(device) >
-            device->limits.level[HFTL_LIMIT_START].bands_free &&
-        !(relocation_is_idle(device) && has_emptied_sealed(device)))
+    /* Bands that recovery sealed are read whole at every open until they are erased. */
+    if (erase_is_enough(device) &&
+        !(relocation_is_idle(device) && device->index.emptied_sealed > 0))
         return;
     if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
         flush_ask(device, true);
@@ -152,7 +199,6 @@ static void finish(struct device *device, enum hftl_status status)
     erase->band = NULL;
     erase->errand.at = PICK;
     band->idents = NULL;
-    bitmap_clear(device->relocation.set_aside, band->index);
     if (status == HFTL_OK) {
         device->stats.bands_erased++;
         band_enter(device, band, BAND_FREE);

@@ -35,8 +35,10 @@ struct erase {
 
 void erase_init(struct device *device);
 void erase_consider(struct device *device);
-/* EMPTIED and ERASING bands that become free without a flush being asked for. */
-uint32_t erase_coming(const struct device *device);
+/* EMPTIED and ERASING bands that become free without a flush being asked for; `most` at most. */
+uint32_t erase_coming(const struct device *device, uint32_t most);
+/* More bands are free or coming than the limit at which cleaning starts. */
+bool erase_is_enough(const struct device *device);
 /* A band is being erased, or one is about to be looked for, or the flush that one waits for is on
  * its way. What waits for its readers is not at work: they may take their time. */
 bool erase_is_at_work(const struct device *device);

@@ -240,6 +240,7 @@ static void finish_round(struct device *device)
     device->user_durable = max_u64(device->user_durable, flush->user_target);
     if (flush->with_relocation)
         device->relocation_durable = max_u64(device->relocation_durable, flush->relocation_target);
+    band_index_settle(device);
     note_witness(device);
     trace(device, FLUSH_END, flush->trace_id, 0, flush->count);
     flush->errand.at = IDLE;

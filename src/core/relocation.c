@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "core/relocation.h"
 
-#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
@@ -47,12 +46,19 @@ static bool may_append(const struct device *device, const struct mover *mover)
 }
 
 /* The band stays as it is, emptier than before; this mover has no part in it any more. */
-static void let_go(struct device *device, struct mover *mover)
+static void let_go_of(struct device *device, struct mover *mover, bool aside)
 {
-    trace(device, VICTIM_END, mover->trace_id, mover->victim->index, mover->victim->valid);
-    band_read_end(device, mover->victim);
+    struct band *victim = mover->victim;
+    trace(device, VICTIM_END, mover->trace_id, victim->index, victim->valid);
     mover->victim = NULL;
     mover->errand.at = PICK;
+    band_index_give_back(device, victim, aside);
+    band_read_end(device, victim);
+}
+
+static void let_go(struct device *device, struct mover *mover)
+{
+    let_go_of(device, mover, false);
 }
 
 static void set_aside(struct device *device, struct mover *mover, const char *what,
@@ -61,8 +67,7 @@ static void set_aside(struct device *device, struct mover *mover, const char *wh
     struct band *victim = mover->victim;
     device_log(device, HFTL_LOG_ERROR, "band %u cannot be cleaned: %s: %s", victim->index, what,
                hftl_status_text(status));
-    bitmap_set(device->relocation.set_aside, victim->index); /* L4 */
-    let_go(device, mover);
+    let_go_of(device, mover, true); /* L4 */
 }
 
 /* ---- identities of the victim ---- */
@@ -309,10 +314,8 @@ static bool append_batch(struct device *device, struct mover *mover)
 
 static void end_victim(struct device *device, struct mover *mover)
 {
-    if (mover->victim->valid > 0 &&
-        !device->closing) /* a trim page that is made anew keeps it until the next flush */
-        bitmap_set(device->relocation.set_aside, mover->victim->index);
-    let_go(device, mover);
+    /* A trim page that is made anew keeps it until the next flush. */
+    let_go_of(device, mover, mover->victim->valid > 0 && !device->closing);
 }
 
 static bool pick(struct device *device, struct mover *mover)
@@ -324,6 +327,7 @@ static bool pick(struct device *device, struct mover *mover)
     }
     must_show(!relocation_has(device, victim), victim->index, device->relocation.taken); /* L7 */
     device->relocation.in_vain += victim->state == BAND_CLOSED;
+    band_index_take(device, victim);
     mover->victim = victim;
     mover->taken = ++device->relocation.taken;
     band_read_begin(victim); /* it may be emptied on the way, but is not erased under our feet */
@@ -434,15 +438,11 @@ bool relocation_is_done(const struct device *device)
 bool relocation_try_again(struct device *device)
 {
     struct relocation *relocation = &device->relocation;
-    size_t words = bitmap_words(device->geometry.bands);
-    bool any = false;
-    for (size_t i = 0; i < words; i++)
-        any = any || relocation->set_aside[i] != 0;
-    if (!any || relocation->second_chances == RELOCATION_CHANCES_MAX)
+    if (list_is_empty(&device->index.aside) || relocation->second_chances == RELOCATION_CHANCES_MAX)
         return false;
     relocation->second_chances++;
     relocation->in_vain = 0;
-    memset(relocation->set_aside, 0, words * sizeof(uint64_t));
+    (void)band_index_forgive(device);
     relocation_consider(device);
     return true;
 }

@@ -90,7 +90,6 @@ struct relocation {
     uint32_t second_chances;
     uint64_t user_clock; /* L6: device.user_clock when it was last seen to move */
     uint32_t in_vain;    /* victims since then, with a write waiting */
-    uint64_t *set_aside; /* bitmap of bands: L4 */
     const struct victim_policy *policy;
     bool paused;
 };
@@ -113,5 +112,7 @@ HFTL_MUST_USE enum hftl_status relocation_check(const struct device *device, str
 
 /* relocation_pick.c: the victim for this mover, or NULL: there is none that is worth it. */
 struct band *relocation_pick(struct device *device, const struct mover *mover);
+/* What the policy in force makes of a CLOSED band; 0: not worth it. */
+double relocation_score(const struct device *device, const struct band *band);
 
 #endif

@@ -2,7 +2,6 @@
 /* relocation_pick.c - which band is the next victim, and whether there is to be one at all. */
 #include "base/bitmap.h"
 #include "base/bytes.h"
-#include "base/mutant.h"
 #include "core/engine.h"
 
 /* So few bands are free that users get none, or nothing but cleaning may write. */
@@ -44,8 +43,10 @@ static bool is_in_vain(struct device *device)
     return relocation->in_vain >= device->geometry.bands;
 }
 
-static double score(const struct device *device, const struct band *band)
+double relocation_score(const struct device *device, const struct band *band)
 {
+    if (!is_worth(device, band))
+        return 0;
     struct victim_view view = {
         .valid = band->valid,
         .capacity = geometry_data_blocks(&device->geometry, band->width),
@@ -57,44 +58,22 @@ static double score(const struct device *device, const struct band *band)
     return policy->score(&view);
 }
 
-static bool is_candidate(const struct device *device, const struct band *band,
-                         enum band_state state)
-{
-    return band->state == state && !bitmap_get(device->relocation.set_aside, band->index) &&
-           (!relocation_has(device, band) || mutant("victim-taken-twice")); /* L7 */
-}
-
-static struct band *pick_sealed(struct device *device)
-{
-    for (uint32_t i = 0; i < device->geometry.bands; i++)
-        if (is_candidate(device, &device->bands[i], BAND_SEALED))
-            return &device->bands[i];
-    return NULL;
-}
-
 static struct band *pick_closed(struct device *device)
 {
+    struct band_index *index = &device->index;
     struct band *best = NULL;
     double best_score = 0;
-    for (uint32_t i = 0; i < device->geometry.bands; i++) {
-        struct band *band = &device->bands[i];
-        if (!is_candidate(device, band, BAND_CLOSED) || !is_worth(device, band))
-            continue;
-        double this_score = score(device, band);
+    for (uint64_t level = bitmap_find_set(index->occupied, index->slots, 0); level < index->slots;
+         level = bitmap_find_set(index->occupied, index->slots, level + 1)) {
+        struct band *band = list_of(index->level[level].top, struct band, node);
+        index->looked++;
+        double this_score = relocation_score(device, band);
         if (this_score > best_score) {
             best_score = this_score;
             best = band;
         }
     }
     return best;
-}
-
-/* Bands on their way to be free count. Otherwise each moment that a flush or a reset takes would
- * have more victims taken, ever less empty ones: a slow medium multiplied the blocks written. */
-static bool has_enough(const struct device *device)
-{
-    return device->bands_free + erase_coming(device) >
-           device->limits.level[HFTL_LIMIT_START].bands_free;
 }
 
 struct band *relocation_pick(struct device *device, const struct mover *mover)
@@ -109,9 +88,12 @@ struct band *relocation_pick(struct device *device, const struct mover *mover)
      * edge, the next band that somebody opens would have it let go of what it has just read. */
     if (lead != NULL && lead != mover && device->bands_free <= BANDS_RESERVE + 1)
         return NULL;
-    if (device->bands_sealed > 0)
-        victim = pick_sealed(device);
-    if (victim == NULL && !has_enough(device) && !is_in_vain(device))
+    if (!list_is_empty(&device->index.sealed))
+        victim = list_of(list_first(&device->index.sealed), struct band, link);
+    /* Bands on their way to be free count. Otherwise each moment that a flush or a reset takes
+     * would have more victims taken, ever less empty ones: a slow medium multiplied the blocks
+     * written. */
+    if (victim == NULL && !erase_is_enough(device) && !is_in_vain(device))
         victim = pick_closed(device);
     return victim;
 }

@@ -98,6 +98,7 @@ static void note_durable(struct pen *pen)
         return;
     uint64_t covered = mutant("next-band-counted-durable") ? pen->stream->appended : pen->appended;
     device->relocation_durable = max_u64(device->relocation_durable, covered);
+    band_index_settle(device);
     erase_consider(device);
 }
 

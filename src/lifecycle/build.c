@@ -125,15 +125,18 @@ static bool build_bands(struct device *device)
     device->bands = build_alloc(device, g->bands * sizeof(struct band));
     uint32_t *chunks = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint32_t));
     uint16_t *columns = build_alloc(device, (size_t)g->bands * g->columns * sizeof(uint16_t));
-    device->relocation.set_aside = build_alloc(device, bitmap_words(g->bands) * sizeof(uint64_t));
-    if (device->bands == NULL || chunks == NULL || columns == NULL ||
-        device->relocation.set_aside == NULL)
+    uint32_t slots = band_index_slots(g);
+    device->index.level = build_alloc(device, slots * sizeof(struct heap));
+    device->index.occupied = build_alloc(device, bitmap_words(slots) * sizeof(uint64_t));
+    if (device->bands == NULL || chunks == NULL || columns == NULL || device->index.level == NULL ||
+        device->index.occupied == NULL)
         return false;
     for (uint32_t i = 0; i < g->bands; i++) {
         device->bands[i].index = i;
         device->bands[i].chunks = chunks + (size_t)i * g->columns;
         device->bands[i].columns = columns + (size_t)i * g->columns;
     }
+    band_index_init(device);
     return true;
 }
 

@@ -200,6 +200,7 @@ static enum hftl_status load_bands(void *arg)
     struct opening *o = arg;
     for (uint32_t i = 0; i < o->device->geometry.bands; i++)
         load_band(o, &o->device->bands[i]);
+    band_index_warm(o->device);
     for (uint32_t i = 0; i < o->scan_count; i++)
         scan_end(o, &o->scans[i]);
     return HFTL_OK;

@@ -144,6 +144,13 @@ static void the_last_block_dropped_empties_a_closed_band_but_not_an_open_one(voi
     stand_end(&stand);
 }
 
+static void set_wear(struct device *device, uint32_t band, uint32_t wear)
+{
+    band_index_remove(device, &device->bands[band]);
+    device->bands[band].wear = wear;
+    band_index_put(device, &device->bands[band]);
+}
+
 static void picks_the_least_worn_free_band_and_the_first_of_equals(void **state)
 {
     (void)state;
@@ -151,17 +158,19 @@ static void picks_the_least_worn_free_band_and_the_first_of_equals(void **state)
     stand_begin(&stand, "one PU");
     struct device *device = stand.device;
     for (uint32_t i = 0; i < device->geometry.bands; i++)
-        device->bands[i].wear = 9;
-    device->bands[11].wear = 3;
-    device->bands[17].wear = 3;
-    device->bands[5].wear = 1;
-    device->bands[5].state = BAND_CLOSED; /* not free, however fresh */
+        set_wear(device, i, 9);
+    set_wear(device, 17, 3);
+    set_wear(device, 11, 3);
+    set_wear(device, 5, 1);
+    assert_ptr_equal(band_pick_free(device), &device->bands[5]);
+    band_enter(device, &device->bands[5], BAND_RETIRED); /* not free, however fresh */
     assert_ptr_equal(band_pick_free(device), &device->bands[11]);
-    device->bands[11].wear = 4;
+    set_wear(device, 11, 4);
     assert_ptr_equal(band_pick_free(device), &device->bands[17]);
-    for (uint32_t i = 0; i < device->geometry.bands; i++)
-        device->bands[i].state = BAND_CLOSED;
-    assert_null(band_pick_free(device));
+    stand_check(&stand);
+    while (band_pick_free(device) != NULL)
+        band_enter(device, band_pick_free(device), BAND_RETIRED);
+    assert_int_equal(device->bands_free, 0);
     stand.device->read_only = true;
     assert_int_not_equal(stand_try_close(&stand), HFTL_OK);
     stand_end(&stand);
