@@ -74,6 +74,8 @@ struct device {
     struct list completed;
     struct list parts_free;
     struct read_part *parts;
+    struct list bridges_free; /* none with OOB: there are no summaries */
+    struct bridge *bridges;
     uint32_t requests_in_flight;
 
     /* seq: epoch above counter; the next epoch is reserved on the medium before it is needed. */

@@ -13,9 +13,16 @@
 
 /* ---- verifying ---- */
 
+/* Which block of the read is the user's `index`th. */
+static uint32_t at_of(const struct read_part *part, uint32_t index)
+{
+    return part->bridge == NULL ? index : part->bridge->at[index];
+}
+
 static const uint8_t *block_of(const struct read_part *part, uint32_t index)
 {
-    return (const uint8_t *)part->op.data + (size_t)index * part->device->geometry.block_bytes;
+    return (const uint8_t *)part->op.data +
+           (size_t)at_of(part, index) * part->device->geometry.block_bytes;
 }
 
 static enum hftl_status verify_ident(const struct read_part *part, uint32_t index,
@@ -28,7 +35,7 @@ static enum hftl_status verify_ident(const struct read_part *part, uint32_t inde
         return HFTL_MISMATCH;
     if (ident.kind == IDENT_LOST)
         return HFTL_LOST;
-    uint64_t salt = band_salt(device, part->band, part->position + index);
+    uint64_t salt = band_salt(device, part->band, part->position + at_of(part, index));
     bool good = ident.kind == IDENT_DATA &&
                 ident_verifies(&ident, crc32c(0, block_of(part, index), block_bytes), salt);
     return good ? HFTL_OK : HFTL_MISMATCH;
@@ -70,7 +77,7 @@ static const uint8_t *idents_in_memory(struct device *device, const struct band 
 static bool verify_block(struct read_part *part, uint32_t index, enum hftl_status *status)
 {
     struct device *device = part->device;
-    uint32_t position = part->position + index;
+    uint32_t position = part->position + at_of(part, index);
     const uint8_t *ident;
     if (device->geometry.oob) {
         ident = part->oob + (size_t)index * device->geometry.oob_bytes;
@@ -91,7 +98,7 @@ static bool verify_block(struct read_part *part, uint32_t index, enum hftl_statu
 /* The same. */
 static bool verify(struct read_part *part, enum hftl_status *status)
 {
-    for (*status = part->op.status; part->verified < part->op.blocks && *status == HFTL_OK;
+    for (*status = part->op.status; part->verified < part->blocks && *status == HFTL_OK;
          part->verified++)
         if (!verify_block(part, part->verified, status))
             return false;
@@ -114,13 +121,26 @@ static void count_failure(struct device *device, const struct read_part *part,
     else if (status != HFTL_LOST)
         device->stats.read_errors++;
     device_log(device, HFTL_LOG_ERROR, "reading lba %llu (%u blocks) from chunk %u at block %u: %s",
-               (unsigned long long)part->lba.n, part->op.blocks, part->op.chunk, part->op.offset,
+               (unsigned long long)part->lba.n, part->blocks, part->op.chunk, part->op.offset,
                hftl_status_text(status));
+}
+
+/* What came in over a bridge goes to where it is wanted. */
+static void leave_bridge(struct device *device, struct read_part *part, enum hftl_status status)
+{
+    uint32_t block_bytes = device->geometry.block_bytes;
+    struct bridge *bridge = part->bridge;
+    for (uint32_t i = 0; i < part->blocks && status == HFTL_OK; i++)
+        memcpy(bridge->memory + (size_t)i * block_bytes, block_of(part, i), block_bytes);
+    part->bridge = NULL;
+    list_push_back(&device->bridges_free, &bridge->link);
 }
 
 static void end_part(struct device *device, struct read_part *part, enum hftl_status status)
 {
     struct request *request = part->request;
+    if (part->bridge != NULL)
+        leave_bridge(device, part, status);
     if (status != HFTL_OK) {
         count_failure(device, part, status);
         if (request->status == HFTL_OK)
@@ -163,22 +183,37 @@ static const struct unit *find_buffered(const struct device *device, const struc
     return NULL;
 }
 
-/* How many blocks from here lie side by side on the medium and in the user's memory. */
-static uint32_t count_run(struct device *device, struct request *request, hftl_lba lba)
+/*
+ * How many blocks from here lie side by side on the medium and in the user's memory; *span of the
+ * medium's. They differ where a summary lies between, and is read over a bridge: one read more
+ * would cost more than one block more.
+ */
+static uint32_t count_run(struct device *device, struct read_part *part, uint64_t most,
+                          uint32_t *span)
 {
-    const struct geometry *g = &device->geometry;
-    const struct hftl_request *public = request_public(request);
-    uint32_t position;
-    struct band *band = band_of(device, map_get(device, lba), &position);
-    uint64_t most = min_u64(public->blocks - request->progress,
-                            request_contiguous(request, public) / g->block_bytes);
-    most = min_u64(most, min_u32(READ_RUN_MAX, device->medium->facts.transfer_blocks_max));
-    most = min_u64(most, geometry_side_by_side(g, band->width, position));
-    uint64_t pba = map_get(device, lba).n;
-    uint32_t run = 1;
-    while (run < most && map_get(device, (hftl_lba){lba.n + run}).n == pba + run &&
-           find_buffered(device, band, position + run) == NULL)
-        run++;
+    uint64_t room =
+        min_u64(device->medium->facts.transfer_blocks_max,
+                geometry_side_by_side(&device->geometry, part->band->width, part->position));
+    uint64_t pba = map_get(device, part->lba).n;
+    uint32_t run = 1, gaps = 0;
+    for (*span = 1; run < most && *span < room; run++) {
+        uint64_t gap = map_get(device, (hftl_lba){part->lba.n + run}).n - (pba + *span);
+        bool bridged = gap == 1 && gaps < BRIDGE_GAPS_MAX && *span + 1 < room &&
+                       (part->bridge != NULL || !list_is_empty(&device->bridges_free));
+        if ((gap != 0 && !bridged) ||
+            find_buffered(device, part->band, part->position + *span + (uint32_t)gap) != NULL)
+            break;
+        if (bridged && part->bridge == NULL) {
+            part->bridge = list_of(list_pop_front(&device->bridges_free), struct bridge, link);
+            for (uint32_t i = 0; i < run; i++)
+                part->bridge->at[i] = (uint8_t)i;
+        }
+        gaps += bridged;
+        *span += (uint32_t)gap;
+        if (part->bridge != NULL)
+            part->bridge->at[run] = (uint8_t)*span;
+        *span += 1;
+    }
     return run;
 }
 
@@ -188,27 +223,33 @@ static void send_part(struct device *device, struct request *request, hftl_lba l
     struct hftl_request *public = request_public(request);
     const struct geometry *g = &device->geometry;
     struct read_part *part = list_of(list_pop_front(&device->parts_free), struct read_part, link);
-    uint32_t run = count_run(device, request, lba);
+    uint8_t *memory = request_memory(request, public);
+    uint64_t most = min_u64(public->blocks - request->progress,
+                            request_contiguous(request, public) / g->block_bytes);
+    uint32_t span;
     part->request = request;
     part->band = band;
     part->position = position;
     part->lba = lba;
     part->retried = false;
     part->verified = 0;
-    for (uint32_t i = 0; device->map.crc != NULL && i < run; i++)
+    part->blocks = count_run(device, part, min_u64(most, READ_RUN_MAX), &span);
+    if (part->bridge != NULL)
+        part->bridge->memory = memory;
+    for (uint32_t i = 0; device->map.crc != NULL && i < part->blocks; i++)
         part->crc[i] = device->map.crc[lba.n + i];
     part->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
-                                      .blocks = run,
-                                      .data = request_memory(request, public),
+                                      .blocks = span,
+                                      .data = part->bridge != NULL ? part->bridge->data : memory,
                                       .oob = g->oob ? part->oob : NULL,
                                       .land = land_part,
                                       .owner = part};
     band_locate(device, band, position, &part->op);
     band_read_begin(band);
     if (device->tail_cache.count > 0 && idents_in_memory(device, band) == NULL)
-        tail_cache_expect(device, band, position, run);
+        tail_cache_expect(device, band, position, span);
     request->parts++;
-    request_advance(request, public, run, g->block_bytes);
+    request_advance(request, public, part->blocks, g->block_bytes);
     part->io = (struct io){HFTL_IO_USER, request->id};
     device_send(device, &part->op, part->io);
 }

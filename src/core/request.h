@@ -25,8 +25,12 @@
 
 #include <hostftl/hostftl.h>
 
-#define READ_RUN_MAX 32u /* blocks of one merged read */
+#define READ_RUN_MAX 32u /* blocks of users' in one merged read */
 #define READS_MAX 256u   /* reads of the medium in flight */
+/* Reads at once that go across summaries, and summaries in one of them. */
+#define BRIDGES_MAX 8u
+#define BRIDGE_GAPS_MAX 2u
+#define BRIDGE_BLOCKS (READ_RUN_MAX + BRIDGE_GAPS_MAX)
 
 /* The engine's part of a hftl_request, kept in `internal`. */
 struct __attribute__((may_alias)) request {
@@ -43,6 +47,14 @@ struct __attribute__((may_alias)) request {
 
 struct band;
 
+/* Where a read lands that has a summary in its middle: the user's memory has no room for that. */
+struct bridge {
+    struct list_link link;    /* free ones */
+    uint8_t *data;            /* BRIDGE_BLOCKS */
+    uint8_t at[READ_RUN_MAX]; /* which block of it is the user's n-th */
+    uint8_t *memory;          /* the user's */
+};
+
 /* A read of the medium for a request. */
 struct read_part {
     struct list_link link; /* free ones */
@@ -52,7 +64,9 @@ struct read_part {
     struct io io;
     struct band *band;
     uint32_t position;
+    uint32_t blocks; /* of the user's */
     hftl_lba lba;
+    struct bridge *bridge; /* or NULL */
     bool retried;
     uint32_t verified;          /* blocks, so far */
     uint32_t crc[READ_RUN_MAX]; /* expected, of the data, where crcs are kept */

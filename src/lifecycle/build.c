@@ -231,6 +231,25 @@ static bool build_tail_cache(struct device *device, const struct device_options 
     return true;
 }
 
+static bool build_bridges(struct device *device)
+{
+    const struct geometry *g = &device->geometry;
+    size_t bytes = (size_t)BRIDGE_BLOCKS * g->block_bytes;
+    list_init(&device->bridges_free);
+    if (g->oob)
+        return true;
+    device->bridges = build_alloc(device, BRIDGES_MAX * sizeof(struct bridge));
+    uint8_t *data = build_alloc(device, BRIDGES_MAX * bytes);
+    if (device->bridges == NULL || data == NULL)
+        return false;
+    for (uint32_t i = 0; i < BRIDGES_MAX; i++) {
+        device->bridges[i].data = data + i * bytes;
+        link_init(&device->bridges[i].link);
+        list_push_back(&device->bridges_free, &device->bridges[i].link);
+    }
+    return true;
+}
+
 static bool build_errands(struct device *device)
 {
     const struct geometry *g = &device->geometry;
@@ -304,7 +323,8 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     if (!build_trace(device, options) || !build_bands(device) ||
         !build_map(device, options->verify) || !build_stream(device, STREAM_USER, user) ||
         !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device) ||
-        !build_movers(device, options) || !build_tail_cache(device, options))
+        !build_movers(device, options) || !build_tail_cache(device, options) ||
+        !build_bridges(device))
         return HFTL_MEMORY;
     limits_init(device);
     return HFTL_OK;
