@@ -103,6 +103,8 @@ enum hftl_status device_check(const struct device *device, struct why *why)
     if (status == HFTL_OK)
         status = limits_check(device, why);
     if (status == HFTL_OK)
+        status = pace_check(device, why);
+    if (status == HFTL_OK)
         status = tail_cache_check(device, why);
     for (unsigned i = 0; i < STREAMS && status == HFTL_OK; i++)
         status = stream_check(&device->streams[i], why);

@@ -28,6 +28,7 @@
 #include "core/geometry.h"
 #include "core/limits.h"
 #include "core/map.h"
+#include "core/pace.h"
 #include "core/relocation.h"
 #include "core/request.h"
 #include "core/stats.h"
@@ -60,6 +61,7 @@ struct device {
     uint32_t bands_free, bands_sealed, bands_emptied; /* band_enter */
     struct band_index index;
     struct limits limits;
+    struct pace pace;
     struct map map;
     struct stream streams[STREAMS];
     uint32_t overlap; /* bands that may be closed while their stream writes on: geometry_overlap */

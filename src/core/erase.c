@@ -11,6 +11,8 @@ enum deed { PICK, REPORT, RESET, SYNC };
 /* Emptied bands that wait for durability before a flush is asked for on their behalf alone: a flush
  * pads, and padding for every band would eat what cleaning gains on small bands. */
 #define EMPTIED_PATIENCE 4u
+/* For a user who finds no band one is enough, where a flush pads less than this part of it. */
+#define FLUSH_SHARE 32u
 
 static bool may_erase(const struct device *device, const struct band *band)
 {
@@ -135,6 +137,13 @@ bool erase_is_enough(const struct device *device)
     return erase_coming(device, wanted) >= wanted;
 }
 
+/* What a round of both streams pads is little of a band. */
+static bool is_cheap(const struct device *device)
+{
+    const struct geometry *g = &device->geometry;
+    return geometry_data_blocks(g, g->columns) >= FLUSH_SHARE * (2 * g->ws_min + 2);
+}
+
 static void ask_for_durability(struct device *device)
 {
     if (device->bands_emptied == 0 || !has_volatile(device) ||
@@ -144,7 +153,11 @@ static void ask_for_durability(struct device *device)
     if (erase_is_enough(device) &&
         !(relocation_is_idle(device) && device->index.emptied_sealed > 0))
         return;
-    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device))
+    /* A user finds no band to open: this one is worth what its flush pads. */
+    bool wanted = is_cheap(device) && device->bands_free <= BANDS_RESERVE &&
+                  !list_is_empty(&device->writes) &&
+                  stream_band(&device->streams[STREAM_USER]) == NULL;
+    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device) || wanted)
         flush_ask(device, true);
 }
 

@@ -66,8 +66,7 @@ enum hftl_limit_level limits_level(const struct limits *limits, uint32_t bands_f
     return (enum hftl_limit_level)i;
 }
 
-/* Something is under way that ends with more free bands, or with nothing under way. */
-static bool cleaning_is_at_work(const struct device *device)
+bool limits_cleaning_is_at_work(const struct device *device)
 {
     return !relocation_is_done(device) || erase_is_at_work(device);
 }
@@ -77,7 +76,7 @@ enum hftl_limit_level limits_in_force(const struct device *device)
     const struct limits *limits = &device->limits;
     enum hftl_limit_level level = limits_level(limits, device->bands_free);
     if (level == HFTL_LIMIT_COUNT || limits->level[level].percent == 100 ||
-        !cleaning_is_at_work(device))
+        !limits_cleaning_is_at_work(device))
         return HFTL_LIMIT_COUNT;
     return level;
 }

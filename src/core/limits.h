@@ -67,6 +67,8 @@ HFTL_MUST_USE enum hftl_status limits_validate(const struct device *device,
 void limits_set(struct device *device, const struct hftl_limits *limits);
 /* The level of so many free bands; HFTL_LIMIT_COUNT: above all of them. */
 enum hftl_limit_level limits_level(const struct limits *limits, uint32_t bands_free);
+/* Something is under way that ends with more free bands, or with nothing under way. */
+bool limits_cleaning_is_at_work(const struct device *device);
 /* The level that slows users down now; HFTL_LIMIT_COUNT: none does. */
 enum hftl_limit_level limits_in_force(const struct device *device);
 /* A user may write a block, if that level is in force. */

@@ -272,6 +272,7 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
                 moving->ident.kind == IDENT_LOST ? ~crc : crc, MAP_BY_RELOCATION);
     trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, slot->pba.n);
     limits_earn(device);
+    pace_earn(device);
 }
 
 /* L8. True: the victim was let go. */
@@ -329,6 +330,7 @@ static bool pick(struct device *device, struct mover *mover)
     device->relocation.in_vain += victim->state == BAND_CLOSED;
     band_index_take(device, victim);
     mover->victim = victim;
+    mover->valid_first = victim->valid;
     mover->taken = ++device->relocation.taken;
     band_read_begin(victim); /* it may be emptied on the way, but is not erased under our feet */
     mover->tail_index = 0;
@@ -383,6 +385,8 @@ static bool go_on(struct device *device, struct mover *mover)
             return false;
         }
         mover->errand.at = APPEND;
+        pace_set(device, mover->valid_first,
+                 geometry_data_blocks(&device->geometry, mover->victim->width));
         return true;
     case APPEND:
         if (!append_batch(device, mover))

@@ -69,6 +69,7 @@ struct mover {
     struct errand errand;
     struct band *victim;
     uint64_t trace_id;
+    uint32_t valid_first;  /* blocks of the victim that were valid when it was taken */
     uint64_t taken;        /* the victims are numbered; 0: none. The smallest is the lead's */
     uint32_t tail_index;   /* CLOSED: next tail block. SEALED: next position */
     uint8_t *tail_block;   /* the one being worked on */

@@ -92,6 +92,9 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
         device->stats.limit_waits[level] += request->parts == 0; /* counted once a request */
         return false;
     }
+    bool paced = pace_is_in_force(device);
+    if (paced && !pace_admits(device))
+        return false;
     if (range_is_held(device, lba) || !stream_take(stream, FOR_USER, &slot) ||
         !device_next_seq(device, &seq))
         return false;
@@ -105,6 +108,8 @@ static bool write_block(struct device *device, struct request *request, hftl_lba
     trace(device, WRITE_FILL, request->id, lba.n, slot.pba.n);
     device->stats.user_blocks_written++;
     limits_charge(device, level);
+    if (paced)
+        pace_charge(device);
     request_advance(request, public, 1, block_bytes);
     return true;
 }

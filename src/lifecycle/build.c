@@ -327,5 +327,6 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
         !build_bridges(device))
         return HFTL_MEMORY;
     limits_init(device);
+    pace_init(device);
     return HFTL_OK;
 }

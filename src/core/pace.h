@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pace.h - users pay for cleaning as they write, block by block. Otherwise they write what is free
+ * at full speed, and then wait until whole bands were moved.
+ *
+ * SPACE is what users could still write when all cleaning that has begun has ended, in blocks:
+ *
+ *      free, emptied and erasing bands, less the reserve
+ *      + what is left of the bands being written
+ *      + of each victim its capacity, by the share of its valid blocks that was moved already
+ *
+ * A user's block takes one from it. A block moved takes one as well, and gives capacity / valid of
+ * its victim: together it adds
+ *
+ *      gain = (capacity - valid) / valid
+ *
+ * So space stays as it is while users write `gain` blocks for each block moved: their share in what
+ * is written is then what the victim has invalid. They get more while space is above its target and
+ * less below:
+ *
+ *      users' blocks = moved * gain * space / (2 * target - space)
+ *
+ * which is no limit at 2 * target. Space of less than an eighth of that counts as an eighth: on a
+ * device so full that cleaning gains nothing more, a seventh of `gain` still gets on (C12). The
+ * target is PACE_TARGET_QUARTERS quarter bands: less, and users find no band to open when theirs is
+ * full; more is spare space that is not used, and costs written blocks.
+ *
+ * I own        the account: what was given and is not used, PACE_BURST_BLOCKS at most.
+ * I promise    nobody waits while cleaning has nothing under way; limits.h has why that suffices.
+ * I ignore     the four limits: they hold beside this, and are what is left when relocation cannot
+ *              keep up.
+ *
+ *   G1  0 <= account <= PACE_BURST_BLOCKS.
+ */
+#ifndef HOSTFTL_CORE_PACE_H
+#define HOSTFTL_CORE_PACE_H
+
+#include "core/world.h"
+
+#define PACE_ONE 1024 /* of the account: a block */
+#define PACE_BURST_BLOCKS 64
+#define PACE_TARGET_QUARTERS 5
+#define PACE_LEAST 8
+
+struct device;
+
+struct pace {
+    int64_t account; /* G1, in PACE_ONE */
+    int64_t a_move;  /* what a block moved adds to it: that of the batch being appended */
+    bool open;       /* there is space enough: no account is kept */
+};
+
+void pace_init(struct device *device);
+/* A batch of a victim is going to be appended, that had so many of its blocks valid when it was
+ * taken: what each of them will be worth. */
+void pace_set(struct device *device, uint32_t valid, uint32_t capacity);
+/* Relocation moved a block. */
+void pace_earn(struct device *device);
+/* Cleaning is at work, and is needed. */
+bool pace_is_in_force(const struct device *device);
+/* A user may write a block, where it is in force. */
+bool pace_admits(const struct device *device);
+/* He wrote it. */
+void pace_charge(struct device *device);
+/* G1. */
+HFTL_MUST_USE enum hftl_status pace_check(const struct device *device, struct why *why);
+
+#endif

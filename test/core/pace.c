@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Users pay for cleaning block by block: no write waits for whole bands to be moved. Time is
+ * counted in blocks moved, which is what a write that waits waits for. */
+#include "test/core/stand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE 32u
+
+static const struct stand_shape roomy = {
+    "zoned, bands of 256",
+    {.size = sizeof(struct hftl_media_facts),
+     .kind = HFTL_KIND_ZONED,
+     .flags = HFTL_MEDIA_NEEDS_ERASE | HFTL_MEDIA_CAN_RESET_OPEN | HFTL_MEDIA_CAN_FINISH,
+     .block_bytes = 512,
+     .groups = 1,
+     .pus_per_group = 1,
+     .chunks_per_pu = 82,
+     .chunk_blocks = 256,
+     .ws_min = 1,
+     .ws_opt = 16,
+     .open_max = 14,
+     .active_max = 14,
+     .transfer_blocks_max = 64,
+     .volatile_cache = true},
+    1,
+    1,
+};
+
+struct load {
+    struct stand stand;
+    struct ask asks[QUEUE];
+    uint8_t data[QUEUE][512];
+    uint64_t written, moved_at; /* when the last write was accepted */
+    uint64_t longest;           /* blocks moved between two of them */
+};
+
+static void begin(struct load *load)
+{
+    stand_init(&load->stand, &roomy);
+    load->stand.format.op_permille = 200;
+    stand_format(&load->stand);
+    stand_open(&load->stand);
+    load->stand.unchecked = true;
+    stand_write_all(&load->stand, 1);
+}
+
+static void look(struct load *load)
+{
+    const struct device *device = load->stand.device;
+    if (device->stats.user_blocks_written == load->written)
+        return;
+    uint64_t moved = device->relocation_clock - load->moved_at;
+    load->longest = moved > load->longest ? moved : load->longest;
+    load->written = device->stats.user_blocks_written;
+    load->moved_at = device->relocation_clock;
+}
+
+/* A full queue of random overwrites, `blocks` in all. */
+static void write_at_random(struct load *load, uint64_t blocks)
+{
+    struct stand *stand = &load->stand;
+    uint64_t end = stand->device->stats.user_blocks_written + blocks;
+    load->written = stand->device->stats.user_blocks_written;
+    load->moved_at = stand->device->relocation_clock;
+    load->longest = 0;
+    for (unsigned i = 0; i < QUEUE; i++)
+        load->asks[i].answered = true;
+    for (unsigned n = 0; stand->device->stats.user_blocks_written < end; n++) {
+        for (unsigned i = 0; i < QUEUE; i++)
+            if (load->asks[i].answered)
+                stand_ask(stand, &load->asks[i], HFTL_WRITE, 0,
+                          prng_below(&stand->prng, stand->expected_count), 1, load->data[i]);
+        stand_step(stand);
+        if (n % 64 == 0)
+            stand_check(stand);
+        look(load);
+    }
+    for (unsigned i = 0; i < QUEUE; i++)
+        assert_int_equal(stand_wait(stand, &load->asks[i]), HFTL_OK);
+}
+
+static void a_write_waits_for_less_than_two_victims(void **state)
+{
+    (void)state;
+    struct load *load = calloc(1, sizeof(*load));
+    begin(load);
+    write_at_random(load, 3 * load->stand.expected_count); /* steady from here on */
+    write_at_random(load, 2 * load->stand.expected_count);
+    const struct hftl_stats *stats = &load->stand.device->stats;
+    print_message(
+        "longest wait: %llu blocks moved; WAF %.2f\n", (unsigned long long)load->longest,
+        (double)(stats->written[HFTL_IO_USER].blocks + stats->written[HFTL_IO_RELOCATION].blocks) /
+            (double)stats->written[HFTL_IO_USER].blocks);
+    /* Some 190 blocks are valid in a victim. Without pacing it is 775, and 857 where nobody flushes
+     * for a user who finds no band. */
+    assert_in_range(load->longest, 1, 400);
+    stand_end(&load->stand);
+    free(load);
+}
+
+/* The rate by the formula: below, above and far below the target, and where nothing has to move. */
+static void the_rate_follows_what_is_left(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, &roomy);
+    stand_format(&stand);
+    stand_open(&stand);
+    struct device *device = stand.device;
+    int64_t band = geometry_data_blocks(&device->geometry, 1);
+    uint32_t free = device->bands_free;
+    struct {
+        int64_t halves; /* of a band of space */
+        uint32_t valid, capacity;
+        bool open;
+    } cases[] = {
+        {2, 192, 256, false},  {6, 192, 256, true}, {0, 192, 256, false},
+        {-2, 192, 256, false}, {2, 0, 256, true},   {2, 256, 256, true},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        device->bands_free = (uint32_t)((int64_t)BANDS_RESERVE + cases[i].halves / 2);
+        pace_init(device);
+        pace_set(device, cases[i].valid, cases[i].capacity);
+        assert_int_equal(device->pace.open, cases[i].open);
+        if (cases[i].open) {
+            assert_int_equal(device->pace.a_move, 0);
+            continue;
+        }
+        int64_t twice = PACE_TARGET_QUARTERS * band / 2, space = cases[i].halves * band / 2;
+        int64_t gain = (int64_t)(cases[i].capacity - cases[i].valid) * PACE_ONE / cases[i].valid;
+        space = space < twice / PACE_LEAST ? twice / PACE_LEAST : space; /* never nothing */
+        assert_int_equal(device->pace.a_move, gain * space / (twice - space) + 1);
+    }
+    device->bands_free = free;
+    pace_init(device);
+    device->pace.open = false;
+    device->pace.account = -1; /* the check can fail */
+    assert_int_equal(device_check(device, &stand.why), HFTL_CORRUPT);
+    assert_non_null(strstr(stand.why.text, "G1"));
+    pace_init(device);
+    stand_end(&stand);
+}
+
+/* With cleaning stopped there is nothing to pay for. */
+static void nobody_waits_while_nothing_is_cleaned(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand.device->pace.open = false;
+    stand.device->pace.account = 0;
+    assert_false(pace_is_in_force(stand.device));
+    stand_write(&stand, 0, 10, 1);
+    stand_expect(&stand, 0, 10, 1);
+    stand_end(&stand);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_write_waits_for_less_than_two_victims),
+        cmocka_unit_test(the_rate_follows_what_is_left),
+        cmocka_unit_test(nobody_waits_while_nothing_is_cleaned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
