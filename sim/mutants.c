@@ -64,6 +64,7 @@ static const struct hint {
     {"format-erases-bands-first", "format", NULL},
     {"verify-cache-stale-generation", NULL, "zoned-cached"},
     {"no-slot-for-the-record", NULL, "zoned-exact"},
+    {"erased-under-a-reader", "trim", NULL},
 };
 
 unsigned mutants_count(void)
