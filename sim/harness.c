@@ -10,7 +10,6 @@
 /* Steps without an answer after which a device has stopped. Cleaning may need a few thousand. */
 #define STEPS_MAX 60000u
 #define WRITE_BUFFER_BYTES (64u * 1024)
-#define RECOVERY_BYTES (256u * 1024)
 
 void harness_init(struct harness *harness, const struct harness_options *options,
                   struct oracle *oracle)
@@ -102,7 +101,7 @@ static bool open_device(struct harness *h)
                                      .verify = h->options.verify,
                                      .verify_cache_bytes = h->options.verify_cache_bytes,
                                      .write_buffer_bytes = WRITE_BUFFER_BYTES,
-                                     .recovery_memory_bytes = RECOVERY_BYTES,
+                                     .recovery_memory_bytes = h->options.recovery_memory_bytes,
                                      .relocation_victims = h->options.tuning.victims,
                                      .relocation_blocks = h->options.tuning.blocks};
     enum hftl_status status =

@@ -33,6 +33,7 @@ struct harness_options {
     const struct engine *engine;
     struct nand *nand;
     uint64_t seed;
+    uint64_t recovery_memory_bytes;
     uint32_t depth;       /* requests in flight; at most HARNESS_DEPTH_MAX */
     uint32_t check_every; /* steps between two device_check; 0: only when a wait ends */
     enum hftl_verify verify;

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Of all lbas of these drives, and of an eighth of them. */
+#define RECOVERY_BYTES_MUCH (256u * 1024)
+#define RECOVERY_BYTES_LITTLE 2048u
+
 #define ERASE HFTL_MEDIA_NEEDS_ERASE
 #define RESET_OPEN HFTL_MEDIA_CAN_RESET_OPEN
 #define FINISH HFTL_MEDIA_CAN_FINISH
@@ -221,6 +225,8 @@ struct harness_options shape_options(const struct shape *shape, const struct eng
                                       .columns = shape->columns,
                                       .interleave = shape->interleave};
     /* One seed runs all shapes: each with a tuning of its own. */
-    tuning_choose(&options.tuning, seed ^ crc32c(0, shape->name, strlen(shape->name)));
+    uint64_t own = seed ^ crc32c(0, shape->name, strlen(shape->name));
+    tuning_choose(&options.tuning, own);
+    options.recovery_memory_bytes = own & 1 ? RECOVERY_BYTES_MUCH : RECOVERY_BYTES_LITTLE;
     return options;
 }

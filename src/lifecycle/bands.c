@@ -326,26 +326,10 @@ static bool is_all(const struct opening *o, const struct band *band, enum hftl_c
     return true;
 }
 
-static bool has_good_tail(struct opening *o, const struct band *band)
+static bool has_good_tail(struct opening *o, struct band *band)
 {
-    const struct geometry *g = &o->device->geometry;
-    struct tail_place place = {.band = band->index,
-                               .generation = band->generation,
-                               .band_blocks = band->width * g->chunk_blocks,
-                               .ws_min = g->ws_min};
-    uint32_t first = tail_first(&place, g->block_bytes);
-    struct hftl_media_op op;
-    struct tail tail;
-    for (place.index = 0; tail_idents(&place, g->block_bytes) > 0; place.index++) {
-        band_locate(o->device, band, first + place.index, &op);
-        if (!has_readable(o, op.chunk, op.offset) ||
-            read_block(o, op.chunk, op.offset) != HFTL_OK ||
-            tail_decode(&o->device->format, &place, o->block, &tail) != HFTL_OK)
-            return false;
-        if (first + place.index + 1 == band->width * g->chunk_blocks)
-            break;
-    }
-    return true;
+    o->tails.take = NULL;
+    return tails_ask(o, band) == HFTL_OK && tails_take(o) == HFTL_OK;
 }
 
 static const struct verdict *verdict_of(const struct opening *o, const struct band *band)

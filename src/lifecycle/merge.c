@@ -4,8 +4,14 @@
  * decided by where they are and, when one is in a sealed band, by reading (V1-V3); then trim pages
  * are applied.
  *
- * Seqs are not kept for every lba: the work is done window by window, each with one pass over all
- * tails and sealed bands.
+ * SEQS are 8 bytes an lba, and only needed where there is something to compare. Where those of all
+ * lbas fit into what opening may take, one pass over all tails and sealed bands does it. Otherwise
+ * the first pass is a survey: it takes what it finds first, and marks as contested each lba that
+ * comes a second time or that a trim page names. These alone are then decided, window by window,
+ * a pass for each:
+ *
+ *      contested   0 1 1 0 0 0 1 0 | 0 0 1 0 1 0 0 1 | ...     a bit an lba
+ *      seqs          0 1       2         0   1     2           by rank in the window
  */
 #include "base/bitmap.h"
 #include "base/bytes.h"
@@ -61,18 +67,48 @@ static uint32_t data_crc_of(const struct opening *o, const struct entry *e)
     return ident_data_crc(&e->ident, band_salt(o->device, e->band, e->position));
 }
 
-static void set_entry(struct opening *o, const struct entry *e)
+/* ---- the window ---- */
+
+static bool is_in_window(const struct opening *o, uint64_t lba)
+{
+    return lba >= o->window_first && lba < o->window_end &&
+           (o->contested == NULL || bitmap_get(o->contested, lba));
+}
+
+/* Contested lbas below this one. */
+static uint64_t rank_of(const struct opening *o, uint64_t lba)
+{
+    uint64_t below =
+        o->contested[lba / BITMAP_WORD_BITS] & ((UINT64_C(1) << lba % BITMAP_WORD_BITS) - 1);
+    return o->ranks[lba / BITMAP_WORD_BITS] + (uint64_t)__builtin_popcountll(below);
+}
+
+/* Where the seq of an lba in the window is. */
+static uint64_t slot_of(const struct opening *o, uint64_t lba)
+{
+    return o->contested == NULL ? lba - o->window_first
+                                : rank_of(o, lba) - o->ranks[o->window_first / BITMAP_WORD_BITS];
+}
+
+/* ---- versions ---- */
+
+static void set_map(struct opening *o, const struct entry *e)
 {
     struct map *map = &o->device->map;
     map_table_set(&map->pba, e->ident.lba, pba_of(o, e));
-    o->seqs[e->ident.lba - o->window_first] = e->ident.seq;
-    if (e->ident.kind == IDENT_LOST)
-        bitmap_set(o->lost, e->ident.lba - o->window_first);
-    else
-        bitmap_clear(o->lost, e->ident.lba - o->window_first);
     if (map->crc != NULL)
         map->crc[e->ident.lba] =
             e->ident.kind == IDENT_LOST ? ~data_crc_of(o, e) : data_crc_of(o, e);
+}
+
+static void set_entry(struct opening *o, const struct entry *e, uint64_t slot)
+{
+    set_map(o, e);
+    o->seqs[slot] = e->ident.seq;
+    if (e->ident.kind == IDENT_LOST)
+        bitmap_set(o->lost, slot);
+    else
+        bitmap_clear(o->lost, slot);
 }
 
 static void note_tie(struct opening *o, const struct entry *e, hftl_pba loser)
@@ -88,7 +124,7 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
     uint32_t position;
     const struct band *holder = band_of(o->device, held, &position);
     bool mine_lost = e->ident.kind == IDENT_LOST;
-    bool holder_lost = bitmap_get(o->lost, e->ident.lba - o->window_first);
+    bool holder_lost = bitmap_get(o->lost, slot_of(o, e->ident.lba));
     if (mine_lost != holder_lost)
         return holder_lost;
     bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
@@ -97,21 +133,28 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
     return mine_goes;
 }
 
+static void survey_version(struct opening *o, const struct entry *e)
+{
+    if (!map_is_none(map_get(o->device, (hftl_lba){e->ident.lba})))
+        bitmap_set(o->contested, e->ident.lba);
+    else
+        set_map(o, e);
+}
+
 static void take_version(struct opening *o, const struct entry *e)
 {
-    struct device *device = o->device;
     uint64_t lba = e->ident.lba;
-    if (lba < o->window_first || lba - o->window_first >= o->window_blocks)
+    if (!is_in_window(o, lba))
         return;
-    hftl_pba held = map_get(device, (hftl_lba){lba});
-    uint64_t seq = o->seqs[lba - o->window_first];
+    hftl_pba held = map_get(o->device, (hftl_lba){lba});
+    uint64_t slot = slot_of(o, lba), seq = o->seqs[slot];
     if (map_is_none(held) || e->ident.seq > seq) {
-        set_entry(o, e);
+        set_entry(o, e, slot);
         return;
     }
     if (e->ident.seq < seq || gives_way_to_holder(o, e, held))
         return;
-    set_entry(o, e);
+    set_entry(o, e, slot);
 }
 
 /* The page of this identity, read from where one of its copies is. */
@@ -152,8 +195,8 @@ static void take_page(struct opening *o, const struct entry *e)
 {
     uint32_t range = (uint32_t)e->ident.lba;
     hftl_pba held = map_page(o->device, range);
-    if (o->window_first != 0)
-        return; /* all pages were seen in the first pass */
+    if (o->pages_are_known)
+        return;
     if (!map_is_none(held) && e->ident.seq < o->page_seqs[range])
         return;
     if (!map_is_none(held) && e->ident.seq == o->page_seqs[range] && page_gives_way(o, e, held))
@@ -168,7 +211,10 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
     if (ident_decode(bytes, &e.ident) != HFTL_OK ||
         !layout_holds_ident(&o->device->layout, &e.ident))
         return;
-    if (e.ident.kind == IDENT_DATA || e.ident.kind == IDENT_LOST)
+    bool is_version = e.ident.kind == IDENT_DATA || e.ident.kind == IDENT_LOST;
+    if (is_version && o->seqs == NULL)
+        survey_version(o, &e);
+    else if (is_version)
         take_version(o, &e);
     else if (e.ident.kind == IDENT_TRIM)
         take_page(o, &e);
@@ -179,42 +225,11 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
 
 /* ---- passes ---- */
 
-/* Twice before it is given up, as when the band was found to be closed. */
-static enum hftl_status read_tail(struct opening *o, struct hftl_media_op op,
-                                  const struct tail_place *place, struct tail *tail)
+static void take_tail(struct opening *o, struct band *band, uint32_t index, const struct tail *tail)
 {
-    enum hftl_status status = HFTL_IO;
-    for (unsigned tries = 0; tries < 2 && status != HFTL_OK; tries++) {
-        status = blocking_read(&o->b, op);
-        if (status == HFTL_OK)
-            status = tail_decode(&o->device->format, place, o->block, tail);
-    }
-    return status;
-}
-
-static enum hftl_status pass_tails(struct opening *o, struct band *band)
-{
-    const struct geometry *g = &o->device->geometry;
-    struct tail_place place = {.band = band->index,
-                               .generation = band->generation,
-                               .band_blocks = band->width * g->chunk_blocks,
-                               .ws_min = g->ws_min};
-    uint32_t first = tail_first(&place, g->block_bytes);
-    for (; first + place.index < band->width * g->chunk_blocks; place.index++) {
-        struct hftl_media_op op = {.blocks = 1, .data = o->block};
-        struct tail tail;
-        if (tail_idents(&place, g->block_bytes) == 0)
-            break;
-        band_locate(o->device, band, first + place.index, &op);
-        enum hftl_status status = read_tail(o, op, &place, &tail);
-        if (status != HFTL_OK)
-            return why_say(o->why, status, "tail %u of band %u (chunk %u, block %u): %s",
-                           place.index, band->index, op.chunk, op.offset, hftl_status_text(status));
-        for (uint32_t i = 0; i < tail.count; i++)
-            consider(o, band, place.index * g->tail_max + i,
-                     tail.idents + (size_t)i * FORMAT_IDENT_BYTES);
-    }
-    return HFTL_OK;
+    for (uint32_t i = 0; i < tail->count; i++)
+        consider(o, band, index * o->device->geometry.tail_max + i,
+                 tail->idents + (size_t)i * FORMAT_IDENT_BYTES);
 }
 
 static void pass_scan(struct opening *o, const struct scan *scan)
@@ -228,17 +243,20 @@ static enum hftl_status pass(struct opening *o)
 {
     struct device *device = o->device;
     enum hftl_status status = HFTL_OK;
-    o->tie_count = 0;
-    memset(o->seqs, 0, (size_t)o->window_blocks * sizeof(uint64_t));
-    memset(o->lost, 0, bitmap_words(o->window_blocks) * sizeof(uint64_t));
+    o->tails.take = take_tail;
     for (uint32_t i = 0; i < device->geometry.bands && status == HFTL_OK; i++) {
         const struct sighting *seen = &o->sightings[i];
         if (seen->scan != 0)
             pass_scan(o, &o->scans[seen->scan - 1]);
         else if (seen->head)
-            status = pass_tails(o, &device->bands[i]);
+            status = tails_ask(o, &device->bands[i]);
     }
-    return status;
+    if (status == HFTL_OK)
+        status = tails_take(o);
+    if (status != HFTL_OK)
+        return tails_say(o, status);
+    o->pages_are_known = true;
+    return HFTL_OK;
 }
 
 /* ---- ties ---- */
@@ -262,10 +280,10 @@ static void settle_tie(struct opening *o, const struct tie *tie)
     hftl_pba held = map_get(o->device, (hftl_lba){tie->lba});
     if (mutant("tie-settled-unread"))
         return;
-    if (o->seqs[tie->lba - o->window_first] != tie->seq || held.n == tie->pba.n ||
-        map_is_none(held))
+    uint64_t slot = slot_of(o, tie->lba);
+    if (o->seqs[slot] != tie->seq || held.n == tie->pba.n || map_is_none(held))
         return; /* a newer version won meanwhile */
-    if (bitmap_get(o->lost, tie->lba - o->window_first))
+    if (bitmap_get(o->lost, slot))
         return; /* or a mark that the version is lost, which stays so (V5) */
     if (holds_version(o, held, tie->crc) || !holds_version(o, tie->pba, tie->crc))
         return;
@@ -278,30 +296,36 @@ static void apply_page(struct opening *o, const struct trim_page *page)
 {
     const struct geometry *g = &o->device->geometry;
     uint64_t first = (uint64_t)page->range * g->trim_lbas;
-    for (uint32_t i = 0; i < page->bits; i++) {
+    for (uint32_t i = 0; i < page->bits && first + i < g->blocks; i++) {
         uint64_t lba = first + i;
-        if (lba < o->window_first || lba - o->window_first >= o->window_blocks || lba >= g->blocks)
-            continue;
-        if (trim_page_has(page, i) && o->seqs[lba - o->window_first] < page->seq)
+        bool is_set = trim_page_has(page, i);
+        if (is_set && o->seqs == NULL)
+            bitmap_set(o->contested, lba);
+        else if (is_set && is_in_window(o, lba) && o->seqs[slot_of(o, lba)] < page->seq)
             map_table_set(&o->device->map.pba, lba, (hftl_pba){MAP_NONE});
     }
 }
 
-static void apply_trims(struct opening *o, uint32_t range)
+/* In a survey: what they name is contested. */
+static void apply_trims(struct opening *o)
 {
     struct device *device = o->device;
-    hftl_pba held = map_page(device, range);
-    struct trim_page page;
-    if (map_is_none(held) || mutant("trim-pages-not-applied"))
-        return;
-    enum hftl_status status = read_page(o, held, range, &page);
-    if (status == HFTL_OK) {
-        apply_page(o, &page);
-        return;
+    uint32_t lbas = device->geometry.trim_lbas;
+    for (uint32_t range = (uint32_t)(o->window_first / lbas);
+         range < device->geometry.ranges && (uint64_t)range * lbas < o->window_end; range++) {
+        hftl_pba held = map_page(device, range);
+        struct trim_page page;
+        if (map_is_none(held) || mutant("trim-pages-not-applied"))
+            continue;
+        enum hftl_status status = read_page(o, held, range, &page);
+        if (status == HFTL_OK) {
+            apply_page(o, &page);
+            continue;
+        }
+        device_log(device, HFTL_LOG_ERROR, "the trim page of range %u cannot be read: %s", range,
+                   hftl_status_text(status));
+        device_degrade(device, status, "trim page of range %u", range);
     }
-    device_log(device, HFTL_LOG_ERROR, "the trim page of range %u cannot be read: %s", range,
-               hftl_status_text(status));
-    device_degrade(device, status, "trim page of range %u", range);
 }
 
 /* ---- the whole ---- */
@@ -314,22 +338,87 @@ static uint64_t count_sealed_entries(const struct opening *o)
     return count;
 }
 
+static enum hftl_status no_memory(struct opening *o)
+{
+    return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
+}
+
 static enum hftl_status alloc_merge(struct opening *o)
 {
     struct device *device = o->device;
     const struct geometry *g = &device->geometry;
-    uint64_t bytes = o->options->recovery_memory_bytes == 0 ? WINDOW_BYTES_DEFAULT
-                                                            : o->options->recovery_memory_bytes;
-    uint64_t ranges = max_u64(1, bytes / sizeof(uint64_t) / g->trim_lbas);
-    o->window_blocks = min_u64(ranges * g->trim_lbas, g->blocks);
     o->tie_room = count_sealed_entries(o);
-    o->seqs = build_alloc(device, (size_t)o->window_blocks * sizeof(uint64_t));
-    o->lost = build_alloc(device, bitmap_words(o->window_blocks) * sizeof(uint64_t));
     o->page_seqs = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
     o->ties = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct tie));
-    if (o->seqs == NULL || o->lost == NULL || o->page_seqs == NULL || o->ties == NULL)
-        return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
-    return HFTL_OK;
+    return o->page_seqs == NULL || o->ties == NULL ? no_memory(o) : HFTL_OK;
+}
+
+static enum hftl_status alloc_window(struct opening *o, uint64_t slots)
+{
+    o->seqs = build_alloc(o->device, (size_t)slots * sizeof(uint64_t));
+    o->lost = build_alloc(o->device, bitmap_words(slots) * sizeof(uint64_t));
+    return o->seqs == NULL || o->lost == NULL ? no_memory(o) : HFTL_OK;
+}
+
+/* What everybody who may hold an lba of the window has to say. */
+static enum hftl_status decide(struct opening *o)
+{
+    o->tie_count = 0;
+    enum hftl_status status = pass(o);
+    for (uint64_t i = 0; i < o->tie_count && status == HFTL_OK; i++)
+        settle_tie(o, &o->ties[i]);
+    if (status == HFTL_OK)
+        apply_trims(o);
+    return status;
+}
+
+/* Finds out what is contested, and takes all else; returns the ranks' total in *count. */
+static enum hftl_status survey(struct opening *o, uint64_t *count)
+{
+    uint64_t words = bitmap_words(o->device->geometry.blocks);
+    o->contested = build_alloc(o->device, (size_t)words * sizeof(uint64_t));
+    o->ranks = build_alloc(o->device, (size_t)(words + 1) * sizeof(uint64_t));
+    if (o->contested == NULL || o->ranks == NULL)
+        return no_memory(o);
+    enum hftl_status status = pass(o);
+    if (status == HFTL_OK)
+        apply_trims(o);
+    for (uint64_t i = 0; i < words; i++)
+        o->ranks[i + 1] = o->ranks[i] + (uint64_t)__builtin_popcountll(o->contested[i]);
+    *count = o->ranks[words];
+    return status;
+}
+
+/* As many lbas as have room for their seqs. A word of them always has. */
+static void begin_window(struct opening *o, uint64_t slots)
+{
+    uint64_t words = bitmap_words(o->device->geometry.blocks);
+    uint64_t first = o->window_end / BITMAP_WORD_BITS, end = first + 1;
+    while (end < words && o->ranks[end + 1] - o->ranks[first] <= slots)
+        end++;
+    o->window_first = o->window_end;
+    o->window_end = min_u64(end * BITMAP_WORD_BITS, o->device->geometry.blocks);
+    memset(o->seqs, 0, (size_t)slots * sizeof(uint64_t));
+    memset(o->lost, 0, bitmap_words(slots) * sizeof(uint64_t));
+    for (uint64_t lba = bitmap_find_set(o->contested, o->window_end, o->window_first);
+         lba < o->window_end; lba = bitmap_find_set(o->contested, o->window_end, lba + 1))
+        map_table_set(&o->device->map.pba, lba, (hftl_pba){MAP_NONE});
+}
+
+static enum hftl_status decide_in_windows(struct opening *o, uint64_t slots)
+{
+    uint64_t contested = 0;
+    enum hftl_status status = survey(o, &contested);
+    slots = max_u64(min_u64(slots, contested), BITMAP_WORD_BITS);
+    if (status == HFTL_OK && contested > 0)
+        status = alloc_window(o, slots);
+    o->window_end = 0;
+    while (contested > 0 && o->window_end < o->device->geometry.blocks && status == HFTL_OK) {
+        begin_window(o, slots);
+        if (o->ranks[bitmap_words(o->window_end)] > o->ranks[o->window_first / BITMAP_WORD_BITS])
+            status = decide(o);
+    }
+    return status;
 }
 
 static void count_entry(struct opening *o, hftl_pba pba)
@@ -353,22 +442,31 @@ static void count_valid(struct opening *o)
             count_entry(o, map_page(device, range));
 }
 
+static enum hftl_status merge(struct opening *o)
+{
+    uint64_t blocks = o->device->geometry.blocks;
+    uint64_t bytes = o->options->recovery_memory_bytes == 0 ? WINDOW_BYTES_DEFAULT
+                                                            : o->options->recovery_memory_bytes;
+    uint64_t slots = bytes / sizeof(uint64_t);
+    o->window_first = 0;
+    o->window_end = blocks;
+    if (slots < blocks)
+        return decide_in_windows(o, slots);
+    enum hftl_status status = alloc_window(o, blocks);
+    return status == HFTL_OK ? decide(o) : status;
+}
+
 enum hftl_status merge_map(struct opening *o)
 {
-    const struct geometry *g = &o->device->geometry;
     enum hftl_status status = alloc_merge(o);
-    for (o->window_first = 0; o->window_first < g->blocks && status == HFTL_OK;
-         o->window_first += o->window_blocks) {
-        status = pass(o);
-        for (uint64_t i = 0; i < o->tie_count && status == HFTL_OK; i++)
-            settle_tie(o, &o->ties[i]);
-        for (uint32_t range = 0; range < g->ranges && status == HFTL_OK; range++)
-            apply_trims(o, range);
-    }
+    if (status == HFTL_OK)
+        status = merge(o);
     if (status == HFTL_OK)
         count_valid(o);
     build_free(o->device, o->seqs);
     build_free(o->device, o->lost);
+    build_free(o->device, o->contested);
+    build_free(o->device, o->ranks);
     build_free(o->device, o->page_seqs);
     build_free(o->device, o->ties);
     return status;

@@ -103,7 +103,8 @@ static enum hftl_status build(void *arg)
     o->trial = build_alloc(device, g->block_bytes);
     o->oob = build_alloc(device, (size_t)o->scratch_blocks * g->oob_bytes + 1);
     if (status != HFTL_OK || o->chunks == NULL || o->sightings == NULL || o->scans == NULL ||
-        o->marks == NULL || o->block == NULL || o->trial == NULL || o->oob == NULL)
+        o->marks == NULL || o->block == NULL || o->trial == NULL || o->oob == NULL ||
+        tails_start(o) != HFTL_OK)
         return why_say(o->why, HFTL_MEMORY, "no memory: the map of %llu blocks needs %llu bytes",
                        (unsigned long long)g->blocks, (unsigned long long)g->blocks * 4);
     device->super.copies[0] = o->found.copies[0];
@@ -320,6 +321,7 @@ static void drop_scratch(struct opening *o)
     build_free(device, o->block);
     build_free(device, o->oob);
     build_free(device, o->trial);
+    tails_end(o);
     build_free(device, o->earlier);
     build_free(device, o->earlier_accepted);
     build_free(device, o->scans);

@@ -5,10 +5,13 @@
  *   open.c    the table of steps
  *   bands.c   which band is what: free, closed, sealed, or left open by a clean close
  *   scan.c    a sealed (or resumed) band, read block by block
+ *   tails.c   the tails of bands, many in flight
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
- * Memory: a window of seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 21
- * bytes a block, for each trim range 8. Time: the tails once for each window, sealed bands once.
+ * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 21 bytes a
+ * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba. Time:
+ * sealed bands once; tails once to know that they are, once for the map, and once more for each
+ * window of those lbas that have several versions.
  */
 #ifndef HOSTFTL_LIFECYCLE_OPENING_H
 #define HOSTFTL_LIFECYCLE_OPENING_H
@@ -45,10 +48,22 @@ struct sighting {
     uint32_t scan; /* 1 + index in scans; 0: none */
 };
 
+struct opening;
+struct tail;
+
 struct tie {
     uint64_t lba, seq;
     hftl_pba pba; /* the copy that was set aside */
     uint32_t crc; /* of the version's data */
+};
+
+/* Tail blocks that are asked for together, into the opening's `block`. */
+struct tails {
+    struct tail_read *reads; /* one a block, `count` of at most scratch_blocks */
+    struct hftl_media_op *ops;
+    uint32_t count, failed;
+    /* Each that is good; NULL: nobody. */
+    void (*take)(struct opening *o, struct band *band, uint32_t index, const struct tail *tail);
 };
 
 struct opening {
@@ -71,12 +86,16 @@ struct opening {
     bool clean;
     uint32_t epoch_seen;
     /* merge */
-    uint64_t window_first, window_blocks;
-    uint64_t *seqs; /* of the window */
+    uint64_t window_first, window_end; /* lbas; all of them when contested is NULL */
+    uint64_t *contested;               /* bitmap: lbas whose holder is to be decided by seqs */
+    uint64_t *ranks;                   /* contested ones before each of its words */
+    uint64_t *seqs;                    /* of the window, by slot; NULL: this pass is a survey */
     uint64_t *lost; /* bitmap of the window: what holds the lba is a lost block */
+    bool pages_are_known;
     uint64_t *page_seqs;
     struct tie *ties;
     uint64_t tie_count, tie_room;
+    struct tails tails;
     uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
     uint8_t *trial;       /* one block, for reading while `block` is in use */
     uint32_t scratch_blocks;
@@ -106,6 +125,17 @@ HFTL_MUST_USE enum hftl_status scan_read(struct opening *o, struct scan *scan);
 /* After all scans were read: what to believe. */
 void scan_judge(struct opening *o, struct scan *scan);
 void scan_end(struct opening *o, struct scan *scan);
+
+/* tails.c */
+HFTL_MUST_USE enum hftl_status tails_start(struct opening *o);
+void tails_end(struct opening *o);
+/* All of the band's, together with others' that were asked for; some are taken when there is no
+ * more room. The first that cannot be read, or is none, fails. */
+HFTL_MUST_USE enum hftl_status tails_ask(struct opening *o, struct band *band);
+/* Those that were asked for and not yet taken. */
+HFTL_MUST_USE enum hftl_status tails_take(struct opening *o);
+/* Why the last one failed; returns the status. */
+enum hftl_status tails_say(struct opening *o, enum hftl_status status);
 
 /* merge.c */
 HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);

@@ -89,14 +89,15 @@ static void judge_ident(const struct opening *o, struct scan *scan, uint32_t pos
         scan->flags[position] |= SCAN_STORED;
 }
 
-static void take_summary(struct opening *o, struct scan *scan, uint32_t position,
-                         const uint8_t *block)
+/* Returns how many identities before it the block holds; 0 also when it is no summary. */
+static uint32_t take_summary(struct opening *o, struct scan *scan, uint32_t position,
+                             const uint8_t *block)
 {
     struct band_mark at = {scan->band->index, position, scan->band->generation};
     struct summary summary;
     if (memcmp(block, "HFTLSUMM", 8) != 0 ||
         summary_decode(&o->device->format, &at, block, &summary) != HFTL_OK)
-        return;
+        return 0;
     memcpy(scan->idents + (size_t)(position - summary.count) * FORMAT_IDENT_BYTES, summary.idents,
            (size_t)summary.count * FORMAT_IDENT_BYTES);
     /* Nobody names a summary but itself and the tail; it has just proved what it is. */
@@ -104,6 +105,7 @@ static void take_summary(struct opening *o, struct scan *scan, uint32_t position
     own.crc = ident_crc(&own, scan->crcs[position], band_salt(o->device, scan->band, position));
     ident_encode(&own, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
     opening_note_witness(o, &summary.witness);
+    return summary.count;
 }
 
 static void take_block(struct opening *o, struct scan *scan, uint32_t position, uint32_t index)
@@ -116,7 +118,7 @@ static void take_block(struct opening *o, struct scan *scan, uint32_t position, 
         memcpy(scan->idents + (size_t)position * FORMAT_IDENT_BYTES,
                o->oob + (size_t)index * g->oob_bytes, FORMAT_IDENT_BYTES);
     else
-        take_summary(o, scan, position, block);
+        (void)take_summary(o, scan, position, block);
 }
 
 static enum hftl_status read_run(struct opening *o, const struct scan *scan, struct place place,
@@ -154,8 +156,39 @@ static void read_singly(struct opening *o, struct scan *scan, struct place place
     }
 }
 
+/* The block at this position; false: it cannot be read. */
+static bool read_at(struct opening *o, const struct scan *scan, uint32_t position)
+{
+    struct hftl_media_op op = {.blocks = 1, .data = o->block};
+    band_locate(o->device, scan->band, position, &op);
+    return hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset) &&
+           (blocking_read(&o->b, op) == HFTL_OK || blocking_read(&o->b, op) == HFTL_OK);
+}
+
+/*
+ * A band that a clean close left open needs no judging, only its identities: from the last summary
+ * to the one before what it names, and so on. Where one is not found, a block further down.
+ */
+static void read_summaries(struct opening *o, struct scan *scan)
+{
+    const struct geometry *g = &o->device->geometry;
+    enum band_stream stream = o->sightings[scan->band->index].stream;
+    uint32_t end = o->found.record.open[stream].position;
+    while (end > 0) {
+        uint32_t position = --end;
+        if (!read_at(o, scan, position))
+            continue;
+        scan->crcs[position] = crc32c(0, o->block, g->block_bytes);
+        end -= take_summary(o, scan, position, o->block);
+    }
+}
+
 enum hftl_status scan_read(struct opening *o, struct scan *scan)
 {
+    if (scan->resumed && !o->device->geometry.oob) {
+        read_summaries(o, scan);
+        return HFTL_OK;
+    }
     for (uint32_t c = 0; c < scan->band->width; c++) {
         for (uint32_t at = 0; at < scan->wp[c];) {
             struct place place = {c, at};

@@ -158,6 +158,80 @@ static void a_tiny_window_recovers_from_cuts_as_well(void **state)
     }
 }
 
+static uint64_t count_blocks_read(const struct tap *tap)
+{
+    uint64_t blocks = 0;
+    for (uint32_t i = 0; i < tap->note_count; i++)
+        blocks += tap->notes[i].verb == HFTL_MEDIA_READ ? tap->notes[i].blocks : 0;
+    return blocks;
+}
+
+/* Blocks read by opening with so much memory for seqs. */
+static uint64_t read_by_opening(struct stand *stand, uint64_t memory_bytes)
+{
+    stand->options.recovery_memory_bytes = memory_bytes;
+    tap_clear(stand->tap);
+    stand_open(stand);
+    uint64_t blocks = count_blocks_read(stand->tap);
+    stand_verify(stand);
+    stand_close(stand);
+    return blocks;
+}
+
+/* Where no lba has a second version there is nothing to decide, in however little memory. Where a
+ * few have, the tails are read once more for all of them. */
+static void tails_are_read_again_for_contested_lbas_only(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand_shape shape = *stand_shape(i);
+        struct stand stand;
+        shape.facts.chunks_per_pu *= 9;
+        stand_init(&stand, &shape);
+        stand.unchecked = true;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_write_all(&stand, 1);
+        stand_close(&stand);
+        stand.options.read_only = true;
+        uint64_t once = read_by_opening(&stand, 0);
+        assert_int_equal(read_by_opening(&stand, 8), once);
+        stand.options.read_only = false;
+        stand_open(&stand);
+        for (uint64_t lba = 0; lba < 40; lba++) /* in the least window */
+            stand_write(&stand, lba, 1, 2);
+        stand_close(&stand);
+        stand.options.read_only = true;
+        once = read_by_opening(&stand, 0);
+        uint64_t twice = read_by_opening(&stand, 8);
+        assert_true(twice > once && twice <= 2 * once);
+        stand_end(&stand);
+    }
+}
+
+/* A band left open by a clean close is as long as a drive's zones are: its summaries are read. */
+static void a_resumed_band_is_not_read_whole(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("zoned");
+    struct stand stand;
+    shape.facts.chunk_blocks *= 64;
+    stand_init(&stand, &shape);
+    stand.unchecked = true;
+    stand_format(&stand);
+    stand_open(&stand);
+    uint32_t band_blocks = geometry_data_blocks(&stand.device->geometry, 1);
+    for (uint32_t lba = 0; lba < band_blocks * 3 / 4; lba++)
+        stand_write(&stand, lba, 1, 1 + lba);
+    uint32_t summary_max = stand.device->geometry.summary_max;
+    stand_close(&stand);
+    assert_true(band_blocks > 10 * summary_max);
+    stand.options.read_only = true;
+    uint64_t blocks = read_by_opening(&stand, 0);
+    assert_true(blocks < band_blocks / summary_max + 64);
+    stand_end(&stand);
+}
+
 /* A device with something of everything: closed, open and sealed bands, trims, relocated blocks. */
 static void make_interesting(struct stand *stand, const char *shape)
 {
@@ -500,6 +574,8 @@ int main(void)
         cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
         cmocka_unit_test(a_tiny_window_gives_the_same_map),
         cmocka_unit_test(a_tiny_window_recovers_from_cuts_as_well),
+        cmocka_unit_test(tails_are_read_again_for_contested_lbas_only),
+        cmocka_unit_test(a_resumed_band_is_not_read_whole),
         cmocka_unit_test(no_allocation_of_format_is_one_too_many),
         cmocka_unit_test(no_allocation_of_open_is_one_too_many),
         cmocka_unit_test(nothing_is_allocated_once_it_is_open),
