@@ -46,6 +46,8 @@ KEPT = {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8
 WAF_BARS = ((7, 7.82, 1.08), (15, 4.02, 1.04), (28, 2.48, 1.03))
 WAF_AT_25 = 2.69
 # 1000 bands or more, of 256 blocks or more.
+LARGER_BANDS = {"ocssd": "mem:4G,kind=ocssd,groups=1,pus=2,chunk-blocks=256",
+                "zoned": "mem:4G,kind=zoned,chunk-blocks=128"}
 MANY_BANDS = {"ocssd": "mem:1G,kind=ocssd,groups=1,pus=2,chunk-blocks=128",
               "zoned": "mem:1G,kind=zoned,chunk-blocks=64"}
 
@@ -178,8 +180,8 @@ def theory_of(op):
 
 def part_waf(bench):
     """WAF of uniform random writes in 1000 bands or more: a count, the same at each run."""
-    for op, theory, factor in WAF_BARS:
-        told = bench.measure("--medium", MANY_BANDS["ocssd"], "--op", op, "--count", "786432",
+    for op, theory, factor, kind in ((*bar, kind) for kind in KINDS for bar in WAF_BARS):
+        told = bench.measure("--medium", LARGER_BANDS[kind], "--op", op, "--count", "786432",
                              "--runs", "1")
         effective = told["op_effective_permille"] / 10
         note = f"{told['bands']} bands of {told['band_blocks']}, OP {effective} %"
@@ -192,7 +194,7 @@ def part_waf(bench):
             note += (f": so little is not to be had; WAF {waf:.2f} there, "
                      f"{waf / theory_of(effective):.3f} of theory")
             waf = None
-        bench.bar(f"WAF at {op} % OP", waf, theory * factor, "blocks a block", note)
+        bench.bar(f"WAF at {op} % OP ({kind})", waf, theory * factor, "blocks a block", note)
 
 
 # ---- memory -------------------------------------------------------------------------------------
@@ -212,6 +214,26 @@ def part_memory(bench):
         constant = peaks[0] - slope * blocks[0]
         bench.bar(f"{text} ({kind})", slope, limit, "bytes a block",
                   f"and {constant / 2**20:.1f} MiB constant")
+
+
+# ---- opening ------------------------------------------------------------------------------------
+
+OPENING_GIB = (64, 256)
+OPEN_BAND_MS = 2**30 / 1e6  # after a cut the user's open band is read whole as well
+TAIL_BYTES = 16 * 4096 / 4032  # of a block: its identity, and its part of a tail block's beginning
+
+
+def part_opening(bench):
+    """How long opening takes, beside reading all tails at 1 GB/s; bands of 1 GiB, zoned."""
+    said = run([bench.build / "bench" / "bench-opening", *OPENING_GIB]).stdout.splitlines()
+    for line in said:
+        gib, how, blocks, ms, cpu, reads, read_bytes = line.split()
+        bar = int(blocks) * TAIL_BYTES / 1e6
+        note = (f"{float(ms):.0f} ms, processor {float(cpu):.0f} ms; {reads} reads of "
+                f"{int(read_bytes) / 1e6:.0f} MB")
+        limit = 1 if how == "clean" else 1 + OPEN_BAND_MS / bar
+        bench.bar(f"opening, {gib} GiB, {how}", float(ms) / bar, limit, "of its tails at 1 GB/s",
+                  note)
 
 
 # ---- NBD ----------------------------------------------------------------------------------------
@@ -321,7 +343,7 @@ def append_results(path, bench, machine):
 # By how much a figure may differ from the last without being worse: counts by nothing much, figures
 # of time by what a shared machine does to them.
 SLACK = {"instructions over floor": 1.01, "blocks a block": 1.01, "bytes a block": 1.01,
-         "floors": 1.10, "of nbdkit memory": 1.15}
+         "floors": 1.10, "of nbdkit memory": 1.15, "of its tails at 1 GB/s": 1.3}
 
 
 def compare(bench, rows):

@@ -132,7 +132,7 @@ struct hftl_open_options {
     unsigned flags; /* enum hftl_open_flag */
     enum hftl_verify verify;
     uint64_t write_buffer_bytes;    /* 0: what is needed, and 4 MiB or a quarter band, the less */
-    uint64_t recovery_memory_bytes; /* bound of the window that opening works in; 0: 64 MiB */
+    uint64_t recovery_memory_bytes; /* bound of what tells newer from older; 0: 64 MiB */
     hftl_log_fn log;                /* NULL: silent */
     void *log_arg;
     /* Bands that cleaning empties at once, and blocks of each that it reads at once. 0: 3 and 64;

@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+/* A tenth of what all bands hold; of bands that hold many times what a flush pads a twentieth. */
+#define SLACK 10u
+#define SLACK_LARGE 20u
+#define SLACK_LARGE_BAND 48u
+
 void geometry_init(struct geometry *g, const struct layout *layout)
 {
     memset(g, 0, sizeof(*g));
@@ -26,6 +31,9 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->trim_lbas = trim_page_lbas(g->block_bytes);
     g->blocks = layout->exported_blocks;
     g->ranges = (uint32_t)layout_trim_ranges(layout);
+    /* What a victim gives must be more than the flush before its erase pads. */
+    uint32_t pads = 2 * g->ws_min + 2;
+    g->slack = geometry_data_blocks(g, g->columns) >= SLACK_LARGE_BAND * pads ? SLACK_LARGE : SLACK;
 }
 
 /* Blocks of a band before the short last round. */

@@ -26,6 +26,7 @@ struct geometry {
     uint32_t tail_max;    /* identities in a tail block */
     uint32_t trim_lbas;   /* lbas in a trim page */
     uint32_t ranges;      /* trim ranges */
+    uint32_t slack;       /* one of so many blocks is always invalid (format), and worth cleaning */
     uint64_t blocks;      /* exported */
     bool oob;             /* identities in OOB */
 };

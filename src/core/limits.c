@@ -12,12 +12,11 @@ static const char *const names[HFTL_LIMIT_COUNT] = {"critical", "high", "low", "
 
 void limits_init(struct device *device)
 {
-    uint32_t share = min_u32(device->geometry.bands / 100, 4);
     struct hftl_limit *level = device->limits.level;
-    level[HFTL_LIMIT_CRITICAL] = (struct hftl_limit){BANDS_RESERVE - 3 + share / 2, 0};
-    level[HFTL_LIMIT_HIGH] = (struct hftl_limit){BANDS_RESERVE - 2 + share / 2, 20};
-    level[HFTL_LIMIT_LOW] = (struct hftl_limit){BANDS_RESERVE - 1 + share / 2, 50};
-    level[HFTL_LIMIT_START] = (struct hftl_limit){BANDS_RESERVE + 1 + share, 100};
+    level[HFTL_LIMIT_CRITICAL] = (struct hftl_limit){BANDS_RESERVE - 3, 0};
+    level[HFTL_LIMIT_HIGH] = (struct hftl_limit){BANDS_RESERVE - 2, 20};
+    level[HFTL_LIMIT_LOW] = (struct hftl_limit){BANDS_RESERVE - 1, 50};
+    level[HFTL_LIMIT_START] = (struct hftl_limit){BANDS_RESERVE + 1, 100};
     device->limits.at = HFTL_LIMIT_COUNT;
     device->limits.account = 0;
 }

@@ -53,11 +53,11 @@ struct limits {
 };
 
 /*
- * The defaults, relative to the device: with s = bands / 100, at most 4,
- *      critical s / 2, 0 %;  high 1 + s / 2, 20 %;  low 2 + s / 2, 50 %;  start 4 + s, 100 %
- * On a small device cleaning starts one band above the reserve. From the reserve down users write
- * what is left of the band they have, and are slowed in that from the moment when relocation takes
- * from the reserve. Thresholds a band higher cost small devices a twentieth more written blocks.
+ * The defaults: critical 0, 0 %;  high 1, 20 %;  low 2, 50 %;  start 4, 100 %.
+ * Cleaning starts one band above the reserve. From the reserve down users write what is left of the
+ * band they have, and are slowed in that from the moment when relocation takes from the reserve.
+ * Thresholds a band higher cost small devices a twentieth more written blocks; four bands higher
+ * cost a hundredth on 1,000 bands, and nothing was smoother for it: users are paced (pace.h).
  */
 void limits_init(struct device *device);
 /* P2, percents of at most 100, thresholds below the number of bands. INVALID: says which. */

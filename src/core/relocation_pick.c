@@ -30,7 +30,7 @@ static bool is_worth(const struct device *device, const struct band *band)
     uint32_t cost = 2 * device->geometry.ws_min + 2;
     if (device->bands_free <= BANDS_RESERVE && !list_is_empty(&device->writes))
         return invalid > 0;
-    return invalid > max_u32(cost, capacity / 10);
+    return invalid > max_u32(cost, capacity / device->geometry.slack);
 }
 
 /* L6 */

@@ -156,8 +156,9 @@ static enum hftl_status take_blocks(struct formatting *f)
 
 /*
  * What can be promised. Of the bands four are never counted on: the reserve (BANDS_RESERVE) and the
- * relocation stream's open band; of the rest a tenth stays free, so that every victim frees
- * something. Where that leaves more, the over-provisioning asked for decides.
+ * relocation stream's open band; of the rest a tenth stays free, or a twentieth (geometry.slack),
+ * so that every victim frees something. Where that leaves more, the over-provisioning asked for
+ * decides.
  */
 static enum hftl_status choose_capacity(struct formatting *f)
 {
@@ -181,7 +182,7 @@ static enum hftl_status choose_capacity(struct formatting *f)
                        "%llu bands of at most %llu data blocks: at least %u bands are needed "
                        "(smaller zones or fewer columns give more)",
                        (unsigned long long)bands, (unsigned long long)largest, BANDS_LEAST);
-    uint64_t exported = (data - fixed) * 9u / 10u;
+    uint64_t exported = (data - fixed) * (g.slack - 1) / g.slack;
     if (f->options->blocks == 0)
         exported = min_u64(data * 1000u / (1000u + op), exported);
     uint64_t pages = exported / g.trim_lbas + 1;

@@ -90,26 +90,49 @@ static void many_chunks_on_one_unit(void **state)
     fill_and_overwrite(&shape, true);
 }
 
+static void overwrite_with_least_spare(const struct stand_shape *shape, uint32_t slack)
+{
+    struct stand stand;
+    stand_init(&stand, shape);
+    stand.unchecked = true;
+    stand.format.op_permille = 1;
+    stand_format(&stand);
+    stand_open(&stand);
+    assert_int_equal(stand.device->geometry.slack, slack);
+    for (uint64_t version = 1; version <= 5; version++) {
+        stand_write_all(&stand, version);
+        overwrite_at_random(&stand, version);
+    }
+    for (uint64_t n = 0; n < 2000; n++) /* each flushed by itself */
+        stand_write_fua(&stand, prng_below(&stand.prng, stand.expected_count), 1, n + 6);
+    stand_check(&stand);
+    stand_verify(&stand);
+    stand_reopen(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 static void with_no_more_over_provisioning_than_the_geometry_needs(void **state)
 {
     (void)state;
     static const char *const names[] = {"two PUs", "bare", "zoned", "units of 24"};
-    for (unsigned i = 0; i < 4; i++) {
-        struct stand stand;
-        stand_init(&stand, stand_shape_named(names[i]));
-        stand.unchecked = true;
-        stand.format.op_permille = 1;
-        stand_format(&stand);
-        stand_open(&stand);
-        for (uint64_t version = 1; version <= 5; version++) {
-            stand_write_all(&stand, version);
-            overwrite_at_random(&stand, version);
-        }
-        stand_check(&stand);
-        stand_verify(&stand);
-        stand_reopen(&stand);
-        stand_verify(&stand);
-        stand_end(&stand);
+    for (unsigned i = 0; i < 4; i++)
+        overwrite_with_least_spare(stand_shape_named(names[i]), 10);
+}
+
+/* Of large bands a twentieth stays free, not a tenth. */
+static void large_bands_with_no_more_over_provisioning_than_they_need(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t chunk_blocks, chunks;
+    } cases[] = {{"zoned", 256, 40}, {"bare", 480, 24}, {"two PUs", 480, 12}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stand_shape shape = *stand_shape_named(cases[i].name);
+        shape.facts.chunk_blocks = cases[i].chunk_blocks;
+        shape.facts.chunks_per_pu = cases[i].chunks;
+        overwrite_with_least_spare(&shape, 20);
     }
 }
 
@@ -334,6 +357,7 @@ int main(void)
         cmocka_unit_test(sixteen_mebibytes_zoned),
         cmocka_unit_test(many_chunks_on_one_unit),
         cmocka_unit_test(with_no_more_over_provisioning_than_the_geometry_needs),
+        cmocka_unit_test(large_bands_with_no_more_over_provisioning_than_they_need),
         cmocka_unit_test(single_blocks_each_with_fua),
         cmocka_unit_test(with_too_few_bands_left_writing_ends_and_cleaning_too),
         cmocka_unit_test(trims_do_not_give_users_the_bands_that_cleaning_needs),
