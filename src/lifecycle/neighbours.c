@@ -43,10 +43,12 @@ static enum hftl_status judge_strange(const struct instances *all, const struct 
             status = all->list[i].status;
     if (status == HFTL_OK && all->crowded)
         status = HFTL_CORRUPT;
-    if (status == HFTL_OK || (force && has_all_pus(layout) && status != HFTL_IO))
+    if (status == HFTL_OK || (force && has_all_pus(layout)))
         return HFTL_OK;
     if (status == HFTL_IO)
-        return why_say(why, status, "looking for a device that is there already: %s",
+        return why_say(why, status,
+                       "whether a hostftl device is there already cannot be known (%s): only a "
+                       "forced format of the whole drive replaces what is there",
                        hftl_status_text(status));
     if (has_all_pus(layout))
         return why_say(why, HFTL_EXISTS, "what is there looks like a hostftl device (%s)",

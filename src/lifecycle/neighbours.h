@@ -15,6 +15,7 @@
  *   overlaps, reaches outside             EXISTS          INVALID: no part of a device is destroyed
  *   strange (how far it reaches is not    EXISTS          replaced when all PUs of the drive are
  *     known: superfind.h)                                 given, else INVALID
+ *   the same, and it cannot be read       IO              the same, else IO
  *   replaced, a copy in a read-only       GEOMETRY        GEOMETRY: it would be found again
  *     chunk
  */

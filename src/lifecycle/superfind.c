@@ -297,17 +297,26 @@ static enum hftl_status add_instance(struct search *s, struct instances *all)
                                                                           : HFTL_OK;
 }
 
+static void add_strange(struct instances *all, uint32_t chunk, enum hftl_status status, bool silent)
+{
+    all->strange[all->strange_count++] = (struct strange){chunk, status, silent};
+}
+
 /* What this chunk, which may be a superblock's, says. */
 static enum hftl_status look_at(struct search *s, struct instances *all)
 {
     s->copy = -1;
-    if (!begins_with_record(s))
+    s->status = HFTL_OK;
+    if (!begins_with_record(s)) {
+        if (s->status != HFTL_OK)
+            add_strange(all, s->chunk, s->status, true);
         return HFTL_OK;
+    }
     search_backwards(s);
     if (s->status == HFTL_OK)
         return add_instance(s, all);
     if (s->status != HFTL_FOREIGN)
-        all->strange[all->strange_count++] = (struct strange){s->chunk, s->status};
+        add_strange(all, s->chunk, s->status, false);
     return HFTL_OK;
 }
 
@@ -335,13 +344,28 @@ static enum hftl_status look_at_pu(struct search *s, uint32_t pu, struct instanc
     return HFTL_OK;
 }
 
-/* A copy that could not be read is not strange when the other one says whose it is. */
-static void drop_explained(struct instances *all)
+static bool is_in_known_pus(const struct instances *all, uint32_t pu)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct layout *layout = &all->list[i].found.record.layout;
+        if (all->list[i].placed && pu >= layout->pu_first &&
+            pu - layout->pu_first < layout->pu_count)
+            return true;
+    }
+    return false;
+}
+
+/* A copy that could not be read is not strange when the other one says whose it is; a chunk that
+ * said nothing is not, when it is one of a known device's. */
+static void drop_explained(const struct search *s, struct instances *all)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < all->strange_count; i++)
-        if (!is_known_copy(all, all->strange[i].chunk))
-            all->strange[kept++] = all->strange[i];
+    for (uint32_t i = 0; i < all->strange_count; i++) {
+        const struct strange *strange = &all->strange[i];
+        uint32_t pu = strange->chunk / facts_of(s)->chunks_per_pu;
+        if (!is_known_copy(all, strange->chunk) && !(strange->silent && is_in_known_pus(all, pu)))
+            all->strange[kept++] = *strange;
+    }
     all->strange_count = kept;
 }
 
@@ -363,7 +387,7 @@ enum hftl_status superfind_all(const struct blocking *b, struct instances *all, 
         status = HFTL_MEMORY;
     for (uint32_t pu = 0; pu < pus && status == HFTL_OK; pu++)
         status = look_at_pu(&s, pu, all);
-    drop_explained(all);
+    drop_explained(&s, all);
     end_search(&s);
     if (status != HFTL_OK) {
         superfind_all_free(b, all);

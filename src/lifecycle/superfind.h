@@ -9,7 +9,8 @@
  *
  * A chunk that begins as a superblock does and has no record that can be read is STRANGE, unless it
  * is the copy of a device whose other copy can be read: whose it is, and how far that reaches,
- * nobody knows.
+ * nobody knows. So is one whose first block cannot be read, outside of the PUs of the devices that
+ * are found: a drive that fails is not an empty one.
  */
 #ifndef HOSTFTL_LIFECYCLE_SUPERFIND_H
 #define HOSTFTL_LIFECYCLE_SUPERFIND_H
@@ -36,6 +37,7 @@ struct instance {
 struct strange {
     uint32_t chunk;
     enum hftl_status status;
+    bool silent; /* its first block cannot be read: it may be anything */
 };
 
 struct instances {

@@ -399,6 +399,33 @@ static void a_cut_while_one_is_replaced_leaves_it_whole_or_gone(void **state)
     assert_true(whole && gone);
 }
 
+/* A band of "a" is not taken for a device that may reach anywhere. */
+static void an_unreadable_band_of_one_hinders_no_format_beside_it(void **state)
+{
+    (void)state;
+    struct stand_shape shape = four_pus("two PUs");
+    struct stand stand;
+    struct shelf a = {0};
+    stand_init(&stand, &shape);
+    make(&stand, "a", 0, 2);
+    stand.unchecked = true;
+    open_named(&stand, "a");
+    stand_write_all(&stand, 1);
+    uint32_t chunk = stand.device->layout.superblock_chunk[0] + 1;
+    stand_close(&stand);
+    swap_expected(&stand, &a);
+    ask_for(&stand, "b", 2, 2);
+    tap_fail(stand.tap, HFTL_MEDIA_READ, chunk, UINT32_MAX, HFTL_IO);
+    stand_format(&stand);
+    stand.options.name = NULL;
+    assert_int_not_equal(stand.tap->fail_count, UINT32_MAX);
+    stand.tap->fail_count = 0;
+    swap_expected(&stand, &a);
+    open_named(&stand, "a");
+    stand_verify(&stand);
+    end_two(&stand, &a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_damaged_device_hides_no_other_and_is_not_built_beside),
         cmocka_unit_test(each_device_has_its_part_of_the_open_limit),
         cmocka_unit_test(a_cut_while_one_is_replaced_leaves_it_whole_or_gone),
+        cmocka_unit_test(an_unreadable_band_of_one_hinders_no_format_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

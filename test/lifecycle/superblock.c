@@ -302,6 +302,31 @@ static void a_copy_whose_chunk_cannot_be_read_is_done_without(void **state)
     }
 }
 
+/* Neither told that there is no device, nor replaced by the next format. */
+static void a_device_that_cannot_be_read_is_not_taken_for_none(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand_write(&stand, 0, 20, 1);
+    stand_close(&stand);
+    tap_clear(stand.tap);
+    tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, UINT32_MAX, HFTL_IO);
+    refused(&stand, HFTL_IO, "no superblock record can be read: the device reported an I/O error");
+    assert_int_equal(stand_try_format(&stand), HFTL_IO);
+    assert_non_null(strstr(stand.why.text, "whether a hostftl device is there already"));
+    assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 0);
+    assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_RESET), 0);
+    stand.tap->fail_count = 0;
+    stand_open(&stand);
+    stand_expect(&stand, 0, 20, 1);
+    stand_close(&stand);
+    tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, UINT32_MAX, HFTL_IO);
+    stand.format.force = true;
+    stand_format(&stand);
+    stand_end(&stand);
+}
+
 /* The two copies of one device are never those of two. */
 static void a_copy_of_another_device_is_not_believed(void **state)
 {
@@ -337,6 +362,7 @@ int main(void)
         cmocka_unit_test(both_newest_damaged_falls_back_to_a_record_that_says_unclean),
         cmocka_unit_test(without_any_record_there_is_no_device_and_nothing_is_written),
         cmocka_unit_test(a_copy_whose_chunk_cannot_be_read_is_done_without),
+        cmocka_unit_test(a_device_that_cannot_be_read_is_not_taken_for_none),
         cmocka_unit_test(a_copy_of_another_device_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
