@@ -383,6 +383,7 @@ static void add_scan(struct opening *o, struct band *band, const uint32_t *earli
     scan->band = band;
     scan->earlier = earlier;
     scan->resumed = resumed;
+    scan->flushed = o->clean && earlier == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL);
     o->sightings[band->index].scan = o->scan_count;
 }
 

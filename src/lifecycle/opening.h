@@ -38,6 +38,8 @@ struct scan {
     uint32_t *wp;            /* blocks of each column that may be looked at */
     const uint32_t *earlier; /* an earlier verdict's accepted lengths, or NULL */
     bool resumed;            /* left open by a clean close: nothing to judge */
+    bool flushed;            /* whole before a clean close: only damage has taken its tail */
+    uint32_t unnamed;        /* flushed: blocks whose identity is lost */
 };
 
 /* What is known of a band before it is read. */

@@ -233,7 +233,7 @@ static struct clues clues_of(const struct opening *o, const struct scan *scan, s
     uint32_t position = geometry_position(&o->device->geometry, scan->band->width, place);
     uint8_t flags = scan->flags[position];
     return (struct clues){.verdict = verdict_on(scan, place),
-                          .witnessed = position < opening_witnessed(o, scan->band),
+                          .witnessed = scan->flushed || position < opening_witnessed(o, scan->band),
                           .identity = (flags & SCAN_IDENT) != 0,
                           .verified = (flags & SCAN_VERIFIED) != 0,
                           .followed = followed};
@@ -273,6 +273,7 @@ static void judge_column(struct opening *o, struct scan *scan, uint32_t column)
         }
         if (then == SKIP && clues.witnessed)
             note_unidentified(o, scan, position);
+        scan->unnamed += then == SKIP && position < geometry_tail(g, scan->band->width);
         if (then == REJECT || then == SKIP)
             forget(scan, position);
     }
@@ -285,6 +286,11 @@ void scan_judge(struct opening *o, struct scan *scan)
 {
     for (uint32_t c = 0; !scan->resumed && c < scan->band->width; c++)
         judge_column(o, scan, c);
+    if (scan->flushed)
+        device_log(o->device, HFTL_LOG_ERROR,
+                   "band %u was closed and its tail cannot be read; of %u of its blocks nobody "
+                   "knows what they held: older versions may be served in their place",
+                   scan->band->index, scan->unnamed);
 }
 
 void scan_end(struct opening *o, struct scan *scan)
