@@ -40,6 +40,7 @@ struct device_options {
     uint32_t relocation_blocks;     /* 0: default; at most HFTL_RELOCATION_BLOCKS_MAX */
     uint64_t trace_records;         /* kept; rounded up to a power of two; 0: none */
     uint64_t trace_mask;            /* from the start */
+    bool wide_map; /* map entries of 8 bytes where 4 would do: for tests on small media */
 };
 
 /* lifecycle/format: makes a device on the medium; the medium stays the caller's. */

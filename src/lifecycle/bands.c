@@ -263,7 +263,8 @@ static bool find_head(struct opening *o, struct band *band)
     return false;
 }
 
-/* Without any head the tail may still name the generation. */
+/* Without any head the tail may still name the generation. Which stream filled the band it does not
+ * say, and that no longer matters: it is not written again. */
 static bool find_by_tail(struct opening *o, struct band *band)
 {
     struct hftl_media_op op;
@@ -399,7 +400,8 @@ static bool has_retired_data(const struct opening *o, const struct band *band)
     return false;
 }
 
-/* A clean close names the bands it left open. */
+/* A clean close names the bands it left open, and their streams: it is asked before tails and
+ * summaries, which do not. */
 static bool find_by_record(struct opening *o, struct band *band)
 {
     for (unsigned i = 0; o->clean && i < STREAMS; i++) {
@@ -425,8 +427,8 @@ static void classify(struct opening *o, struct band *band)
         band_load(device, band, BAND_FREE);
         return;
     }
-    if (!find_head(o, band) && !find_by_tail(o, band) && !find_by_summary(o, band) &&
-        !find_by_record(o, band)) {
+    if (!find_head(o, band) && !find_by_record(o, band) && !find_by_tail(o, band) &&
+        !find_by_summary(o, band)) {
         band->generation = 0;
         take_columns(o, band, NULL);
         o->sightings[band->index].unknown = true;

@@ -89,19 +89,18 @@ enum hftl_status build_super(struct device *device, const struct layout *layout,
     return super->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
 }
 
-static bool build_table(struct device *device, struct map_table *table, uint64_t entries)
+static bool build_table(struct device *device, struct map_table *table, uint64_t entries, bool wide)
 {
-    size_t bytes = (size_t)entries * map_entry_bytes(&device->geometry);
+    size_t bytes = (size_t)entries * (wide ? sizeof(uint64_t) : sizeof(uint32_t));
     void *memory = build_alloc(device, bytes);
     if (memory == NULL)
         return false;
     memset(memory, 0xff, bytes); /* MAP_NONE, in either width */
-    *table = map_is_wide(&device->geometry) ? (struct map_table){.wide = memory}
-                                            : (struct map_table){.narrow = memory};
+    *table = wide ? (struct map_table){.wide = memory} : (struct map_table){.narrow = memory};
     return true;
 }
 
-static bool build_map(struct device *device, enum hftl_verify verify)
+static bool build_map(struct device *device, enum hftl_verify verify, bool wide)
 {
     struct map *map = &device->map;
     const struct geometry *g = &device->geometry;
@@ -115,8 +114,8 @@ static bool build_map(struct device *device, enum hftl_verify verify)
         map->crc = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
     return map->written != NULL && map->dirty != NULL && map->held != NULL &&
            device->flush.snapshot != NULL && (!keep || map->crc != NULL) &&
-           build_table(device, &map->pba, g->blocks) &&
-           build_table(device, &map->page_pba, g->ranges);
+           build_table(device, &map->pba, g->blocks, wide) &&
+           build_table(device, &map->page_pba, g->ranges, wide);
 }
 
 static bool build_bands(struct device *device)
@@ -321,7 +320,8 @@ enum hftl_status build_rest(struct device *device, const struct device_options *
     device->read_only = options->read_only;
     device->opened_read_only = options->read_only;
     if (!build_trace(device, options) || !build_bands(device) ||
-        !build_map(device, options->verify) || !build_stream(device, STREAM_USER, user) ||
+        !build_map(device, options->verify, options->wide_map || map_is_wide(&device->geometry)) ||
+        !build_stream(device, STREAM_USER, user) ||
         !build_stream(device, STREAM_RELOCATION, least) || !build_errands(device) ||
         !build_movers(device, options) || !build_tail_cache(device, options) ||
         !build_bridges(device))

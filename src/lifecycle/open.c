@@ -331,7 +331,10 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
                              struct device **device, struct why *why)
 {
     struct hftl_stats stats = {0}; /* until there is a device to count in */
-    struct opening o = {.b = {medium, &options->world, &stats}, .options = options, .why = why};
+    struct opening o = {.b = {medium, &options->world, &stats},
+                        .options = options,
+                        .why = why,
+                        .witness = witness_none()};
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     *device = NULL;
     if (nonsense != NULL)

@@ -537,6 +537,82 @@ static void damage_after_a_clean_close_never_brings_an_older_version_back(void *
     }
 }
 
+static void a_witness_of_a_device_never_flushed_names_no_band(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    for (unsigned slot = 0; slot < FORMAT_STREAMS; slot++) {
+        assert_int_equal(stand.device->witness.slots[slot].band, FORMAT_BAND_NONE);
+        assert_int_equal(stand.device->super.record.witness.slots[slot].band, FORMAT_BAND_NONE);
+    }
+    stand_end(&stand);
+}
+
+/* Entries of 8 bytes are for drives that no test has the memory to fill: here they are asked for. */
+static void a_map_of_wide_entries_survives_cleaning_trims_and_cuts(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "zoned", "bare", "units of seven"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct stand stand;
+        stand_init(&stand, stand_shape_named(names[i]));
+        stand_format(&stand);
+        stand.options.wide_map = true;
+        stand.unchecked = true;
+        for (uint64_t life = 1; life <= 6; life++) {
+            stand_open(&stand);
+            assert_non_null(stand.device->map.pba.wide);
+            assert_non_null(stand.device->map.page_pba.wide);
+            stand_verify(&stand);
+            for (uint64_t n = 0; n < 2 * stand.expected_count; n += 4)
+                stand_write(&stand, n * 13 % (stand.expected_count - 4), 4, life * 1000 + n);
+            stand_trim(&stand, life * 17, 40);
+            stand_flush(&stand);
+            stand_check(&stand);
+            if (life % 3 == 0)
+                stand_close(&stand);
+            else
+                stand_crash(&stand, true, life);
+        }
+        stand.options.wide_map = false; /* nothing of it is on the medium */
+        stand_open(&stand);
+        assert_null(stand.device->map.pba.wide);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
+/* Its heads cannot be read, and the summary or tail that could name it knows no stream: the record
+ * of the clean close does. */
+static void a_band_left_open_without_heads_is_gone_on_with_in_its_stream(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand.unchecked = true;
+    assert_false(stand.device->geometry.oob);
+    for (uint64_t n = 0; stand.device->streams[STREAM_RELOCATION].open->band == NULL && n < 100000;
+         n++)
+        stand_write(&stand, n * 13 % (stand.expected_count - 1), 1, n);
+    stand_settle(&stand);
+    const struct band *band = stand.device->streams[STREAM_RELOCATION].open->band;
+    assert_non_null(band);
+    uint32_t index = band->index, width = band->width, chunks[8];
+    assert_in_range(width, 1, 8);
+    memcpy(chunks, band->chunks, width * sizeof(chunks[0]));
+    stand_close(&stand);
+    for (uint32_t c = 0; c < width; c++)
+        mem_block(stand.store, chunks[c], 0)[99] ^= 1;
+    stand_open(&stand);
+    assert_true(stand.device->was_clean);
+    assert_int_equal(stand.device->bands_sealed, 0);
+    assert_ptr_equal(stand.device->streams[STREAM_RELOCATION].open->band,
+                     &stand.device->bands[index]);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 /* The last unit of its chunk, so only the witness knows that it was flushed. */
 static void a_witness_keeps_a_damaged_block_from_being_replaced_by_an_older_one(void **state)
 {
@@ -627,6 +703,9 @@ int main(void)
         cmocka_unit_test(a_verdict_stays_in_every_record_until_its_band_is_erased),
         cmocka_unit_test(what_was_flushed_and_damaged_is_unreadable_and_never_older),
         cmocka_unit_test(damage_after_a_clean_close_never_brings_an_older_version_back),
+        cmocka_unit_test(a_map_of_wide_entries_survives_cleaning_trims_and_cuts),
+        cmocka_unit_test(a_band_left_open_without_heads_is_gone_on_with_in_its_stream),
+        cmocka_unit_test(a_witness_of_a_device_never_flushed_names_no_band),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
