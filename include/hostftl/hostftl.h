@@ -514,6 +514,9 @@ struct hftl_stats {
     /* verify CACHED: tail blocks wanted that were there or on their way, that had to be read, and
      * that another one took the place of */
     uint64_t verify_hits, verify_misses, verify_evictions;
+    /* records of traces (observe.h), and how many of them others took the place of; a reader that
+     * comes too late has lost those, its cursor says which */
+    uint64_t trace_recorded, trace_overwritten;
 };
 HFTL_PUBLIC void hftl_get_stats(struct hftl_device *device, struct hftl_stats *stats);
 

@@ -42,6 +42,13 @@ static uint64_t oldest_of(const struct recorder *recorder, uint64_t top)
     return top > recorder->capacity ? top - recorder->capacity : 0;
 }
 
+uint64_t recorder_count(const struct recorder *recorder, uint64_t *overwritten)
+{
+    uint64_t ended = atomic_load_explicit(&recorder->ended, memory_order_acquire);
+    *overwritten = oldest_of(recorder, ended);
+    return ended;
+}
+
 size_t recorder_read(const struct recorder *recorder, struct recorder_cursor *cursor,
                      uint64_t (*records)[RECORDER_WORDS], size_t count)
 {

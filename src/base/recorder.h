@@ -55,6 +55,9 @@ static inline uint64_t recorder_wanted(const struct recorder *recorder)
     return atomic_load_explicit(&recorder->mask, memory_order_relaxed);
 }
 
+/* Any thread. How many records there ever were, and of these, how many are no longer kept. */
+uint64_t recorder_count(const struct recorder *recorder, uint64_t *overwritten);
+
 /* The writer's thread only. */
 void recorder_add(struct recorder *recorder, const uint64_t words[RECORDER_WORDS]);
 

@@ -108,6 +108,7 @@ void device_get_stats(const struct device *device, struct hftl_stats *stats)
     *stats = device->stats;
     stats->size = sizeof(*stats);
     stats->stall_ns += stalled_for(device);
+    stats->trace_recorded = recorder_count(&device->trace.recorder, &stats->trace_overwritten);
 }
 
 void device_get_latency(const struct device *device, enum hftl_verb verb,

@@ -216,6 +216,9 @@ json_t *rpc_stats(const struct rpc_target *target, const json_t *params, struct 
     put(result, "verify",
         json_pack("{s:I, s:I, s:I}", "hits", (json_int_t)s.verify_hits, "misses",
                   (json_int_t)s.verify_misses, "evictions", (json_int_t)s.verify_evictions));
+    put(result, "trace",
+        json_pack("{s:I, s:I}", "recorded", (json_int_t)s.trace_recorded, "overwritten",
+                  (json_int_t)s.trace_overwritten));
     put(result, "stalls",
         json_pack("{s:I, s:I}", "count", (json_int_t)s.stalls, "ns", (json_int_t)s.stall_ns));
     put(result, "limits", limits_of(&s));

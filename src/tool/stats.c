@@ -197,6 +197,16 @@ static void print_verify(const json_t *seen)
                count_at(verify, "misses", NULL, NULL), count_at(verify, "evictions", NULL, NULL));
 }
 
+static void print_trace(const json_t *seen)
+{
+    const json_t *trace = at(seen, "stats", "trace", NULL);
+    uint64_t recorded = count_at(trace, "recorded", NULL, NULL);
+
+    if (recorded > 0)
+        printf("  %-11s %14" PRIu64 " records, %" PRIu64 " of them overwritten\n", "trace",
+               recorded, count_at(trace, "overwritten", NULL, NULL));
+}
+
 static void print_latency(const json_t *seen)
 {
     static const char *const columns[] = {"min_ns",  "mean_ns",  "p50_ns", "p99_ns",
@@ -276,6 +286,7 @@ static void print_people(const json_t *seen)
     print_device(seen);
     print_io(seen);
     print_verify(seen);
+    print_trace(seen);
     print_latency(seen);
     print_bands(seen);
     print_cleaning(seen);

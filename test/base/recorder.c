@@ -66,6 +66,9 @@ static void counts_what_was_overwritten(void **state)
     assert_int_equal(slow.lost, 200 - CAPACITY - 4);
     assert_int_equal(recorder_read(&recorder, &late, got, CAPACITY + 1), CAPACITY);
     assert_int_equal(late.lost, 200 - CAPACITY);
+    uint64_t overwritten;
+    assert_int_equal(recorder_count(&recorder, &overwritten), 200);
+    assert_int_equal(overwritten, 200 - CAPACITY);
 }
 
 static void a_cursor_from_nowhere_reads_what_comes_next(void **state)

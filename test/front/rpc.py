@@ -142,7 +142,13 @@ def traces():
     assert {r["point"] for r in got["records"]} <= {"flush_accept", "flush_end"}
     rest = c.result("trace.read", next=got["next"], lost=got["lost"])
     assert len(rest["records"]) == 7, rest
+    assert c.result("stats")["trace"] == {"recorded": 10, "overwritten": 0}
     assert len(c.result("trace.set", points="all")["points"]) > 21
+    counted = c.result("stats")["trace"]
+    while counted["overwritten"] == 0:  # more than the device keeps
+        c.result("flush")
+        counted = c.result("stats")["trace"]
+    assert c.result("trace.read", count=1)["lost"] >= counted["overwritten"] > 0, counted
     assert c.result("trace.set", points="none") == {"points": []}
     code(c.call("trace.set", {"points": ["nonsense"]}), -32602)
     code(c.call("trace.set", {"points": 7}), -32602)

@@ -11,7 +11,7 @@
 set -euo pipefail
 
 source_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-build=${BUILD:-${HFTL_BUILD:-$source_folder/build}}
+build=$(realpath -m "${BUILD:-${HFTL_BUILD:-$source_folder/build}}") # tests change folders
 hostftl=$(realpath -m "${HOSTFTL:-$build/hostftl}")
 python=/usr/bin/python3 # the one that Debian's python3-libnbd is for
 PATH=$PATH:/usr/sbin:/sbin

@@ -26,6 +26,7 @@ PYTHON
 list_probes() {
     local file count
     for file in "$hostftl" "$build/libhostftl.so" "$build/nbdkit-hostftl-plugin.so"; do
+        [ -e "$file" ] || fail "there is no $file"
         count=$(readelf -n "$file" | grep -A1 'Provider: hostftl' | grep -c 'Name: ' || true)
         [ "$count" -gt 0 ] || { echo "built without probes"; return; }
         [ "$count" -ge "$points" ] || fail "$file has $count probes for $points points"
