@@ -3,7 +3,7 @@
  * rpc.h - the management socket of a served device: JSON-RPC 2.0, one message a line, over a Unix
  * socket. What may be asked is in hostftl-rpc(7).
  *
- * OWNS      the socket's file, a thread, the clients' connections.
+ * OWNS      the socket's file, two threads, the clients' connections.
  * PROMISES  - only the owner of the process may connect: the file has mode 0600 from its first
  *             moment. It is removed at the end, unless somebody put another one in its place.
  *           - whatever clients send, or do not send, costs the device nothing but the calls
@@ -23,6 +23,9 @@
  *   R2  one line of each client in a turn.
  *   R3  with RPC_CLIENTS_MAX connections a further one takes the place of the one that was silent
  *       for longest: nobody is locked out by connections that do nothing.
+ *   R4  calls that wait for the drive are made by a second thread, one after the other, at most
+ *       RPC_WAITING_MAX in all: whoever asks something else meanwhile is answered. A connection
+ *       whose call is made there, or waits for a place there, is not read.
  */
 #ifndef HOSTFTL_FRONT_RPC_H
 #define HOSTFTL_FRONT_RPC_H
@@ -30,6 +33,7 @@
 #include <hostftl/hostftl.h>
 
 #define RPC_CLIENTS_MAX 32u
+#define RPC_WAITING_MAX 16u
 #define RPC_LINE_BYTES_MAX (64u << 10)
 #define RPC_ANSWER_BYTES_MAX (1u << 20)
 
@@ -57,7 +61,23 @@ struct rpc_target {
  * be given (notifications), or no memory. */
 char *rpc_answer(const struct rpc_target *target, const char *line, size_t bytes,
                  size_t *answer_bytes);
+/* Does a call in it wait for the drive? */
+bool rpc_waits(const char *line, size_t bytes);
 /* The answer to a line that is too long to be looked at. */
 char *rpc_answer_too_long(size_t *answer_bytes);
+
+/* rpc_waiter.c. R4; `slot` is whose line it is. `wake` gets 1 added when an answer is there. */
+struct rpc_waiter;
+enum rpc_taken { RPC_TAKEN, RPC_FULL, RPC_NO_MEMORY };
+/* NULL: no memory, or no thread. */
+struct rpc_waiter *rpc_waiter_start(const struct rpc_target *target, int wake);
+enum rpc_taken rpc_waiter_take(struct rpc_waiter *waiter, unsigned slot, const char *line,
+                               size_t bytes);
+/* Nobody wants this one's answer any more. */
+void rpc_waiter_forget(struct rpc_waiter *waiter, unsigned slot);
+/* The next answer (which may be NULL, as rpc_answer's); false: none yet. */
+bool rpc_waiter_done(struct rpc_waiter *waiter, unsigned *slot, char **answer, size_t *bytes);
+/* The call under way is finished, those that wait are not made. NULL: nothing. */
+void rpc_waiter_stop(struct rpc_waiter *waiter);
 
 #endif

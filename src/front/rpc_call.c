@@ -212,6 +212,27 @@ char *rpc_answer(const struct rpc_target *target, const char *line, size_t bytes
     return finish(&text, answer_bytes);
 }
 
+static bool call_waits(const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "method"));
+    const struct rpc_method *method = name ? find_method(name) : NULL;
+
+    return method && method->waits;
+}
+
+bool rpc_waits(const char *line, size_t bytes)
+{
+    json_error_t where;
+    json_t *message = json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+    bool waits = call_waits(message);
+    size_t index;
+    json_t *request;
+
+    json_array_foreach(message, index, request) waits = waits || call_waits(request);
+    json_decref(message);
+    return waits;
+}
+
 char *rpc_answer_too_long(size_t *answer_bytes)
 {
     struct text text = {0};

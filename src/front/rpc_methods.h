@@ -33,6 +33,7 @@ struct rpc_method {
     const char *params; /* names, with a space after each; "" none */
     /* The result; NULL: the error is set (or there was no memory, when its code is 0). */
     json_t *(*call)(const struct rpc_target *target, const json_t *params, struct rpc_error *error);
+    bool waits; /* for the drive; only these use the target's channel (rpc.h, R4) */
 };
 
 extern const struct rpc_method rpc_methods[];

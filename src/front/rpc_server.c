@@ -29,6 +29,8 @@ struct client {
     size_t out_used, out_sent;
     uint64_t turn; /* the last one in which it said something */
     bool last;     /* closed after this answer */
+    bool busy;     /* its call is with the waiter */
+    bool held;     /* it waits for a place there */
 };
 
 struct rpc {
@@ -38,6 +40,7 @@ struct rpc {
     int listening, wake;
     _Atomic bool stopped;
     pthread_t thread;
+    struct rpc_waiter *waiter;
     uint64_t turn;
     bool no_room;
     struct client clients[RPC_CLIENTS_MAX];
@@ -45,8 +48,15 @@ struct rpc {
 
 /* ---- one connection -------------------------------------------------------------------------- */
 
-static void drop(struct client *client)
+static unsigned slot_of(const struct rpc *rpc, const struct client *client)
 {
+    return (unsigned)(client - rpc->clients);
+}
+
+static void drop(struct rpc *rpc, struct client *client)
+{
+    if (client->busy)
+        rpc_waiter_forget(rpc->waiter, slot_of(rpc, client));
     close(client->fd);
     free(client->in);
     free(client->out);
@@ -109,13 +119,25 @@ static bool read_in(struct rpc *rpc, struct client *client)
     return n > 0;
 }
 
-/* The first line is answered and taken out (R2). */
-static void answer_line(struct rpc *rpc, struct client *client, size_t bytes)
+/* The first line is answered, or given to the waiter, and taken out (R2, R4). False: there is no
+ * memory for it. */
+static bool answer_line(struct rpc *rpc, struct client *client, size_t bytes)
 {
-    client->out = rpc_answer(&rpc->target, client->in, bytes - 1, &client->out_used);
-    client->out_sent = 0;
+    enum rpc_taken taken = RPC_TAKEN;
+
+    if (rpc_waits(client->in, bytes - 1)) {
+        taken = rpc_waiter_take(rpc->waiter, slot_of(rpc, client), client->in, bytes - 1);
+        client->busy = taken == RPC_TAKEN;
+    } else {
+        client->out = rpc_answer(&rpc->target, client->in, bytes - 1, &client->out_used);
+        client->out_sent = 0;
+    }
+    client->held = taken == RPC_FULL;
+    if (taken != RPC_TAKEN)
+        return taken == RPC_FULL;
     client->in_used -= bytes;
     memmove(client->in, client->in + bytes, client->in_used);
+    return true;
 }
 
 /* False: drop it. */
@@ -125,14 +147,14 @@ static bool attend(struct rpc *rpc, struct client *client, short events)
 
     if (!write_out(client))
         return false;
-    if (client->out)
-        return true; /* R1 */
+    if (client->out || client->busy)
+        return true; /* R1, R4 */
     if (line_bytes(client) == 0 && events & (POLLIN | POLLHUP | POLLERR) && !read_in(rpc, client))
         return false;
     bytes = line_bytes(client);
-    if (bytes > 0)
-        answer_line(rpc, client, bytes);
-    else if (client->in_used == RPC_LINE_BYTES_MAX) {
+    if (bytes > 0 && !answer_line(rpc, client, bytes))
+        return false;
+    if (bytes == 0 && client->in_used == RPC_LINE_BYTES_MAX) {
         client->out = rpc_answer_too_long(&client->out_used);
         client->out_sent = 0;
         client->last = true;
@@ -145,16 +167,16 @@ static bool attend(struct rpc *rpc, struct client *client, short events)
 /* A free place, or that of whoever was silent for longest (R3). */
 static struct client *find_place(struct rpc *rpc)
 {
-    struct client *oldest = &rpc->clients[0];
+    struct client *oldest = NULL;
 
     for (unsigned i = 0; i < RPC_CLIENTS_MAX; i++) {
         struct client *client = &rpc->clients[i];
         if (client->fd < 0)
             return client;
-        if (client->turn < oldest->turn)
-            oldest = client;
+        if (!client->busy && (!oldest || client->turn < oldest->turn))
+            oldest = client; /* there is one: fewer than all may be busy */
     }
-    drop(oldest);
+    drop(rpc, oldest);
     return oldest;
 }
 
@@ -180,12 +202,33 @@ static int prepare(struct rpc *rpc, struct pollfd *polled)
     polled[1] = (struct pollfd){.fd = rpc->no_room ? -1 : rpc->listening, .events = POLLIN};
     for (unsigned i = 0; i < RPC_CLIENTS_MAX; i++) {
         const struct client *client = &rpc->clients[i];
-        polled[2 + i] = (struct pollfd){.fd = client->fd, .events = client->out ? POLLOUT : POLLIN};
-        if (client->fd >= 0 && !client->out && line_bytes(client) > 0)
+        polled[2 + i] = (struct pollfd){.fd = client->busy || client->held ? -1 : client->fd,
+                                        .events = client->out ? POLLOUT : POLLIN};
+        if (polled[2 + i].fd >= 0 && !client->out && line_bytes(client) > 0)
             timeout = 0; /* it waits for its turn, not for its peer */
     }
     rpc->no_room = false;
     return timeout;
+}
+
+/* Answers of the waiter's go out; there is a place for another line. */
+static void take_answers(struct rpc *rpc)
+{
+    uint64_t count;
+    char *answer;
+    size_t bytes;
+    unsigned slot;
+
+    (void)!read(rpc->wake, &count, sizeof count);
+    while (rpc_waiter_done(rpc->waiter, &slot, &answer, &bytes)) {
+        struct client *client = &rpc->clients[slot];
+        client->busy = false;
+        client->out = answer;
+        client->out_used = bytes;
+        client->out_sent = 0;
+    }
+    for (unsigned i = 0; i < RPC_CLIENTS_MAX; i++)
+        rpc->clients[i].held = false;
 }
 
 static void *serve(void *arg)
@@ -203,8 +246,10 @@ static void *serve(void *arg)
             bool there = polled[2 + i].fd >= 0;
             if (there && (polled[2 + i].revents || line_bytes(client) > 0) &&
                 !attend(rpc, client, polled[2 + i].revents))
-                drop(client);
+                drop(rpc, client);
         }
+        if (polled[0].revents & POLLIN)
+            take_answers(rpc);
         if (polled[1].revents & POLLIN)
             let_in(rpc);
     }
@@ -265,13 +310,16 @@ struct rpc *rpc_start(const char *path, struct hftl_device *device, const char *
     rpc->path = path;
     rpc->target = (struct rpc_target){.device = device, .drive = drive};
     rpc->target.channel = hftl_channel_open(device, 1);
-    rpc->wake = eventfd(0, EFD_CLOEXEC);
+    rpc->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     rpc->listening = rpc_listen(path, why, why_bytes);
     if (rpc->listening >= 0) {
         if (lstat(path, &rpc->file) == 0 && rpc->wake >= 0 && rpc->target.channel)
+            rpc->waiter = rpc_waiter_start(&rpc->target, rpc->wake);
+        if (rpc->waiter)
             error = start_thread(rpc);
         if (error == 0)
             return rpc;
+        rpc_waiter_stop(rpc->waiter);
         snprintf(why, why_bytes, "no thread or descriptor for it: %s", strerror(error));
     }
     free_rpc(rpc);
@@ -289,6 +337,7 @@ void rpc_stop(struct rpc *rpc)
     pthread_join(rpc->thread, NULL);
     for (unsigned i = 0; i < RPC_CLIENTS_MAX; i++)
         if (rpc->clients[i].fd >= 0)
-            drop(&rpc->clients[i]);
+            drop(rpc, &rpc->clients[i]);
+    rpc_waiter_stop(rpc->waiter);
     free_rpc(rpc);
 }

@@ -57,7 +57,7 @@ fi
 [ "$(echo "$points" | wc -l)" -gt 21 ] || complain "the list of points was not understood"
 
 # Each method of the table has a paragraph that begins with it.
-for method in $(sed -nE 's/^ *\{"([a-z.]+)", "[a-z ]*", [a-z_]+\},$/\1/p' \
+for method in $(sed -nE 's/^ *\{"([a-z.]+)", "[a-z ]*", [a-z_]+, (true|false)\},$/\1/p' \
     "$HFTL_SOURCE/src/front/rpc_methods.c"); do
     methods=$((methods + 1))
     grep -qE "^\*$method\*|^\*[a-z.]+\*, \*$method\*" "$rpc" ||

@@ -263,6 +263,37 @@ def readers_that_do_not_read(server):
     other.close()
 
 
+def others_are_answered_while_one_waits_for_the_drive():
+    """A drive that takes its time to flush: who flushes waits, others do not."""
+    subprocess.run([HOSTFTL, "emu", "create", "-q", "--kind", "zoned", "--size", "64M", "slow.img"],
+                   check=True)
+    subprocess.run([HOSTFTL, "format", "-q", "slow.img"], check=True)
+    server = subprocess.Popen(["nbdkit", "-f", "-U", "slow.sock", PLUGIN,
+                               "drive=delay,flush=150ms:slow.img", "rpc=slow.rpc"])
+    try:
+        deadline = time.monotonic() + 20
+        while not os.path.exists("slow.rpc"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        flushing = [Client("slow.rpc") for _ in range(18)]  # more than may wait
+        for c in flushing:
+            try:
+                c.send('{"jsonrpc": "2.0", "id": 1, "method": "flush"}\n')
+            except OSError:
+                pass  # another one has its place
+        other, begin = Client("slow.rpc"), time.monotonic()
+        for _ in range(50):
+            assert other.result("stats")["user"]["blocks_written"] == 0
+            assert "methods" in other.result("version")
+        assert time.monotonic() - begin < 1, "they waited for the flush"
+        assert json.loads(flushing[0].line())["result"] == {}
+        assert json.loads(flushing[1].line())["result"] == {}
+        assert other.result("flush.bands") == {}  # its turn comes too
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+
+
 def crowds():
     crowd = [Client() for _ in range(100)]  # the eldest make place for the youngest
     assert crowd[-1].result("check")["ok"]
@@ -322,6 +353,7 @@ def main():
         lines_in_pieces_and_too_long(server)
         readers_that_do_not_read(server)
         crowds()
+        others_are_answered_while_one_waits_for_the_drive()
         noise(server)
         assert server.stop() == 0 and not os.path.exists(RPC)
 

@@ -549,7 +549,7 @@ static void a_witness_of_a_device_never_flushed_names_no_band(void **state)
     stand_end(&stand);
 }
 
-/* Entries of 8 bytes are for drives that no test has the memory to fill: here they are asked for. */
+/* Entries of 8 bytes are for drives that no test can fill: here they are asked for. */
 static void a_map_of_wide_entries_survives_cleaning_trims_and_cuts(void **state)
 {
     (void)state;
