@@ -435,8 +435,17 @@ static enum hftl_status say_which(const struct instances *all, const char *name,
         return why_say(why, HFTL_INVALID,
                        "several devices share the drive, name one as DRIVE#NAME: %s%s", names,
                        all->strange_count > 0 ? ", and one that cannot be read" : "");
-    if (all->strange_count > 0) /* the last is as good as any */
-        return explain(all->strange[all->strange_count - 1].status, why);
+    const struct strange *silent = NULL;
+    for (uint32_t i = all->strange_count; i > 0; i--) {
+        if (!all->strange[i - 1].silent) /* the last is as good as any */
+            return explain(all->strange[i - 1].status, why);
+        silent = &all->strange[i - 1];
+    }
+    if (silent != NULL)
+        return why_say(why, HFTL_FOREIGN,
+                       "no hostftl device is found; chunk %u, which may be one's, cannot be read "
+                       "(%s)",
+                       silent->chunk, hftl_status_text(silent->status));
     return explain(HFTL_FOREIGN, why);
 }
 

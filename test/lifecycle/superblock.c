@@ -302,7 +302,7 @@ static void a_copy_whose_chunk_cannot_be_read_is_done_without(void **state)
     }
 }
 
-/* Neither told that there is no device, nor replaced by the next format. */
+/* It is said why none is found, and the next format does not replace it. */
 static void a_device_that_cannot_be_read_is_not_taken_for_none(void **state)
 {
     (void)state;
@@ -312,7 +312,7 @@ static void a_device_that_cannot_be_read_is_not_taken_for_none(void **state)
     stand_close(&stand);
     tap_clear(stand.tap);
     tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, UINT32_MAX, HFTL_IO);
-    refused(&stand, HFTL_IO, "no superblock record can be read: the device reported an I/O error");
+    refused(&stand, HFTL_FOREIGN, "cannot be read (the device reported an I/O error)");
     assert_int_equal(stand_try_format(&stand), HFTL_IO);
     assert_non_null(strstr(stand.why.text, "whether a hostftl device is there already"));
     assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 0);
