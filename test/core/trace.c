@@ -220,6 +220,7 @@ static void watching_changes_nothing(void **state)
         stand_settle(&stand);
         device_get_stats(stand.device, &stats[watched]);
         stats[watched].stall_ns = 0;
+        stats[watched].trace_recorded = stats[watched].trace_overwritten = 0;
         stand_end(&stand);
     }
     assert_memory_equal(&stats[0], &stats[1], sizeof stats[0]);
