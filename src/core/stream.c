@@ -283,8 +283,7 @@ static void commit(struct pen *pen, struct ident ident, uint32_t data_crc)
     struct unit *unit = pen->unit;
     uint8_t packed[FORMAT_IDENT_BYTES];
     must(unit != NULL && pen->position < pen->slice_end);
-    ident.crc = ident_crc(&ident, data_crc, band_salt(device, pen->band, pen->position));
-    ident_encode(&ident, packed);
+    ident_seal(&ident, data_crc, band_salt(device, pen->band, pen->position), packed);
     note_ident(pen, packed);
     unit->kinds[unit->filled] = (uint8_t)stats_kind(ident.kind, pen->stream->kind != STREAM_USER);
     pen->seq_highest = max_u64(pen->seq_highest, ident.seq);

@@ -9,28 +9,28 @@
 #include <inttypes.h>
 
 #define AT_CRC 0u
-#define AT_SEQ 4u
-#define AT_LBA_KIND 11u
-#define SALT_BYTES 8u
-#define CRC_COVERED (FORMAT_IDENT_BYTES - AT_SEQ)
+#define AT_CLAIM 4u /* what the identity says, without its crc: 12 bytes, as two numbers */
+#define AT_CLAIM_HIGH 12u
+#define SEQ_BITS 56u
 
-/* Bytes 4-15: what the identity says, without its crc. */
-static void encode_claim(const struct ident *ident, uint8_t claim[CRC_COVERED])
+struct claim {
+    uint64_t low;  /* bytes 4-11: the seq, and the lowest 8 bits of lba and kind */
+    uint32_t high; /* bytes 12-15: the rest of them */
+};
+
+static struct claim claim_of(const struct ident *ident)
 {
     must_show(ident->seq <= FORMAT_SEQ_MAX, ident->seq, ident->lba);
     must_show(ident->lba <= FORMAT_LBA_MAX, ident->seq, ident->lba);
     must_show(ident->kind >= IDENT_DATA && ident->kind <= IDENT_TAIL, ident->kind, ident->lba);
-    put_u56(claim, ident->seq);
-    put_u40(claim + (AT_LBA_KIND - AT_SEQ), ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS);
+    uint64_t lba_kind = ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS;
+    return (struct claim){ident->seq | lba_kind << SEQ_BITS, (uint32_t)(lba_kind >> 8)};
 }
 
 /* The part of the crc that does not depend on the data, inversion of a lost block included. */
-static uint32_t claim_crc(const struct ident *ident, uint64_t place_salt)
+static uint32_t claim_crc(const struct ident *ident, struct claim claim, uint64_t place_salt)
 {
-    uint8_t covered[CRC_COVERED + SALT_BYTES];
-    encode_claim(ident, covered);
-    put_u64(covered + CRC_COVERED, place_salt);
-    uint32_t crc = crc32c(0, covered, sizeof covered);
+    uint32_t crc = crc32c_20(claim.low, claim.high, place_salt);
     return ident->kind == IDENT_LOST ? ~crc : crc;
 }
 
@@ -42,12 +42,12 @@ uint64_t ident_place_salt(const struct format_context *ctx, uint64_t generation,
 
 uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
 {
-    return data_crc ^ claim_crc(ident, place_salt);
+    return data_crc ^ claim_crc(ident, claim_of(ident), place_salt);
 }
 
 uint32_t ident_data_crc(const struct ident *ident, uint64_t place_salt)
 {
-    return ident->crc ^ claim_crc(ident, place_salt);
+    return ident->crc ^ claim_crc(ident, claim_of(ident), place_salt);
 }
 
 bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
@@ -55,10 +55,23 @@ bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place
     return ident->kind != IDENT_LOST && ident_data_crc(ident, place_salt) == data_crc;
 }
 
+static void encode(uint32_t crc, struct claim claim, uint8_t bytes[FORMAT_IDENT_BYTES])
+{
+    put_u32(bytes + AT_CRC, crc);
+    put_u64(bytes + AT_CLAIM, claim.low);
+    put_u32(bytes + AT_CLAIM_HIGH, claim.high);
+}
+
 void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES])
 {
-    put_u32(bytes + AT_CRC, ident->crc);
-    encode_claim(ident, bytes + AT_SEQ);
+    encode(ident->crc, claim_of(ident), bytes);
+}
+
+void ident_seal(const struct ident *ident, uint32_t data_crc, uint64_t place_salt,
+                uint8_t bytes[FORMAT_IDENT_BYTES])
+{
+    struct claim claim = claim_of(ident);
+    encode(data_crc ^ claim_crc(ident, claim, place_salt), claim, bytes);
 }
 
 /* I3, and zeros where a field has no meaning. */
@@ -84,7 +97,8 @@ static bool fields_make_sense(const struct ident *ident)
 
 enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
 {
-    uint64_t lba_kind = get_u40(bytes + AT_LBA_KIND);
+    uint64_t low = get_u64(bytes + AT_CLAIM);
+    uint64_t lba_kind = low >> SEQ_BITS | (uint64_t)get_u32(bytes + AT_CLAIM_HIGH) << 8;
     unsigned kind = (unsigned)(lba_kind >> FORMAT_LBA_BITS);
 
     if (kind == IDENT_MAP) /* I1: reserved */
@@ -94,7 +108,7 @@ enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct id
 
     struct ident read = {
         .crc = get_u32(bytes + AT_CRC),
-        .seq = get_u56(bytes + AT_SEQ),
+        .seq = low & FORMAT_SEQ_MAX,
         .lba = lba_kind & FORMAT_LBA_MAX,
         .kind = (enum ident_kind)kind,
     };

@@ -48,6 +48,10 @@ bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place
 
 void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES]);
 
+/* Both at once: bytes with the crc over data with `data_crc`; ident->crc is not looked at. */
+void ident_seal(const struct ident *ident, uint32_t data_crc, uint64_t place_salt,
+                uint8_t bytes[FORMAT_IDENT_BYTES]);
+
 /* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
 HFTL_MUST_USE enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
                                             struct ident *ident);

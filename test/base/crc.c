@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/bytes.h"
 #include "base/crc.h"
 #include "base/prng.h"
 #include "test/unit.h"
@@ -51,6 +52,23 @@ static void agrees_with_the_definition_at_every_length_and_alignment(void **stat
                              crc_by_definition(7, data + start, bytes));
 }
 
+static void sums_up_numbers_as_their_bytes(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_seed(&prng, 2);
+    for (unsigned i = 0; i < 1000; i++) {
+        uint64_t first = prng_next(&prng), third = prng_next(&prng);
+        uint32_t second = (uint32_t)prng_next(&prng);
+        uint8_t bytes[20];
+        put_u64(bytes, first);
+        put_u32(bytes + 8, second);
+        put_u64(bytes + 12, third);
+        assert_int_equal(crc32c_20(first, second, third),
+                         crc_by_definition(0, bytes, sizeof bytes));
+    }
+}
+
 static void chains_over_parts(void **state)
 {
     (void)state;
@@ -73,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_published_values),
         cmocka_unit_test(agrees_with_the_definition_at_every_length_and_alignment),
+        cmocka_unit_test(sums_up_numbers_as_their_bytes),
         cmocka_unit_test(chains_over_parts),
         cmocka_unit_test(leaves_the_checksum_alone_when_there_is_no_data),
     };
