@@ -17,14 +17,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A copy of known size is one instruction where the processor has the medium's order of bytes;
+ * compilers do not always make that of shifts. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define BYTES_SWAP_16(value) (value)
+#define BYTES_SWAP_32(value) (value)
+#define BYTES_SWAP_64(value) (value)
+#else
+#define BYTES_SWAP_16(value) __builtin_bswap16(value)
+#define BYTES_SWAP_32(value) __builtin_bswap32(value)
+#define BYTES_SWAP_64(value) __builtin_bswap64(value)
+#endif
+
 static inline uint16_t get_u16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | p[1] << 8);
+    uint16_t value;
+    __builtin_memcpy(&value, p, sizeof value);
+    return BYTES_SWAP_16(value);
 }
 
 static inline uint32_t get_u32(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t value;
+    __builtin_memcpy(&value, p, sizeof value);
+    return BYTES_SWAP_32(value);
 }
 
 static inline uint64_t get_u40(const uint8_t *p)
@@ -39,21 +55,21 @@ static inline uint64_t get_u56(const uint8_t *p)
 
 static inline uint64_t get_u64(const uint8_t *p)
 {
-    return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
+    uint64_t value;
+    __builtin_memcpy(&value, p, sizeof value);
+    return BYTES_SWAP_64(value);
 }
 
 static inline void put_u16(uint8_t *p, uint16_t value)
 {
-    p[0] = (uint8_t)value;
-    p[1] = (uint8_t)(value >> 8);
+    value = BYTES_SWAP_16(value);
+    __builtin_memcpy(p, &value, sizeof value);
 }
 
 static inline void put_u32(uint8_t *p, uint32_t value)
 {
-    p[0] = (uint8_t)value;
-    p[1] = (uint8_t)(value >> 8);
-    p[2] = (uint8_t)(value >> 16);
-    p[3] = (uint8_t)(value >> 24);
+    value = BYTES_SWAP_32(value);
+    __builtin_memcpy(p, &value, sizeof value);
 }
 
 static inline void put_u40(uint8_t *p, uint64_t value)
@@ -73,8 +89,8 @@ static inline void put_u56(uint8_t *p, uint64_t value)
 
 static inline void put_u64(uint8_t *p, uint64_t value)
 {
-    put_u32(p, (uint32_t)value);
-    put_u32(p + 4, (uint32_t)(value >> 32));
+    value = BYTES_SWAP_64(value);
+    __builtin_memcpy(p, &value, sizeof value);
 }
 
 /* True when a + b does not fit; *sum is then not to be used. */

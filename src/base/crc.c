@@ -23,7 +23,7 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
     return ~crc;
 }
 
-static uint32_t sum_up_bytes(uint64_t first, uint32_t second, uint64_t third)
+uint32_t crc32c_20_bytes(uint64_t first, uint32_t second, uint64_t third)
 {
     uint8_t bytes[20];
     put_u64(bytes, first);
@@ -33,22 +33,11 @@ static uint32_t sum_up_bytes(uint64_t first, uint32_t second, uint64_t third)
 }
 
 #if defined __x86_64__
-__attribute__((target("sse4.2"))) static uint32_t sum_up_words(uint64_t first, uint32_t second,
-                                                               uint64_t third)
+__attribute__((target("sse4.2"))) uint32_t crc32c_20_words(uint64_t first, uint32_t second,
+                                                           uint64_t third)
 {
     uint64_t crc = _mm_crc32_u64(UINT32_MAX, first);
     crc = _mm_crc32_u32((uint32_t)crc, second);
     return ~(uint32_t)_mm_crc32_u64(crc, third);
-}
-
-uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third)
-{
-    return __builtin_cpu_supports("sse4.2") ? sum_up_words(first, second, third)
-                                            : sum_up_bytes(first, second, third);
-}
-#else
-uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third)
-{
-    return sum_up_bytes(first, second, third);
 }
 #endif

@@ -22,6 +22,20 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 
 /* The same of 20 bytes, given as three little-endian numbers. What is so short costs more to hand
  * over than to sum up: a dozen instructions instead of a hundred. */
-uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third);
+static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third);
+
+/* ---- how ------------------------------------------------------------------------------------- */
+
+uint32_t crc32c_20_bytes(uint64_t first, uint32_t second, uint64_t third);
+uint32_t crc32c_20_words(uint64_t first, uint32_t second, uint64_t third);
+
+static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third)
+{
+#if defined __x86_64__
+    if (__builtin_cpu_supports("sse4.2"))
+        return crc32c_20_words(first, second, third);
+#endif
+    return crc32c_20_bytes(first, second, third);
+}
 
 #endif

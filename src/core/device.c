@@ -22,10 +22,9 @@ static void reserve_epoch(struct device *device)
     super_write(device);
 }
 
-bool device_next_seq(struct device *device, uint64_t *seq)
+bool device_next_seq_late(struct device *device, uint64_t *seq)
 {
-    if (device->counter >= UINT32_MAX / 2)
-        reserve_epoch(device);
+    reserve_epoch(device);
     if (device->counter >= UINT32_MAX) {
         if (device->epoch_durable == device->epoch) {
             if (device->epoch >= FORMAT_EPOCH_MAX)

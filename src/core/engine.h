@@ -115,8 +115,18 @@ struct device {
     struct allocation *allocations; /* lifecycle: everything to release */
 };
 
+/* device_next_seq, where the counter is so high that the next epoch has to be thought of. */
+HFTL_MUST_USE bool device_next_seq_late(struct device *device, uint64_t *seq);
+
 /* The next seq. False: this life's numbers are used up and the next epoch is not durable yet. */
-HFTL_MUST_USE bool device_next_seq(struct device *device, uint64_t *seq);
+HFTL_MUST_USE static inline bool device_next_seq(struct device *device, uint64_t *seq)
+{
+    if (device->counter >= UINT32_MAX / 2)
+        return device_next_seq_late(device, seq);
+    device->counter++;
+    *seq = (uint64_t)device->epoch << 32 | device->counter;
+    return true;
+}
 /* To the medium, with the next batch. */
 void device_send(struct device *device, struct hftl_media_op *op, struct io io);
 /*

@@ -115,7 +115,7 @@ static void fill_bitmap(const struct device *device, uint32_t range, uint8_t *bi
             bitmap[i / 8] = (uint8_t)(bitmap[i / 8] | 1u << i % 8);
 }
 
-static void write_page(struct device *device, const struct slot *slot, uint32_t range, uint64_t seq)
+static void write_page(struct device *device, struct slot *slot, uint32_t range, uint64_t seq)
 {
     uint64_t left = device->geometry.blocks - (uint64_t)range * device->geometry.trim_lbas;
     uint32_t bits = (uint32_t)min_u64(left, device->geometry.trim_lbas);
@@ -127,9 +127,10 @@ static void write_page(struct device *device, const struct slot *slot, uint32_t 
     struct stream *user = &device->streams[STREAM_USER];
     device->user_clock++;
     user->appended = device->user_clock;
-    stream_commit(user, ident, crc32c(0, slot->data, device->geometry.block_bytes));
-    map_set_page(device, range, slot->pba, MAP_BY_USER);
-    trace(device, TRIM_PAGE, device->flush.trace_id, slot->pba.n, range);
+    uint32_t crc = crc32c(0, slot->data, device->geometry.block_bytes);
+    hftl_pba pba = stream_commit(user, slot, &ident, crc);
+    map_set_page(device, range, pba, MAP_BY_USER);
+    trace(device, TRIM_PAGE, device->flush.trace_id, pba.n, range);
     if (bitmap_get(device->map.dirty, range)) {
         bitmap_clear(device->map.dirty, range);
         device->map.dirty_count--;
@@ -178,7 +179,7 @@ static bool make_pages(struct device *device)
         }
         struct slot slot;
         uint64_t seq;
-        if (!stream_take(user, FOR_ENGINE, &slot)) {
+        if (!stream_take(user, FOR_ENGINE, 1, &slot)) {
             errand_wait(&flush->errand,
                         stream_band(user) == NULL ? &device->band_waiters : &user->waiting);
             return false;

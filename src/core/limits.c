@@ -94,20 +94,20 @@ static int64_t price(const struct limits *limits)
     return 100 - (int64_t)limits->level[limits->at].percent;
 }
 
-bool limits_admit(struct device *device, enum hftl_limit_level level)
+uint32_t limits_admit(struct device *device, enum hftl_limit_level level)
 {
     if (level == HFTL_LIMIT_COUNT || mutant("limit-ignored"))
-        return true;
+        return UINT32_MAX;
     turn_to(&device->limits, level);
-    return device->limits.account >= price(&device->limits);
+    return (uint32_t)(device->limits.account / price(&device->limits)); /* P1: it is small */
 }
 
-void limits_charge(struct device *device, enum hftl_limit_level level)
+void limits_charge(struct device *device, enum hftl_limit_level level, uint32_t blocks)
 {
     if (level == HFTL_LIMIT_COUNT)
         return;
     turn_to(&device->limits, level);
-    device->limits.account -= price(&device->limits);
+    device->limits.account -= price(&device->limits) * blocks;
     must_show(device->limits.account >= 0, device->limits.account, level); /* P1 */
 }
 

@@ -71,10 +71,10 @@ enum hftl_limit_level limits_level(const struct limits *limits, uint32_t bands_f
 bool limits_cleaning_is_at_work(const struct device *device);
 /* The level that slows users down now; HFTL_LIMIT_COUNT: none does. */
 enum hftl_limit_level limits_in_force(const struct device *device);
-/* A user may write a block, if that level is in force. */
-bool limits_admit(struct device *device, enum hftl_limit_level level);
-/* He wrote it. */
-void limits_charge(struct device *device, enum hftl_limit_level level);
+/* How many blocks users may write, if that level is in force. */
+uint32_t limits_admit(struct device *device, enum hftl_limit_level level);
+/* They wrote so many of them. */
+void limits_charge(struct device *device, enum hftl_limit_level level, uint32_t blocks);
 /* Relocation moved a block. */
 void limits_earn(struct device *device);
 /* A band that was free is not any more. */

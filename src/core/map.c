@@ -32,8 +32,12 @@ static void drop_old(struct device *device, hftl_pba old, enum map_by by)
 
 static void gain_new(struct device *device, hftl_pba pba)
 {
+    const struct geometry *g = &device->geometry;
+    struct band *band = device->map.recent;
     uint32_t position;
-    band_gain(device, band_of(device, pba, &position));
+    if (band == NULL || pba.n - geometry_pba(g, band->index, 0).n >= g->stride)
+        device->map.recent = band = band_of(device, pba, &position);
+    band_gain(device, band);
 }
 
 void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by)
@@ -47,9 +51,12 @@ void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_cr
         map->crc[lba.n] = data_crc;
     if (map_is_none(old))
         map->mapped++;
-    if (by == MAP_BY_USER)
-        map->written[geometry_range(&device->geometry, lba)] = device->user_clock;
     drop_old(device, old, by);
+}
+
+void map_note_written(struct device *device, uint32_t range)
+{
+    device->map.written[range] = device->user_clock;
 }
 
 void map_mark_dirty(struct device *device, uint32_t range)

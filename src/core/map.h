@@ -21,6 +21,7 @@
 
 #include <hostftl/types.h>
 
+struct band;
 struct device;
 
 #define MAP_NONE UINT64_MAX
@@ -41,6 +42,7 @@ struct map {
     uint64_t *held;            /* bitmap of ranges whose page is being made: writes wait */
     uint32_t dirty_count;
     uint64_t mapped;
+    struct band *recent; /* where the last new block is: the next one is mostly there too */
 };
 
 /* Who changes the entry: it decides what must be durable before the old block's band is erased. */
@@ -74,8 +76,11 @@ static inline hftl_pba map_table_get(const struct map_table *table, uint64_t ind
 void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba);
 
 hftl_pba map_get(const struct device *device, hftl_lba lba);
-/* Takes the entry from its old band to the new one. data_crc is kept where crcs are. */
+/* Takes the entry from its old band to the new one. data_crc is kept where crcs are. Who sets
+ * entries for a user tells map_note_written as well, once for all of a range. */
 void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by);
+/* Now is when a user wrote to the range last. */
+void map_note_written(struct device *device, uint32_t range);
 /* False: it was not mapped. Marks the range dirty in any case where it was. */
 bool map_clear(struct device *device, hftl_lba lba);
 hftl_pba map_page(const struct device *device, uint32_t range);

@@ -76,15 +76,15 @@ bool pace_is_in_force(const struct device *device)
            limits_cleaning_is_at_work(device);
 }
 
-bool pace_admits(const struct device *device)
+uint32_t pace_admit(const struct device *device)
 {
-    return device->pace.open || device->pace.account >= PACE_ONE;
+    return device->pace.open ? UINT32_MAX : (uint32_t)(device->pace.account / PACE_ONE); /* G1 */
 }
 
-void pace_charge(struct device *device)
+void pace_charge(struct device *device, uint32_t blocks)
 {
     if (!device->pace.open)
-        device->pace.account -= PACE_ONE;
+        device->pace.account -= (int64_t)blocks * PACE_ONE;
 }
 
 enum hftl_status pace_check(const struct device *device, struct why *why)

@@ -58,10 +58,10 @@ void pace_set(struct device *device, uint32_t valid, uint32_t capacity);
 void pace_earn(struct device *device);
 /* Cleaning is at work, and is needed. */
 bool pace_is_in_force(const struct device *device);
-/* A user may write a block, where it is in force. */
-bool pace_admits(const struct device *device);
-/* He wrote it. */
-void pace_charge(struct device *device);
+/* How many blocks users may write, where it is in force. */
+uint32_t pace_admit(const struct device *device);
+/* They wrote so many of them. */
+void pace_charge(struct device *device, uint32_t blocks);
 /* G1. */
 HFTL_MUST_USE enum hftl_status pace_check(const struct device *device, struct why *why);
 

@@ -42,7 +42,7 @@ bool relocation_has(const struct device *device, const struct band *band)
 /* L8 */
 static bool may_append(const struct device *device, const struct mover *mover)
 {
-    return relocation_lead(device) == mover || device->bands_free > BANDS_RESERVE;
+    return device->bands_free > BANDS_RESERVE || relocation_lead(device) == mover;
 }
 
 /* The band stays as it is, emptier than before; this mover has no part in it any more. */
@@ -221,9 +221,9 @@ static bool verify_batch(struct device *device, struct mover *mover)
         struct moving *moving = &mover->batch[i];
         if (moving->verified || moving->ident.kind == IDENT_LOST)
             continue;
-        uint32_t crc = crc32c(0, mover->data + (size_t)i * g->block_bytes, g->block_bytes);
-        moving->verified =
-            ident_verifies(&moving->ident, crc, band_salt(device, mover->victim, moving->position));
+        uint64_t salt = band_salt(device, mover->victim, moving->position);
+        moving->crc = crc32c(0, mover->data + (size_t)i * g->block_bytes, g->block_bytes);
+        moving->verified = ident_verifies(&moving->ident, moving->crc, salt);
         all = all && moving->verified;
     }
     return all;
@@ -259,18 +259,20 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
         memcpy(slot->data, mover->data + (size_t)index * block_bytes, block_bytes);
     else if (!give_up_block(device, moving, slot))
         return;
-    uint32_t crc = crc32c(0, slot->data, block_bytes);
+    /* A good block's is the one it was verified by, not one of what is in memory by now: were it
+     * damaged meanwhile, a new one would make that good. */
+    uint32_t crc = moving->verified ? moving->crc : crc32c(0, slot->data, block_bytes);
     if (mutant("reseq-on-relocation") && moving->ident.kind == IDENT_DATA)
         moving->ident.seq = (uint64_t)device->epoch << 32 | ++device->counter;
     device->relocation_clock++;
     stream->appended = device->relocation_clock;
-    stream_commit(stream, moving->ident, crc);
+    hftl_pba pba = stream_commit(stream, slot, &moving->ident, crc);
     if (moving->ident.kind == IDENT_TRIM)
-        map_set_page(device, (uint32_t)moving->ident.lba, slot->pba, MAP_BY_RELOCATION);
+        map_set_page(device, (uint32_t)moving->ident.lba, pba, MAP_BY_RELOCATION);
     else
-        map_set(device, (hftl_lba){moving->ident.lba}, slot->pba,
+        map_set(device, (hftl_lba){moving->ident.lba}, pba,
                 moving->ident.kind == IDENT_LOST ? ~crc : crc, MAP_BY_RELOCATION);
-    trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, slot->pba.n);
+    trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, pba.n);
     limits_earn(device);
     pace_earn(device);
 }
@@ -289,9 +291,9 @@ static bool gives_way(struct device *device, struct mover *mover)
 static bool append_batch(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
+    struct slot slot = {.blocks = 0};
     while (mover->batch_next < mover->batch_count) {
         struct moving *moving = &mover->batch[mover->batch_next];
-        struct slot slot;
         if (!is_needed(device, mover->victim, moving) &&
             !mutant("relocation-overrules-a-write")) { /* L3 */
             mover->batch_next++;
@@ -300,7 +302,8 @@ static bool append_batch(struct device *device, struct mover *mover)
         if (gives_way(device, mover))
             return true;
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
-        if (!stream_take(stream, FOR_RELOCATION, &slot)) {
+        uint32_t most = mover->batch_count - mover->batch_next;
+        if (slot.blocks == 0 && !stream_take(stream, FOR_RELOCATION, most, &slot)) {
             errand_wait(&mover->errand,
                         stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
             erase_consider(device); /* we are stuck now: it may have to ask for a flush */

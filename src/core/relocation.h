@@ -62,6 +62,7 @@ struct band;
 struct moving {
     struct ident ident;
     uint32_t position;
+    uint32_t crc; /* of the data, where it verified */
     bool verified;
 };
 

@@ -75,50 +75,90 @@ void request_advance(struct request *request, const struct hftl_request *public,
 
 /* ---- writes and trims ---- */
 
-static bool range_is_held(const struct device *device, hftl_lba lba)
+/* What slows users' writes down now. */
+struct toll {
+    enum hftl_limit_level level;
+    bool paced;
+};
+
+/* How many blocks the limits let through. */
+static uint32_t admit(struct device *device, const struct request *request, struct toll *toll)
 {
-    return bitmap_get(device->map.held, geometry_range(&device->geometry, lba));
+    toll->level = limits_in_force(device);
+    uint32_t most = limits_admit(device, toll->level);
+    if (most == 0) {
+        device->stats.limit_waits[toll->level] += request->parts == 0; /* counted once a request */
+        return 0;
+    }
+    toll->paced = pace_is_in_force(device);
+    return toll->paced ? min_u32(most, pace_admit(device)) : most;
 }
 
-static bool write_block(struct device *device, struct request *request, hftl_lba lba)
+/* Blocks of the request that lie in a row in the user's memory, and in the lba's range. */
+static uint32_t count_in_a_row(const struct device *device, const struct request *request,
+                               hftl_lba lba, uint32_t range)
 {
-    struct hftl_request *public = request_public(request);
+    const struct hftl_request *public = request_public((struct request *)(uintptr_t)request);
+    uint64_t left = public->blocks - request->progress;
+    if (left == 1)
+        return 1;
+    uint64_t in_range = (uint64_t)(range + 1) * device->geometry.trim_lbas - lba.n;
+    uint64_t in_memory = request_contiguous(request, public) / device->geometry.block_bytes;
+    return (uint32_t)min_u64(in_memory, min_u64(left, in_range));
+}
+
+/* Fills the slots; fewer of them when sequence numbers have run out. */
+static uint32_t fill_slots(struct device *device, const struct request *request, hftl_lba lba,
+                           struct slot *slot)
+{
     struct stream *stream = &device->streams[STREAM_USER];
     uint32_t block_bytes = device->geometry.block_bytes;
-    struct slot slot;
-    uint64_t seq;
-    enum hftl_limit_level level = limits_in_force(device);
-    if (!limits_admit(device, level)) {
-        device->stats.limit_waits[level] += request->parts == 0; /* counted once a request */
-        return false;
+    const uint8_t *from =
+        request_memory(request, request_public((struct request *)(uintptr_t)request));
+    struct ident ident = {.lba = lba.n, .kind = IDENT_DATA};
+    while (slot->blocks > 0 && device_next_seq(device, &ident.seq)) {
+        memcpy(slot->data, from, block_bytes);
+        uint32_t crc = crc32c(0, slot->data, block_bytes);
+        device->user_clock++;
+        stream->appended = device->user_clock;
+        hftl_pba pba = stream_commit(stream, slot, &ident, crc);
+        map_set(device, (hftl_lba){ident.lba}, pba, crc, MAP_BY_USER);
+        trace(device, WRITE_FILL, request->id, ident.lba, pba.n);
+        from += block_bytes;
+        ident.lba++;
     }
-    bool paced = pace_is_in_force(device);
-    if (paced && !pace_admits(device))
-        return false;
-    if (range_is_held(device, lba) || !stream_take(stream, FOR_USER, &slot) ||
-        !device_next_seq(device, &seq))
-        return false;
-    memcpy(slot.data, request_memory(request, public), block_bytes);
-    uint32_t crc = crc32c(0, slot.data, block_bytes);
-    struct ident ident = {.seq = seq, .lba = lba.n, .kind = IDENT_DATA};
-    device->user_clock++;
-    stream->appended = device->user_clock;
-    stream_commit(stream, ident, crc);
-    map_set(device, lba, slot.pba, crc, MAP_BY_USER);
-    trace(device, WRITE_FILL, request->id, lba.n, slot.pba.n);
-    device->stats.user_blocks_written++;
-    limits_charge(device, level);
-    if (paced)
-        pace_charge(device);
-    request_advance(request, public, 1, block_bytes);
-    return true;
+    return (uint32_t)(ident.lba - lba.n);
+}
+
+/* Accepts as many blocks as fit in a row, `most` at most; 0: the request has to wait. What is asked
+ * of streams, limits and ranges is so asked once a run instead of once a block. */
+static uint32_t write_run(struct device *device, struct request *request, hftl_lba lba,
+                          uint32_t most)
+{
+    struct toll toll;
+    struct slot slot;
+    uint32_t range = geometry_range(&device->geometry, lba);
+    most = min_u32(most, admit(device, request, &toll));
+    if (most == 0 || bitmap_get(device->map.held, range))
+        return 0;
+    most = min_u32(most, count_in_a_row(device, request, lba, range));
+    if (!stream_take(&device->streams[STREAM_USER], FOR_USER, most, &slot))
+        return 0;
+    uint32_t blocks = fill_slots(device, request, lba, &slot);
+    map_note_written(device, range);
+    device->stats.user_blocks_written += blocks;
+    limits_charge(device, toll.level, blocks);
+    if (toll.paced)
+        pace_charge(device, blocks);
+    request_advance(request, request_public(request), blocks, device->geometry.block_bytes);
+    return blocks;
 }
 
 /* A trim uses no slot, but the trim pages that follow do: it waits when writes would. */
 static bool trim_block(struct device *device, struct request *request, hftl_lba lba)
 {
-    if (range_is_held(device, lba) || stream_users_wait(device) ||
-        (device->bands_free == 0 && !stream_has_page_room(device, 1)))
+    if (bitmap_get(device->map.held, geometry_range(&device->geometry, lba)) ||
+        stream_users_wait(device) || (device->bands_free == 0 && !stream_has_page_room(device, 1)))
         return false;
     if (!mutant("trim-without-a-clock"))
         device->user_clock++;
@@ -138,9 +178,9 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
             device->writes_more = true;
             return false;
         }
-        bool done = public->verb == HFTL_WRITE ? write_block(device, request, lba)
-                                               : trim_block(device, request, lba);
-        if (!done) {
+        uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, lba, *budget)
+                                                   : trim_block(device, request, lba);
+        if (done == 0) {
             if (request->parts == 0)
                 relocation_consider(device); /* somebody waits now (L5) */
             device->stats.stalls += request->parts == 0;
@@ -149,7 +189,7 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
             return false;
         }
         stats_go_on(device, lba);
-        (*budget)--;
+        *budget -= done;
     }
     return true;
 }

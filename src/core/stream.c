@@ -262,33 +262,35 @@ static void fill_up(struct pen *pen)
     stream_hand_over(stream);
 }
 
-static void note_ident(struct pen *pen, const uint8_t packed[FORMAT_IDENT_BYTES])
-{
-    const struct geometry *g = &pen->stream->device->geometry;
-    struct unit *unit = pen->unit;
-    if (pen->position < pen->tail)
-        memcpy(pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES, packed,
-               FORMAT_IDENT_BYTES);
-    if (unit->oob == NULL)
-        return;
-    uint8_t *oob = unit->oob + (size_t)unit->filled * g->oob_bytes;
-    memset(oob, 0, g->oob_bytes);
-    if (g->oob)
-        memcpy(oob, packed, FORMAT_IDENT_BYTES);
-}
-
-static void commit(struct pen *pen, struct ident ident, uint32_t data_crc)
+/* The identity of the block at the pen: in the OOB, where there is one for it, and among those
+ * that the tail will have. What follows it in the OOB is zero from the start. */
+static void note_ident(struct pen *pen, const struct ident *ident, uint32_t data_crc)
 {
     struct device *device = pen->stream->device;
+    const struct unit *unit = pen->unit;
+    uint64_t salt = band_salt(device, pen->band, pen->position);
+    uint8_t *kept = NULL, *oob = NULL;
+    if (pen->position < pen->tail)
+        kept = pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES;
+    if (device->geometry.oob)
+        oob = unit->oob + (size_t)unit->filled * device->geometry.oob_bytes;
+    if (kept != NULL)
+        ident_seal(ident, data_crc, salt, kept);
+    if (kept != NULL && oob != NULL)
+        memcpy(oob, kept, FORMAT_IDENT_BYTES);
+    else if (oob != NULL)
+        ident_seal(ident, data_crc, salt, oob);
+}
+
+static inline void commit(struct pen *pen, const struct ident *ident, uint32_t data_crc)
+{
     struct unit *unit = pen->unit;
-    uint8_t packed[FORMAT_IDENT_BYTES];
     must(unit != NULL && pen->position < pen->slice_end);
-    ident_seal(&ident, data_crc, band_salt(device, pen->band, pen->position), packed);
-    note_ident(pen, packed);
-    unit->kinds[unit->filled] = (uint8_t)stats_kind(ident.kind, pen->stream->kind != STREAM_USER);
-    pen->seq_highest = max_u64(pen->seq_highest, ident.seq);
+    note_ident(pen, ident, data_crc);
+    unit->kinds[unit->filled] = (uint8_t)stats_kind(ident->kind, pen->stream->kind != STREAM_USER);
+    pen->seq_highest = max_u64(pen->seq_highest, ident->seq);
     pen->position++;
-    pen->since_summary = ident.kind == IDENT_SUMMARY ? 0 : pen->since_summary + 1;
+    pen->since_summary = ident->kind == IDENT_SUMMARY ? 0 : pen->since_summary + 1;
     unit->filled++;
     if (pen->position == pen->slice_end)
         pen->unit = NULL;
@@ -298,9 +300,16 @@ static void commit(struct pen *pen, struct ident ident, uint32_t data_crc)
         fill_up(pen);
 }
 
-void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc)
+hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
+                       uint32_t data_crc)
 {
+    hftl_pba pba = slot->pba;
+    must(slot->blocks > 0);
+    slot->data += stream->device->geometry.block_bytes;
+    slot->pba.n++;
+    slot->blocks--;
     commit(stream->open, ident, data_crc);
+    return pba;
 }
 
 void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_t lba)
@@ -309,7 +318,7 @@ void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_
     struct ident ident = {.seq = seq, .lba = lba, .kind = kind};
     trace(pen->stream->device, META_FILL, 0,
           geometry_pba(&pen->stream->device->geometry, pen->band->index, pen->position).n, kind);
-    commit(pen, ident, crc32c(0, pen_slot_data(pen), block_bytes));
+    commit(pen, &ident, crc32c(0, pen_slot_data(pen), block_bytes));
 }
 
 static void emit_pad(struct pen *pen)
@@ -497,7 +506,18 @@ bool stream_has_page_room(const struct device *device, uint32_t more)
     return user->tail - user->position > needed;
 }
 
-bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
+/* Blocks that fit where the pen is before the slice ends, or a summary or the tail is due. */
+static uint32_t count_room(const struct pen *pen)
+{
+    const struct geometry *g = &pen->stream->device->geometry;
+    uint32_t end = min_u32(pen->slice_end, pen->tail);
+    if (g->oob)
+        return end - pen->position;
+    uint32_t last = min_u32(end, pen->tail - 1) - pen->position;
+    return min_u32(last, g->summary_max - 1 - pen->since_summary);
+}
+
+bool stream_take(struct stream *stream, enum stream_for who, uint32_t most, struct slot *slot)
 {
     struct device *device = stream->device;
     if (device->read_only)
@@ -510,6 +530,7 @@ bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot)
     const struct pen *pen = stream->open;
     slot->data = pen_slot_data(pen);
     slot->pba = geometry_pba(&device->geometry, pen->band->index, pen->position);
+    slot->blocks = min_u32(most, count_room(pen));
     return true;
 }
 

@@ -74,10 +74,11 @@ struct unit {
     struct io io;
 };
 
-/* Where a block goes. Fill `data`, then stream_commit. */
+/* Where the next `blocks` blocks go, one behind the other. Fill `data`, then stream_commit. */
 struct slot {
     uint8_t *data;
     hftl_pba pba;
+    uint32_t blocks;
 };
 
 /* What writes one band. */
@@ -140,13 +141,16 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
 enum stream_for { FOR_USER, FOR_ENGINE, FOR_RELOCATION };
 
 /*
- * The next slot, after whatever must come before it (a head, a summary). False: wait on `waiting`
- * (no unit, the band is closing) or for a free band; nothing was taken.
+ * The next slot, after whatever must come before it (a head, a summary); as many in a row as there
+ * are until something has to come between, at most `most`. False: wait on `waiting` (no unit, the
+ * band is closing) or for a free band; nothing was taken.
  */
-HFTL_MUST_USE bool stream_take(struct stream *stream, enum stream_for who, struct slot *slot);
-/* The slot just taken holds what `ident` says, over data with `data_crc`; its crc is taken here,
- * where the place is known. */
-void stream_commit(struct stream *stream, struct ident ident, uint32_t data_crc);
+HFTL_MUST_USE bool stream_take(struct stream *stream, enum stream_for who, uint32_t most,
+                               struct slot *slot);
+/* The slot's first block holds what `ident` says, over data with `data_crc`; its crc is taken here,
+ * where the place is known. The slot becomes what follows. Returns where the block is. */
+hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
+                       uint32_t data_crc);
 /*
  * Makes everything accepted so far ready to be written, with its identities, padded to ws_min.
  * True: done, and *ticket is what to pass to stream_settled. False: no unit; wait and call again.

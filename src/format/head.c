@@ -47,8 +47,10 @@ uint32_t head_columns(const struct head *head)
 /* H3. */
 static bool columns_make_sense(const struct head *head)
 {
-    for (uint32_t column = head->layout.columns; column < FORMAT_COLUMNS_MAX; column++) {
-        if (head_has_column(head, column))
+    for (uint32_t i = 0; i < FORMAT_MASK_BYTES; i++) {
+        uint32_t columns = head->layout.columns - min_u32(head->layout.columns, 8 * i);
+        uint32_t known = columns >= 8 ? 0xff : (1u << columns) - 1;
+        if ((head->present[i] & ~known) != 0)
             return false;
     }
     return head_has_column(head, head->column);

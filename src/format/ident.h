@@ -25,6 +25,8 @@
 #ifndef HOSTFTL_FORMAT_IDENT_H
 #define HOSTFTL_FORMAT_IDENT_H
 
+#include "base/bytes.h"
+#include "base/crc.h"
 #include "format/format.h"
 
 struct ident {
@@ -34,23 +36,65 @@ struct ident {
     enum ident_kind kind;
 };
 
+/* What it says, as it is on the medium: bytes 4-11 (the seq, and the lowest 8 bits of lba and kind)
+ * and bytes 12-15 (the rest of them). */
+struct ident_claim {
+    uint64_t low;
+    uint32_t high;
+};
+
 /* Of the block at `pba`, in a band of this generation. */
-uint64_t ident_place_salt(const struct format_context *ctx, uint64_t generation, hftl_pba pba);
+static inline uint64_t ident_place_salt(const struct format_context *ctx, uint64_t generation,
+                                        hftl_pba pba)
+{
+    /* Multiplied, so that a difference of generation cannot cancel one of place. */
+    return ctx->salt ^ generation * UINT64_C(0x9e3779b97f4a7c15) ^ pba.n;
+}
+
+static inline struct ident_claim ident_claim(const struct ident *ident)
+{
+    must_show(ident->seq <= FORMAT_SEQ_MAX, ident->seq, ident->lba);
+    must_show(ident->lba <= FORMAT_LBA_MAX, ident->seq, ident->lba);
+    must_show(ident->kind >= IDENT_DATA && ident->kind <= IDENT_TAIL, ident->kind, ident->lba);
+    uint64_t lba_kind = ident->lba | (uint64_t)ident->kind << FORMAT_LBA_BITS;
+    return (struct ident_claim){ident->seq | lba_kind << FORMAT_SEQ_BITS,
+                                (uint32_t)(lba_kind >> 8)};
+}
+
+/* The part of the crc that does not depend on the data, inversion of a lost block included. */
+static inline uint32_t ident_claim_crc(const struct ident *ident, struct ident_claim claim,
+                                       uint64_t place_salt)
+{
+    uint32_t crc = crc32c_20(claim.low, claim.high, place_salt);
+    return ident->kind == IDENT_LOST ? ~crc : crc;
+}
 
 /* The crc this identity has over data with `data_crc`; ident->crc itself is not looked at. */
 uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t place_salt);
 
 /* The other way: the data's own crc, from a complete identity. */
-uint32_t ident_data_crc(const struct ident *ident, uint64_t place_salt);
+static inline uint32_t ident_data_crc(const struct ident *ident, uint64_t place_salt)
+{
+    return ident->crc ^ ident_claim_crc(ident, ident_claim(ident), place_salt);
+}
 
 /* I4. Always false for a lost block: whatever it carries is not good data. */
-bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place_salt);
+static inline bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
+{
+    return ident->kind != IDENT_LOST && ident_data_crc(ident, place_salt) == data_crc;
+}
 
 void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES]);
 
 /* Both at once: bytes with the crc over data with `data_crc`; ident->crc is not looked at. */
-void ident_seal(const struct ident *ident, uint32_t data_crc, uint64_t place_salt,
-                uint8_t bytes[FORMAT_IDENT_BYTES]);
+static inline void ident_seal(const struct ident *ident, uint32_t data_crc, uint64_t place_salt,
+                              uint8_t bytes[FORMAT_IDENT_BYTES])
+{
+    struct ident_claim claim = ident_claim(ident);
+    put_u32(bytes, data_crc ^ ident_claim_crc(ident, claim, place_salt));
+    put_u64(bytes + 4, claim.low);
+    put_u32(bytes + 12, claim.high);
+}
 
 /* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
 HFTL_MUST_USE enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],

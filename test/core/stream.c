@@ -424,22 +424,22 @@ static void users_are_refused_the_last_bands_and_relocation_the_very_last(void *
     struct stream *user = &device->streams[STREAM_USER];
     uint32_t all = device->bands_free;
     device->bands_free = BANDS_RESERVE;
-    assert_false(stream_take(user, FOR_USER, &slot));
+    assert_false(stream_take(user, FOR_USER, 1, &slot));
     device->bands_free = 1;
     device->map.dirty_count = 1; /* a page is due and the user stream has no band for it */
-    assert_false(stream_take(&device->streams[STREAM_RELOCATION], FOR_RELOCATION, &slot));
+    assert_false(stream_take(&device->streams[STREAM_RELOCATION], FOR_RELOCATION, 1, &slot));
     device->map.dirty_count = 0;
     device->bands_free = 0;
-    assert_false(stream_take(user, FOR_ENGINE, &slot));
+    assert_false(stream_take(user, FOR_ENGINE, 1, &slot));
     device->bands_free = all;
     device->bands_sealed = SEALED_MAX + 1;
-    assert_false(stream_take(user, FOR_USER, &slot));
+    assert_false(stream_take(user, FOR_USER, 1, &slot));
     device->bands_sealed = 0;
     assert_null(user->open->band);
-    assert_true(stream_take(user, FOR_USER, &slot));
+    assert_true(stream_take(user, FOR_USER, 1, &slot));
     assert_non_null(user->open->band);
     device->read_only = true;
-    assert_false(stream_take(user, FOR_ENGINE, &slot));
+    assert_false(stream_take(user, FOR_ENGINE, 1, &slot));
     device->read_only = false;
     stand_end(&stand);
 }
