@@ -5,9 +5,6 @@
 
 #include <isa-l.h>
 #include <limits.h>
-#if defined __x86_64__
-#include <nmmintrin.h>
-#endif
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
 {
@@ -31,13 +28,3 @@ uint32_t crc32c_20_bytes(uint64_t first, uint32_t second, uint64_t third)
     put_u64(bytes + 12, third);
     return crc32c(0, bytes, sizeof bytes);
 }
-
-#if defined __x86_64__
-__attribute__((target("sse4.2"))) uint32_t crc32c_20_words(uint64_t first, uint32_t second,
-                                                           uint64_t third)
-{
-    uint64_t crc = _mm_crc32_u64(UINT32_MAX, first);
-    crc = _mm_crc32_u32((uint32_t)crc, second);
-    return ~(uint32_t)_mm_crc32_u64(crc, third);
-}
-#endif

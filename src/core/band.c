@@ -113,13 +113,13 @@ uint64_t band_salt(const struct device *device, const struct band *band, uint32_
                             geometry_pba(&device->geometry, band->index, position));
 }
 
-void band_gain(struct device *device, struct band *band)
+void band_gain(struct device *device, struct band *band, uint32_t blocks)
 {
     (void)device;
     must_show(band->state != BAND_FREE && band->state != BAND_EMPTIED &&
                   band->state != BAND_ERASING && band->state != BAND_RETIRED,
               band->index, band->state);
-    band->valid++;
+    band->valid += blocks;
 }
 
 void band_drop(struct device *device, struct band *band, bool by_relocation)

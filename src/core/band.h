@@ -84,8 +84,8 @@ void band_locate(const struct device *device, const struct band *band, uint32_t 
                  struct hftl_media_op *op);
 /* The salt of identities at this place, in the band's present life (FORMAT.md, 2). */
 uint64_t band_salt(const struct device *device, const struct band *band, uint32_t position);
-/* One more map entry points into the band. */
-void band_gain(struct device *device, struct band *band);
+/* So many more map entries point into the band. */
+void band_gain(struct device *device, struct band *band, uint32_t blocks);
 /* One less. `by_relocation`: the block was moved; otherwise overwritten or trimmed. */
 void band_drop(struct device *device, struct band *band, bool by_relocation);
 /* A read of the medium begins or ended: erase waits for readers. */

@@ -141,10 +141,14 @@ static bool deliver(struct device *device)
     bool any = false;
     while ((link = list_pop_front(&device->completed)) != NULL) {
         struct request *request = list_of(link, struct request, link);
+        struct hftl_request *public = request_public(request);
         device->requests_in_flight--;
         any = true;
-        device->complete(device->complete_arg, request_public(request));
+        if (public->status == HFTL_OK)
+            stats_done(device, public->verb, request->taken_ns);
+        device->complete(device->complete_arg, public);
     }
+    device->now_known = false; /* who comes next comes later */
     return any;
 }
 
@@ -159,6 +163,7 @@ static bool is_stuck(const struct device *device)
 
 bool device_step(struct device *device)
 {
+    device->now_known = false;
     bool busy = device_turn(device);
     if (!list_is_empty(&device->reads))
         read_pump(device);

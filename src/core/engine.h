@@ -108,6 +108,8 @@ struct device {
     char reason[128]; /* why read_only */
     struct hftl_stats stats;
     struct histogram latency[HFTL_VERB_COUNT]; /* ns */
+    uint64_t now_ns;                           /* device_now */
+    bool now_known;
     bool stalled;                              /* since stalled_ns: stats_stall */
     uint64_t stalled_ns;
     struct trace trace;
@@ -127,6 +129,16 @@ HFTL_MUST_USE static inline bool device_next_seq(struct device *device, uint64_t
     *seq = (uint64_t)device->epoch << 32 | device->counter;
     return true;
 }
+/* The clock for requests, read once for all that are taken in a row and once for all that a step
+ * delivers: latencies are never too short, and too long by no more than that takes. */
+static inline uint64_t device_now(struct device *device)
+{
+    if (!device->now_known)
+        device->now_ns = device->world.now(device->world.arg);
+    device->now_known = true;
+    return device->now_ns;
+}
+
 /* To the medium, with the next batch. */
 void device_send(struct device *device, struct hftl_media_op *op, struct io io);
 /*

@@ -20,6 +20,7 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->ws_min = layout->ws_min;
     g->ws_opt = layout->ws_opt;
     g->slice = layout->ws_opt / layout->interleave;
+    g->rest = layout->chunk_blocks % g->slice;
     g->mw_cunits = layout->mw_cunits;
     g->chunk_blocks = layout->chunk_blocks;
     g->columns = layout->columns;
@@ -39,13 +40,7 @@ void geometry_init(struct geometry *g, const struct layout *layout)
 /* Blocks of a band before the short last round. */
 static uint32_t full_blocks(const struct geometry *g, uint32_t width)
 {
-    return g->chunk_blocks / g->slice * g->slice * width;
-}
-
-/* Blocks of each chunk in it. */
-static uint32_t rest_blocks(const struct geometry *g)
-{
-    return g->chunk_blocks % g->slice;
+    return (g->chunk_blocks - g->rest) * width;
 }
 
 struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t position)
@@ -57,14 +52,14 @@ struct place geometry_place(const struct geometry *g, uint32_t width, uint32_t p
         uint32_t in_round = position % (g->slice * width);
         return (struct place){in_round / g->slice, round * g->slice + in_round % g->slice};
     }
-    uint32_t rest = rest_blocks(g);
+    uint32_t rest = g->rest;
     uint32_t beyond = position - full;
     return (struct place){beyond / rest, g->chunk_blocks - rest + beyond % rest};
 }
 
 uint32_t geometry_position(const struct geometry *g, uint32_t width, struct place place)
 {
-    uint32_t rest = rest_blocks(g);
+    uint32_t rest = g->rest;
     if (place.offset < g->chunk_blocks - rest) {
         uint32_t round = place.offset / g->slice;
         return (round * width + place.column) * g->slice + place.offset % g->slice;
@@ -74,8 +69,7 @@ uint32_t geometry_position(const struct geometry *g, uint32_t width, struct plac
 
 uint32_t geometry_unit(const struct geometry *g, uint32_t width, uint32_t position)
 {
-    struct place place = geometry_place(g, width, position);
-    return place.offset / g->ws_opt * width + place.column;
+    return geometry_unit_at(g, width, geometry_place(g, width, position));
 }
 
 struct place geometry_unit_place(const struct geometry *g, uint32_t width, uint32_t unit)
@@ -98,7 +92,7 @@ uint32_t geometry_slice_end(const struct geometry *g, uint32_t width, uint32_t p
     uint32_t full = full_blocks(g, width);
     if (position < full)
         return position - position % g->slice + g->slice;
-    return position - (position - full) % rest_blocks(g) + rest_blocks(g);
+    return position - (position - full) % g->rest + g->rest;
 }
 
 uint32_t geometry_side_by_side(const struct geometry *g, uint32_t width, uint32_t position)
@@ -133,7 +127,7 @@ void geometry_write_pointers(const struct geometry *g, uint32_t width, uint32_t 
 {
     uint32_t full = full_blocks(g, width);
     bool last = position >= full;
-    uint32_t slice = last ? rest_blocks(g) : g->slice;
+    uint32_t slice = last ? g->rest : g->slice;
     uint32_t base = last ? g->chunk_blocks - slice : position / (slice * width) * slice;
     uint32_t in_round = position - base * width;
     for (uint32_t column = 0; column < width; column++) {

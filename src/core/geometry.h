@@ -21,6 +21,7 @@ struct geometry {
     uint32_t block_bytes, oob_bytes;
     uint32_t ws_min, ws_opt, mw_cunits, chunk_blocks, columns;
     uint32_t slice; /* ws_opt / interleave */
+    uint32_t rest;  /* blocks of a chunk in the short last round: chunk_blocks % slice */
     uint32_t bands, stride;
     uint32_t summary_max; /* identities in a summary; 0 with OOB */
     uint32_t tail_max;    /* identities in a tail block */
@@ -71,6 +72,13 @@ uint32_t geometry_overlap(const struct layout *layout, const struct hftl_media_f
 uint32_t geometry_open_limit(const struct layout *layout, const struct hftl_media_facts *facts);
 /* The medium's chunk that stands for a band's column, present or not. */
 uint32_t layout_band_chunk(const struct layout *layout, uint32_t band, uint32_t column);
+
+/* The unit that has the place in it. */
+static inline uint32_t geometry_unit_at(const struct geometry *g, uint32_t width,
+                                        struct place place)
+{
+    return place.offset / g->ws_opt * width + place.column;
+}
 
 static inline hftl_pba geometry_pba(const struct geometry *g, uint32_t band, uint32_t position)
 {

@@ -30,28 +30,31 @@ static void drop_old(struct device *device, hftl_pba old, enum map_by by)
     band_drop(device, band, by == MAP_BY_RELOCATION);
 }
 
-static void gain_new(struct device *device, hftl_pba pba)
+static void gain_new(struct device *device, hftl_pba pba, uint32_t blocks)
 {
-    const struct geometry *g = &device->geometry;
-    struct band *band = device->map.recent;
     uint32_t position;
-    if (band == NULL || pba.n - geometry_pba(g, band->index, 0).n >= g->stride)
-        device->map.recent = band = band_of(device, pba, &position);
-    band_gain(device, band);
+    band_gain(device, band_of(device, pba, &position), blocks);
+}
+
+void map_set_run(struct device *device, const struct map_run *run, enum map_by by)
+{
+    struct map *map = &device->map;
+    must(!map_is_none(run->pba));
+    gain_new(device, run->pba, run->blocks);
+    for (uint32_t i = 0; i < run->blocks; i++) {
+        uint64_t lba = run->lba.n + i;
+        hftl_pba old = map_table_get(&map->pba, lba);
+        map_table_set(&map->pba, lba, (hftl_pba){run->pba.n + i});
+        if (map->crc != NULL)
+            map->crc[lba] = run->crc[i];
+        map->mapped += map_is_none(old);
+        drop_old(device, old, by);
+    }
 }
 
 void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by)
 {
-    struct map *map = &device->map;
-    hftl_pba old = map_table_get(&map->pba, lba.n);
-    must(!map_is_none(pba));
-    gain_new(device, pba);
-    map_table_set(&map->pba, lba.n, pba);
-    if (map->crc != NULL)
-        map->crc[lba.n] = data_crc;
-    if (map_is_none(old))
-        map->mapped++;
-    drop_old(device, old, by);
+    map_set_run(device, &(struct map_run){lba, pba, 1, &data_crc}, by);
 }
 
 void map_note_written(struct device *device, uint32_t range)
@@ -88,7 +91,7 @@ hftl_pba map_page(const struct device *device, uint32_t range)
 void map_set_page(struct device *device, uint32_t range, hftl_pba pba, enum map_by by)
 {
     hftl_pba old = map_page(device, range);
-    gain_new(device, pba);
+    gain_new(device, pba, 1);
     map_table_set(&device->map.page_pba, range, pba);
     drop_old(device, old, by);
 }

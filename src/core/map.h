@@ -42,11 +42,18 @@ struct map {
     uint64_t *held;            /* bitmap of ranges whose page is being made: writes wait */
     uint32_t dirty_count;
     uint64_t mapped;
-    struct band *recent; /* where the last new block is: the next one is mostly there too */
 };
 
 /* Who changes the entry: it decides what must be durable before the old block's band is erased. */
 enum map_by { MAP_BY_USER, MAP_BY_RELOCATION };
+
+/* Blocks in a row, and in one band. */
+struct map_run {
+    hftl_lba lba;
+    hftl_pba pba;
+    uint32_t blocks;
+    const uint32_t *crc; /* of the data of each, kept where crcs are */
+};
 
 static inline bool map_is_none(hftl_pba pba)
 {
@@ -76,8 +83,9 @@ static inline hftl_pba map_table_get(const struct map_table *table, uint64_t ind
 void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba);
 
 hftl_pba map_get(const struct device *device, hftl_lba lba);
-/* Takes the entry from its old band to the new one. data_crc is kept where crcs are. Who sets
- * entries for a user tells map_note_written as well, once for all of a range. */
+/* Takes the entries from their old bands to the new one. Who sets entries for a user tells
+ * map_note_written as well, once for all of a range. */
+void map_set_run(struct device *device, const struct map_run *run, enum map_by by);
 void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by);
 /* Now is when a user wrote to the range last. */
 void map_note_written(struct device *device, uint32_t range);

@@ -168,11 +168,19 @@ static void gather(struct device *device, struct mover *mover)
 
 /* ---- reading ---- */
 
-static bool follows(const struct geometry *g, uint32_t width, const struct moving *a,
-                    const struct moving *b)
+/* How many of the batch can be read at once, from this one on. */
+static uint32_t count_neighbours(const struct device *device, const struct mover *mover,
+                                 uint32_t first)
 {
-    return b->position == a->position + 1 &&
-           geometry_unit(g, width, a->position) == geometry_unit(g, width, b->position);
+    const struct moving *batch = &mover->batch[first];
+    uint32_t max = min_u32(mover->batch_count - first, device->medium->facts.transfer_blocks_max);
+    uint32_t n = 1;
+    max = min_u32(max, geometry_side_by_side(&device->geometry, mover->victim->width,
+                                             batch->position));
+    while (n < max && batch[n].position == batch->position + n && !batch[n].verified &&
+           batch[n].ident.kind != IDENT_LOST)
+        n++;
+    return n;
 }
 
 /* Blocks [first, first + blocks) of the batch. */
@@ -192,21 +200,14 @@ static void send_read(struct device *device, struct mover *mover, uint32_t first
 /* Reads what of the batch is not verified; neighbours on the medium in one go. */
 static void read_batch(struct device *device, struct mover *mover)
 {
-    uint32_t max = min_u32(device->relocation.batch, device->medium->facts.transfer_blocks_max);
-    uint32_t width = mover->victim->width;
     mover->errand.at = READ;
     mover->op_count = 0;
     for (uint32_t i = 0; i < mover->batch_count;) {
         uint32_t n = 1;
-        if (mover->batch[i].verified || mover->batch[i].ident.kind == IDENT_LOST) {
-            i++;
-            continue;
+        if (!mover->batch[i].verified && mover->batch[i].ident.kind != IDENT_LOST) {
+            n = count_neighbours(device, mover, i);
+            send_read(device, mover, i, n);
         }
-        while (i + n < mover->batch_count && n < max && !mover->batch[i + n].verified &&
-               mover->batch[i + n].ident.kind != IDENT_LOST &&
-               follows(&device->geometry, width, &mover->batch[i + n - 1], &mover->batch[i + n]))
-            n++;
-        send_read(device, mover, i, n);
         i += n;
     }
 }

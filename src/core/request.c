@@ -13,7 +13,9 @@
 
 /* Blocks trimmed in one go before others get their turn. */
 #define TRIM_BUDGET 65536u
-/* Blocks written in one go. */
+/* Blocks that are accepted as one run. */
+#define WRITE_RUN_MAX 8u
+/* Blocks written in one go before others get their turn. */
 #define WRITE_BUDGET 4096u
 
 _Static_assert(sizeof(struct request) <= sizeof(((struct hftl_request *)0)->internal),
@@ -36,8 +38,6 @@ void request_end(struct device *device, struct request *request, enum hftl_statu
     public->status = request->status != HFTL_OK ? (enum hftl_status)request->status : status;
     if (public->status != HFTL_OK)
         device->stats.failed[public->verb]++;
-    else
-        stats_done(device, public->verb, request->taken_ns);
     trace(device, REQUEST_END, request->id, public->lba, public->status);
     device->stats.status[public->status]++;
     list_push_back(&device->completed, &request->link);
@@ -70,7 +70,8 @@ void request_advance(struct request *request, const struct hftl_request *public,
 {
     request->progress += blocks;
     request->iov_at += blocks * block_bytes;
-    skip_empty(request, public);
+    if (request->progress < public->blocks)
+        skip_empty(request, public);
 }
 
 /* ---- writes and trims ---- */
@@ -116,18 +117,21 @@ static uint32_t fill_slots(struct device *device, const struct request *request,
     const uint8_t *from =
         request_memory(request, request_public((struct request *)(uintptr_t)request));
     struct ident ident = {.lba = lba.n, .kind = IDENT_DATA};
+    uint32_t crc[WRITE_RUN_MAX];
+    struct map_run run = {.lba = lba, .pba = slot->pba, .crc = crc};
     while (slot->blocks > 0 && device_next_seq(device, &ident.seq)) {
         memcpy(slot->data, from, block_bytes);
-        uint32_t crc = crc32c(0, slot->data, block_bytes);
+        crc[run.blocks] = crc32c(0, slot->data, block_bytes);
         device->user_clock++;
         stream->appended = device->user_clock;
-        hftl_pba pba = stream_commit(stream, slot, &ident, crc);
-        map_set(device, (hftl_lba){ident.lba}, pba, crc, MAP_BY_USER);
-        trace(device, WRITE_FILL, request->id, ident.lba, pba.n);
+        trace(device, WRITE_FILL, request->id, ident.lba, slot->pba.n);
+        stream_commit(stream, slot, &ident, crc[run.blocks]);
         from += block_bytes;
         ident.lba++;
+        run.blocks++;
     }
-    return (uint32_t)(ident.lba - lba.n);
+    map_set_run(device, &run, MAP_BY_USER);
+    return run.blocks;
 }
 
 /* Accepts as many blocks as fit in a row, `most` at most; 0: the request has to wait. What is asked
@@ -141,7 +145,7 @@ static uint32_t write_run(struct device *device, struct request *request, hftl_l
     most = min_u32(most, admit(device, request, &toll));
     if (most == 0 || bitmap_get(device->map.held, range))
         return 0;
-    most = min_u32(most, count_in_a_row(device, request, lba, range));
+    most = min_u32(min_u32(most, WRITE_RUN_MAX), count_in_a_row(device, request, lba, range));
     if (!stream_take(&device->streams[STREAM_USER], FOR_USER, most, &slot))
         return 0;
     uint32_t blocks = fill_slots(device, request, lba, &slot);
@@ -310,11 +314,10 @@ static void start(struct device *device, struct request *request)
 void request_submit(struct device *device, struct hftl_request *public)
 {
     struct request *request = core_of(public);
-    memset(request, 0, sizeof(*request));
+    *request =
+        (struct request){.id = trace_id(&device->trace), .taken_ns = device_now(device)};
     link_init(&request->link);
     device->requests_in_flight++;
-    request->id = trace_id(&device->trace);
-    request->taken_ns = device->world.now(device->world.arg);
     enum hftl_status status = check(device, public);
     if (status != HFTL_INVALID)
         device->stats.requests[public->verb]++;
@@ -327,6 +330,7 @@ void request_submit(struct device *device, struct hftl_request *public)
     }
     if (public->verb == HFTL_READ || public->verb == HFTL_WRITE)
         skip_empty(request, public);
-    trace_accept(device, request, public);
+    if (trace_is_watched(&device->trace))
+        trace_accept(device, request, public);
     start(device, request);
 }

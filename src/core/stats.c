@@ -98,7 +98,7 @@ void stats_go_on(struct device *device, hftl_lba lba)
 
 void stats_done(struct device *device, enum hftl_verb verb, uint64_t taken_ns)
 {
-    histogram_add(&device->latency[verb], device->world.now(device->world.arg) - taken_ns);
+    histogram_add(&device->latency[verb], device_now(device) - taken_ns);
 }
 
 /* ---- what is asked for ---- */

@@ -120,19 +120,20 @@ static void send_unit(struct unit *unit)
     if (unit->sent == unit->ready || pen->column_busy[unit->column] != NULL || device->read_only ||
         unit->offset + unit->sent != pen->column_wp[unit->column])
         return;
-    uint32_t blocks =
-        min_u32(unit->ready - unit->sent, device->medium->facts.transfer_blocks_max /
-                                              device->geometry.ws_min * device->geometry.ws_min);
-    memset(&unit->op, 0, sizeof(unit->op));
-    unit->op.verb = HFTL_MEDIA_WRITE;
-    unit->op.chunk = pen->band->chunks[unit->column];
-    unit->op.offset = unit->offset + unit->sent;
-    unit->op.blocks = blocks;
-    unit->op.data = unit->data + (size_t)unit->sent * device->geometry.block_bytes;
+    uint32_t blocks = unit->ready - unit->sent, most = device->medium->facts.transfer_blocks_max;
+    if (blocks > most)
+        blocks = most / device->geometry.ws_min * device->geometry.ws_min;
+    unit->op = (struct hftl_media_op){
+        .verb = HFTL_MEDIA_WRITE,
+        .chunk = pen->band->chunks[unit->column],
+        .offset = unit->offset + unit->sent,
+        .blocks = blocks,
+        .data = unit->data + (size_t)unit->sent * device->geometry.block_bytes,
+        .land = land_unit,
+        .owner = pen,
+    };
     if (unit->oob != NULL)
         unit->op.oob = unit->oob + (size_t)unit->sent * device->geometry.oob_bytes;
-    unit->op.land = land_unit;
-    unit->op.owner = pen;
     unit->sent += blocks;
     pen->column_busy[unit->column] = unit;
     unit->io = (struct io){pen->stream->kind == STREAM_USER ? HFTL_IO_USER : HFTL_IO_RELOCATION,
@@ -215,16 +216,16 @@ bool pen_attach_unit(struct pen *pen)
     if (pen->unit != NULL)
         return true;
     struct place place = geometry_place(g, width, pen->position);
-    uint32_t index = geometry_unit(g, width, pen->position);
+    uint32_t index = geometry_unit_at(g, width, place);
     struct unit *unit = pen->units[index];
     if (unit == NULL) {
         if ((unit = take_unit(pen)) == NULL)
             return false;
         unit->pen = pen;
         unit->index = index;
-        unit->blocks = geometry_unit_blocks(g, width, index);
         unit->column = place.column;
-        unit->offset = geometry_unit_place(g, width, index).offset;
+        unit->offset = place.offset - place.offset % g->ws_opt;
+        unit->blocks = min_u32(g->ws_opt, g->chunk_blocks - unit->offset);
         uint32_t done = place.offset - unit->offset; /* not 0 when a clean close is taken up */
         unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
         list_push_back(&pen->held, &unit->link);

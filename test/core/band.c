@@ -80,7 +80,7 @@ static void refuses_states_whose_invariant_does_not_hold(void **state)
 static void gain(void *arg)
 {
     struct edge *edge = arg;
-    band_gain(edge->device, edge->band);
+    band_gain(edge->device, edge->band, 1);
 }
 
 static void drop(void *arg)
