@@ -129,6 +129,17 @@ HFTL_MUST_USE static inline bool device_next_seq(struct device *device, uint64_t
     *seq = (uint64_t)device->epoch << 32 | device->counter;
     return true;
 }
+/* As many of the next ones as there are in a row, at most `most`; 0: as above. */
+HFTL_MUST_USE static inline uint32_t device_next_seqs(struct device *device, uint32_t most,
+                                                      uint64_t *first)
+{
+    if (device->counter >= UINT32_MAX / 2 - most)
+        return device_next_seq(device, first);
+    *first = ((uint64_t)device->epoch << 32 | device->counter) + 1;
+    device->counter += most;
+    return most;
+}
+
 /* The clock for requests, read once for all that are taken in a row and once for all that a step
  * delivers: latencies are never too short, and too long by no more than that takes. */
 static inline uint64_t device_now(struct device *device)

@@ -108,7 +108,7 @@ static uint32_t count_in_a_row(const struct device *device, const struct request
     return (uint32_t)min_u64(in_memory, min_u64(left, in_range));
 }
 
-/* Fills the slots; fewer of them when sequence numbers have run out. */
+/* Fills the slots; fewer of them when sequence numbers run out. */
 static uint32_t fill_slots(struct device *device, const struct request *request, hftl_lba lba,
                            struct slot *slot)
 {
@@ -116,20 +116,21 @@ static uint32_t fill_slots(struct device *device, const struct request *request,
     uint32_t block_bytes = device->geometry.block_bytes;
     const uint8_t *from =
         request_memory(request, request_public((struct request *)(uintptr_t)request));
-    struct ident ident = {.lba = lba.n, .kind = IDENT_DATA};
+    struct ident first = {.lba = lba.n, .kind = IDENT_DATA};
     uint32_t crc[WRITE_RUN_MAX];
     struct map_run run = {.lba = lba, .pba = slot->pba, .crc = crc};
-    while (slot->blocks > 0 && device_next_seq(device, &ident.seq)) {
-        memcpy(slot->data, from, block_bytes);
-        crc[run.blocks] = crc32c(0, slot->data, block_bytes);
-        device->user_clock++;
-        stream->appended = device->user_clock;
-        trace(device, WRITE_FILL, request->id, ident.lba, slot->pba.n);
-        stream_commit(stream, slot, &ident, crc[run.blocks]);
-        from += block_bytes;
-        ident.lba++;
-        run.blocks++;
+    run.blocks = device_next_seqs(device, slot->blocks, &first.seq);
+    if (run.blocks == 0)
+        return 0;
+    for (uint32_t i = 0; i < run.blocks; i++) {
+        uint8_t *to = slot->data + (size_t)i * block_bytes;
+        memcpy(to, from + (size_t)i * block_bytes, block_bytes);
+        crc[i] = crc32c(0, to, block_bytes);
+        trace(device, WRITE_FILL, request->id, lba.n + i, slot->pba.n + i);
     }
+    device->user_clock += run.blocks;
+    stream->appended = device->user_clock;
+    stream_commit_run(stream, slot, &first, crc, run.blocks);
     map_set_run(device, &run, MAP_BY_USER);
     return run.blocks;
 }

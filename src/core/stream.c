@@ -94,7 +94,7 @@ static void land_unit(struct hftl_media_op *op)
     struct pen *pen = unit->pen;
     struct stream *stream = pen->stream;
     struct device *device = stream->device;
-    if (device_land(device, op, unit->io, unit->kinds + unit->landed))
+    if (device_land(device, op, unit->io, unit->plain ? NULL : unit->kinds + unit->landed))
         return;
     pen->column_busy[unit->column] = NULL;
     if (op->status != HFTL_OK) {
@@ -227,6 +227,7 @@ bool pen_attach_unit(struct pen *pen)
         unit->offset = place.offset - place.offset % g->ws_opt;
         unit->blocks = min_u32(g->ws_opt, g->chunk_blocks - unit->offset);
         uint32_t done = place.offset - unit->offset; /* not 0 when a clean close is taken up */
+        unit->plain = true;
         unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
         list_push_back(&pen->held, &unit->link);
         pen->held_count++;
@@ -263,36 +264,37 @@ static void fill_up(struct pen *pen)
     stream_hand_over(stream);
 }
 
-/* The identity of the block at the pen: in the OOB, where there is one for it, and among those
- * that the tail will have. What follows it in the OOB is zero from the start. */
-static void note_ident(struct pen *pen, const struct ident *ident, uint32_t data_crc)
+/* The identities of blocks from the pen on, of which seq and lba rise by `step`: in the OOB, where
+ * there is one for them, and among those that the tail will have. What follows them in the OOB is
+ * zero from the start. */
+static inline void note_idents(struct pen *pen, struct ident ident, unsigned step,
+                               const uint32_t *crc, uint32_t blocks)
 {
-    struct device *device = pen->stream->device;
-    const struct unit *unit = pen->unit;
-    uint64_t salt = band_salt(device, pen->band, pen->position);
-    uint8_t *kept = NULL, *oob = NULL;
-    if (pen->position < pen->tail)
-        kept = pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES;
-    if (device->geometry.oob)
-        oob = unit->oob + (size_t)unit->filled * device->geometry.oob_bytes;
-    if (kept != NULL)
-        ident_seal(ident, data_crc, salt, kept);
-    if (kept != NULL && oob != NULL)
-        memcpy(oob, kept, FORMAT_IDENT_BYTES);
-    else if (oob != NULL)
-        ident_seal(ident, data_crc, salt, oob);
+    const struct device *device = pen->stream->device;
+    const struct geometry *g = &device->geometry;
+    uint64_t pba = geometry_pba(g, pen->band->index, pen->position).n;
+    uint64_t salt = ident_place_salt(&device->format, pen->band->generation, (hftl_pba){0});
+    uint8_t tail_ident[FORMAT_IDENT_BYTES]; /* of the tail itself: in no tail */
+    uint8_t *kept = pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES;
+    uint8_t *oob = g->oob ? pen->unit->oob + (size_t)pen->unit->filled * g->oob_bytes : NULL;
+    if (pen->position >= pen->tail)
+        kept = tail_ident;
+    for (uint32_t i = 0; i < blocks; i++, kept += FORMAT_IDENT_BYTES) {
+        ident_seal(&ident, crc[i], salt ^ (pba + i), kept);
+        if (oob != NULL)
+            memcpy(oob + (size_t)i * g->oob_bytes, kept, FORMAT_IDENT_BYTES);
+        ident.seq += step;
+        ident.lba += step;
+    }
 }
 
-static inline void commit(struct pen *pen, const struct ident *ident, uint32_t data_crc)
+/* The pen goes past blocks that are there. */
+static inline void advance(struct pen *pen, uint32_t blocks)
 {
     struct unit *unit = pen->unit;
-    must(unit != NULL && pen->position < pen->slice_end);
-    note_ident(pen, ident, data_crc);
-    unit->kinds[unit->filled] = (uint8_t)stats_kind(ident->kind, pen->stream->kind != STREAM_USER);
-    pen->seq_highest = max_u64(pen->seq_highest, ident->seq);
-    pen->position++;
-    pen->since_summary = ident->kind == IDENT_SUMMARY ? 0 : pen->since_summary + 1;
-    unit->filled++;
+    pen->position += blocks;
+    pen->since_summary += blocks;
+    unit->filled += blocks;
     if (pen->position == pen->slice_end)
         pen->unit = NULL;
     if (unit->filled == unit->blocks)
@@ -301,16 +303,49 @@ static inline void commit(struct pen *pen, const struct ident *ident, uint32_t d
         fill_up(pen);
 }
 
+static void commit(struct pen *pen, const struct ident *ident, uint32_t data_crc)
+{
+    struct unit *unit = pen->unit;
+    enum hftl_io_kind kind = stats_kind(ident->kind, pen->stream->kind != STREAM_USER);
+    must(unit != NULL && pen->position < pen->slice_end);
+    note_idents(pen, *ident, 0, &data_crc, 1);
+    unit->kinds[unit->filled] = (uint8_t)kind;
+    unit->plain = unit->plain && (kind == HFTL_IO_USER || kind == HFTL_IO_RELOCATION);
+    pen->seq_highest = max_u64(pen->seq_highest, ident->seq);
+    if (ident->kind == IDENT_SUMMARY)
+        pen->since_summary = UINT32_MAX; /* the summary itself makes it 0 */
+    advance(pen, 1);
+}
+
+static void go_past(struct stream *stream, struct slot *slot, uint32_t blocks)
+{
+    must_show(slot->blocks >= blocks, slot->blocks, blocks);
+    slot->data += (size_t)blocks * stream->device->geometry.block_bytes;
+    slot->pba.n += blocks;
+    slot->blocks -= blocks;
+}
+
 hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
                        uint32_t data_crc)
 {
     hftl_pba pba = slot->pba;
-    must(slot->blocks > 0);
-    slot->data += stream->device->geometry.block_bytes;
-    slot->pba.n++;
-    slot->blocks--;
+    go_past(stream, slot, 1);
     commit(stream->open, ident, data_crc);
     return pba;
+}
+
+void stream_commit_run(struct stream *stream, struct slot *slot, const struct ident *first,
+                       const uint32_t *crc, uint32_t blocks)
+{
+    struct pen *pen = stream->open;
+    go_past(stream, slot, blocks);
+    must(pen->unit != NULL && blocks <= pen->slice_end - pen->position);
+    must_show(first->kind == IDENT_DATA && stream->kind == STREAM_USER, first->kind, stream->kind);
+    note_idents(pen, *first, 1, crc, blocks);
+    for (uint32_t i = 0; i < blocks; i++)
+        pen->unit->kinds[pen->unit->filled + i] = HFTL_IO_USER;
+    pen->seq_highest = max_u64(pen->seq_highest, first->seq + blocks - 1);
+    advance(pen, blocks);
 }
 
 void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_t lba)

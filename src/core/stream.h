@@ -70,6 +70,7 @@ struct unit {
     uint8_t *data;
     uint8_t *oob;   /* NULL without OOB */
     uint8_t *kinds; /* enum hftl_io_kind of each block */
+    bool plain;     /* all of them are io.kind: nothing but data is in it */
     struct hftl_media_op op;
     struct io io;
 };
@@ -151,6 +152,10 @@ HFTL_MUST_USE bool stream_take(struct stream *stream, enum stream_for who, uint3
  * where the place is known. The slot becomes what follows. Returns where the block is. */
 hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
                        uint32_t data_crc);
+/* The same for `blocks` of a user's in a row, at most the slot's: seq and lba rise by one from block
+ * to block, `crc` has one for each. */
+void stream_commit_run(struct stream *stream, struct slot *slot, const struct ident *first,
+                       const uint32_t *crc, uint32_t blocks);
 /*
  * Makes everything accepted so far ready to be written, with its identities, padded to ws_min.
  * True: done, and *ticket is what to pass to stream_settled. False: no unit; wait and call again.
