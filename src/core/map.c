@@ -30,17 +30,11 @@ static void drop_old(struct device *device, hftl_pba old, enum map_by by)
     band_drop(device, band, by == MAP_BY_RELOCATION);
 }
 
-static void gain_new(struct device *device, hftl_pba pba, uint32_t blocks)
-{
-    uint32_t position;
-    band_gain(device, band_of(device, pba, &position), blocks);
-}
-
 void map_set_run(struct device *device, const struct map_run *run, enum map_by by)
 {
     struct map *map = &device->map;
     must(!map_is_none(run->pba));
-    gain_new(device, run->pba, run->blocks);
+    band_gain(device, run->band, run->blocks);
     for (uint32_t i = 0; i < run->blocks; i++) {
         uint64_t lba = run->lba.n + i;
         hftl_pba old = map_table_get(&map->pba, lba);
@@ -50,11 +44,6 @@ void map_set_run(struct device *device, const struct map_run *run, enum map_by b
         map->mapped += map_is_none(old);
         drop_old(device, old, by);
     }
-}
-
-void map_set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t data_crc, enum map_by by)
-{
-    map_set_run(device, &(struct map_run){lba, pba, 1, &data_crc}, by);
 }
 
 void map_note_written(struct device *device, uint32_t range)
@@ -91,7 +80,8 @@ hftl_pba map_page(const struct device *device, uint32_t range)
 void map_set_page(struct device *device, uint32_t range, hftl_pba pba, enum map_by by)
 {
     hftl_pba old = map_page(device, range);
-    gain_new(device, pba, 1);
+    uint32_t position;
+    band_gain(device, band_of(device, pba, &position), 1);
     map_table_set(&device->map.page_pba, range, pba);
     drop_old(device, old, by);
 }

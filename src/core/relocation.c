@@ -267,12 +267,15 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
         moving->ident.seq = (uint64_t)device->epoch << 32 | ++device->counter;
     device->relocation_clock++;
     stream->appended = device->relocation_clock;
+    struct band *band = slot->band;
     hftl_pba pba = stream_commit(stream, slot, &moving->ident, crc);
+    uint32_t known = moving->ident.kind == IDENT_LOST ? ~crc : crc;
     if (moving->ident.kind == IDENT_TRIM)
         map_set_page(device, (uint32_t)moving->ident.lba, pba, MAP_BY_RELOCATION);
     else
-        map_set(device, (hftl_lba){moving->ident.lba}, pba,
-                moving->ident.kind == IDENT_LOST ? ~crc : crc, MAP_BY_RELOCATION);
+        map_set_run(device,
+                    &(struct map_run){band, (hftl_lba){moving->ident.lba}, pba, 1, &known},
+                    MAP_BY_RELOCATION);
     trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, pba.n);
     limits_earn(device);
     pace_earn(device);

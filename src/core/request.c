@@ -76,23 +76,33 @@ void request_advance(struct request *request, const struct hftl_request *public,
 
 /* ---- writes and trims ---- */
 
-/* What slows users' writes down now. */
-struct toll {
-    enum hftl_limit_level level;
+/* What users may write until streams and limits have to be asked again: for several small requests
+ * once, and once for blocks of a large one. */
+struct intake {
+    struct slot slot;
+    enum hftl_limit_level level; /* what slows them down */
     bool paced;
 };
 
 /* How many blocks the limits let through. */
-static uint32_t admit(struct device *device, const struct request *request, struct toll *toll)
+static uint32_t admit(struct device *device, const struct request *request, struct intake *intake)
 {
-    toll->level = limits_in_force(device);
-    uint32_t most = limits_admit(device, toll->level);
+    intake->level = limits_in_force(device);
+    uint32_t most = limits_admit(device, intake->level);
     if (most == 0) {
-        device->stats.limit_waits[toll->level] += request->parts == 0; /* counted once a request */
+        /* counted once a request */
+        device->stats.limit_waits[intake->level] += request->parts == 0;
         return 0;
     }
-    toll->paced = pace_is_in_force(device);
-    return toll->paced ? min_u32(most, pace_admit(device)) : most;
+    intake->paced = pace_is_in_force(device);
+    return intake->paced ? min_u32(most, pace_admit(device)) : most;
+}
+
+static bool ask(struct device *device, const struct request *request, struct intake *intake)
+{
+    uint32_t most = admit(device, request, intake);
+    return most > 0 && stream_take(&device->streams[STREAM_USER], FOR_USER,
+                                   min_u32(most, WRITE_RUN_MAX), &intake->slot);
 }
 
 /* Blocks of the request that lie in a row in the user's memory, and in the lba's range. */
@@ -108,25 +118,25 @@ static uint32_t count_in_a_row(const struct device *device, const struct request
     return (uint32_t)min_u64(in_memory, min_u64(left, in_range));
 }
 
-/* Fills the slots; fewer of them when sequence numbers run out. */
-static uint32_t fill_slots(struct device *device, const struct request *request, hftl_lba lba,
+/* Fills slots with blocks in a row; fewer of them when sequence numbers run out. */
+static uint32_t fill_slots(struct device *device, const struct request *request, uint32_t most,
                            struct slot *slot)
 {
+    const struct hftl_request *public = request_public((struct request *)(uintptr_t)request);
     struct stream *stream = &device->streams[STREAM_USER];
     uint32_t block_bytes = device->geometry.block_bytes;
-    const uint8_t *from =
-        request_memory(request, request_public((struct request *)(uintptr_t)request));
-    struct ident first = {.lba = lba.n, .kind = IDENT_DATA};
+    const uint8_t *from = request_memory(request, public);
+    struct ident first = {.lba = public->lba + request->progress, .kind = IDENT_DATA};
     uint32_t crc[WRITE_RUN_MAX];
-    struct map_run run = {.lba = lba, .pba = slot->pba, .crc = crc};
-    run.blocks = device_next_seqs(device, slot->blocks, &first.seq);
+    struct map_run run = {slot->band, {first.lba}, slot->pba, 0, crc};
+    run.blocks = device_next_seqs(device, most, &first.seq);
     if (run.blocks == 0)
         return 0;
     for (uint32_t i = 0; i < run.blocks; i++) {
         uint8_t *to = slot->data + (size_t)i * block_bytes;
         memcpy(to, from + (size_t)i * block_bytes, block_bytes);
         crc[i] = crc32c(0, to, block_bytes);
-        trace(device, WRITE_FILL, request->id, lba.n + i, slot->pba.n + i);
+        trace(device, WRITE_FILL, request->id, first.lba + i, slot->pba.n + i);
     }
     device->user_clock += run.blocks;
     stream->appended = device->user_clock;
@@ -135,27 +145,25 @@ static uint32_t fill_slots(struct device *device, const struct request *request,
     return run.blocks;
 }
 
-/* Accepts as many blocks as fit in a row, `most` at most; 0: the request has to wait. What is asked
- * of streams, limits and ranges is so asked once a run instead of once a block. */
-static uint32_t write_run(struct device *device, struct request *request, hftl_lba lba,
-                          uint32_t most)
+/* Accepts as many blocks as fit in a row, `most` at most; 0: the request has to wait. */
+static uint32_t write_run(struct device *device, struct request *request, uint32_t most,
+                          struct intake *intake)
 {
-    struct toll toll;
-    struct slot slot;
+    const struct hftl_request *public = request_public(request);
+    hftl_lba lba = {public->lba + request->progress};
     uint32_t range = geometry_range(&device->geometry, lba);
-    most = min_u32(most, admit(device, request, &toll));
-    if (most == 0 || bitmap_get(device->map.held, range))
+    if (bitmap_get(device->map.held, range) ||
+        (intake->slot.blocks == 0 && !ask(device, request, intake)))
         return 0;
-    most = min_u32(min_u32(most, WRITE_RUN_MAX), count_in_a_row(device, request, lba, range));
-    if (!stream_take(&device->streams[STREAM_USER], FOR_USER, most, &slot))
-        return 0;
-    uint32_t blocks = fill_slots(device, request, lba, &slot);
+    most = min_u32(most, intake->slot.blocks);
+    most = min_u32(most, count_in_a_row(device, request, lba, range));
+    uint32_t blocks = fill_slots(device, request, most, &intake->slot);
     map_note_written(device, range);
     device->stats.user_blocks_written += blocks;
-    limits_charge(device, toll.level, blocks);
-    if (toll.paced)
+    limits_charge(device, intake->level, blocks);
+    if (intake->paced)
         pace_charge(device, blocks);
-    request_advance(request, request_public(request), blocks, device->geometry.block_bytes);
+    request_advance(request, public, blocks, device->geometry.block_bytes);
     return blocks;
 }
 
@@ -174,7 +182,8 @@ static bool trim_block(struct device *device, struct request *request, hftl_lba 
 }
 
 /* True: all of it is accepted. */
-static bool accept(struct device *device, struct request *request, uint32_t *budget)
+static bool accept(struct device *device, struct request *request, uint32_t *budget,
+                   struct intake *intake)
 {
     const struct hftl_request *public = request_public(request);
     while (request->progress < public->blocks) {
@@ -183,7 +192,7 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
             device->writes_more = true;
             return false;
         }
-        uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, lba, *budget)
+        uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, *budget, intake)
                                                    : trim_block(device, request, lba);
         if (done == 0) {
             if (request->parts == 0)
@@ -203,13 +212,14 @@ bool request_pump(struct device *device)
 {
     struct list_link *link;
     uint32_t budget = WRITE_BUDGET;
+    struct intake intake = {.slot.blocks = 0};
     device->writes_more = false;
     while (!device->read_only && (link = list_first(&device->writes)) != NULL) {
         struct request *request = list_of(link, struct request, link);
         struct hftl_request *public = request_public(request);
         if (public->verb != HFTL_WRITE && budget == WRITE_BUDGET)
             budget = TRIM_BUDGET;
-        if (!accept(device, request, &budget))
+        if (!accept(device, request, &budget, &intake))
             break;
         list_remove(link);
         request->parts = 0;

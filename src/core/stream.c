@@ -33,6 +33,12 @@ struct pen *stream_pen(struct stream *stream, const struct band *band)
 
 static void send_unit(struct unit *unit);
 
+/* What data is here. */
+static enum hftl_io_kind unit_kind(const struct pen *pen)
+{
+    return stats_kind(IDENT_DATA, pen->stream->kind != STREAM_USER);
+}
+
 static bool is_readable(const struct pen *pen, const struct unit *unit)
 {
     const struct geometry *g = &pen->stream->device->geometry;
@@ -136,8 +142,7 @@ static void send_unit(struct unit *unit)
         unit->op.oob = unit->oob + (size_t)unit->sent * device->geometry.oob_bytes;
     unit->sent += blocks;
     pen->column_busy[unit->column] = unit;
-    unit->io = (struct io){pen->stream->kind == STREAM_USER ? HFTL_IO_USER : HFTL_IO_RELOCATION,
-                           trace_id(&device->trace)};
+    unit->io = (struct io){unit_kind(pen), trace_id(&device->trace)};
     device_send(device, &unit->op, unit->io);
 }
 
@@ -228,6 +233,7 @@ bool pen_attach_unit(struct pen *pen)
         unit->blocks = min_u32(g->ws_opt, g->chunk_blocks - unit->offset);
         uint32_t done = place.offset - unit->offset; /* not 0 when a clean close is taken up */
         unit->plain = true;
+        memset(unit->kinds, unit_kind(pen), unit->blocks);
         unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
         list_push_back(&pen->held, &unit->link);
         pen->held_count++;
@@ -264,34 +270,43 @@ static void fill_up(struct pen *pen)
     stream_hand_over(stream);
 }
 
-/* The identities of blocks from the pen on, of which seq and lba rise by `step`: in the OOB, where
- * there is one for them, and among those that the tail will have. What follows them in the OOB is
- * zero from the start. */
-static inline void note_idents(struct pen *pen, struct ident ident, unsigned step,
-                               const uint32_t *crc, uint32_t blocks)
+/* What the pen is at. */
+static void make_slot(const struct pen *pen, uint32_t blocks, struct slot *slot)
 {
     const struct device *device = pen->stream->device;
     const struct geometry *g = &device->geometry;
-    uint64_t pba = geometry_pba(g, pen->band->index, pen->position).n;
-    uint64_t salt = ident_place_salt(&device->format, pen->band->generation, (hftl_pba){0});
-    uint8_t tail_ident[FORMAT_IDENT_BYTES]; /* of the tail itself: in no tail */
-    uint8_t *kept = pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES;
-    uint8_t *oob = g->oob ? pen->unit->oob + (size_t)pen->unit->filled * g->oob_bytes : NULL;
-    if (pen->position >= pen->tail)
-        kept = tail_ident;
-    for (uint32_t i = 0; i < blocks; i++, kept += FORMAT_IDENT_BYTES) {
-        ident_seal(&ident, crc[i], salt ^ (pba + i), kept);
-        if (oob != NULL)
-            memcpy(oob + (size_t)i * g->oob_bytes, kept, FORMAT_IDENT_BYTES);
-        ident.seq += step;
-        ident.lba += step;
+    struct unit *unit = pen->unit;
+    must(unit != NULL && pen->position + blocks <= pen->slice_end);
+    slot->data = pen_slot_data(pen);
+    slot->pba = geometry_pba(g, pen->band->index, pen->position);
+    slot->blocks = blocks;
+    slot->band = pen->band;
+    slot->ident = pen->idents + (size_t)pen->position * FORMAT_IDENT_BYTES;
+    slot->oob = g->oob ? unit->oob + (size_t)unit->filled * g->oob_bytes : NULL;
+    slot->salt = ident_place_salt(&device->format, pen->band->generation, (hftl_pba){0});
+}
+
+/* The identity of the slot's first block, which ends that. What follows it in the OOB is zero from
+ * the start. */
+static inline void put_ident(const struct geometry *g, struct slot *slot, const struct ident *ident,
+                             uint32_t data_crc)
+{
+    ident_seal(ident, data_crc, slot->salt ^ slot->pba.n, slot->ident);
+    if (slot->oob != NULL) {
+        memcpy(slot->oob, slot->ident, FORMAT_IDENT_BYTES);
+        slot->oob += g->oob_bytes;
     }
+    slot->ident += FORMAT_IDENT_BYTES;
+    slot->data += g->block_bytes;
+    slot->pba.n++;
+    slot->blocks--;
 }
 
 /* The pen goes past blocks that are there. */
-static inline void advance(struct pen *pen, uint32_t blocks)
+static inline void advance(struct pen *pen, uint32_t blocks, uint64_t seq)
 {
     struct unit *unit = pen->unit;
+    pen->seq_highest = max_u64(pen->seq_highest, seq);
     pen->position += blocks;
     pen->since_summary += blocks;
     unit->filled += blocks;
@@ -303,34 +318,19 @@ static inline void advance(struct pen *pen, uint32_t blocks)
         fill_up(pen);
 }
 
-static void commit(struct pen *pen, const struct ident *ident, uint32_t data_crc)
-{
-    struct unit *unit = pen->unit;
-    enum hftl_io_kind kind = stats_kind(ident->kind, pen->stream->kind != STREAM_USER);
-    must(unit != NULL && pen->position < pen->slice_end);
-    note_idents(pen, *ident, 0, &data_crc, 1);
-    unit->kinds[unit->filled] = (uint8_t)kind;
-    unit->plain = unit->plain && (kind == HFTL_IO_USER || kind == HFTL_IO_RELOCATION);
-    pen->seq_highest = max_u64(pen->seq_highest, ident->seq);
-    if (ident->kind == IDENT_SUMMARY)
-        pen->since_summary = UINT32_MAX; /* the summary itself makes it 0 */
-    advance(pen, 1);
-}
-
-static void go_past(struct stream *stream, struct slot *slot, uint32_t blocks)
-{
-    must_show(slot->blocks >= blocks, slot->blocks, blocks);
-    slot->data += (size_t)blocks * stream->device->geometry.block_bytes;
-    slot->pba.n += blocks;
-    slot->blocks -= blocks;
-}
-
 hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
                        uint32_t data_crc)
 {
+    struct pen *pen = stream->open;
+    struct unit *unit = pen->unit;
     hftl_pba pba = slot->pba;
-    go_past(stream, slot, 1);
-    commit(stream->open, ident, data_crc);
+    must_show(slot->blocks > 0 && slot->band == pen->band, pba.n, slot->blocks);
+    if (ident->kind != IDENT_DATA && ident->kind != IDENT_LOST) {
+        unit->kinds[unit->filled] = HFTL_IO_METADATA;
+        unit->plain = false;
+    }
+    put_ident(&stream->device->geometry, slot, ident, data_crc);
+    advance(pen, 1, ident->seq);
     return pba;
 }
 
@@ -338,23 +338,31 @@ void stream_commit_run(struct stream *stream, struct slot *slot, const struct id
                        const uint32_t *crc, uint32_t blocks)
 {
     struct pen *pen = stream->open;
-    go_past(stream, slot, blocks);
-    must(pen->unit != NULL && blocks <= pen->slice_end - pen->position);
-    must_show(first->kind == IDENT_DATA && stream->kind == STREAM_USER, first->kind, stream->kind);
-    note_idents(pen, *first, 1, crc, blocks);
-    for (uint32_t i = 0; i < blocks; i++)
-        pen->unit->kinds[pen->unit->filled + i] = HFTL_IO_USER;
-    pen->seq_highest = max_u64(pen->seq_highest, first->seq + blocks - 1);
-    advance(pen, blocks);
+    struct ident ident = *first;
+    must_show(slot->blocks >= blocks && slot->band == pen->band, slot->pba.n, slot->blocks);
+    must_show(first->kind == IDENT_DATA, first->kind, stream->kind);
+    for (uint32_t i = 0; i < blocks; i++) {
+        put_ident(&stream->device->geometry, slot, &ident, crc[i]);
+        ident.seq++;
+        ident.lba++;
+    }
+    advance(pen, blocks, ident.seq - 1);
 }
 
 void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_t lba)
 {
-    uint32_t block_bytes = pen->stream->device->geometry.block_bytes;
+    const struct geometry *g = &pen->stream->device->geometry;
+    struct unit *unit = pen->unit;
     struct ident ident = {.seq = seq, .lba = lba, .kind = kind};
-    trace(pen->stream->device, META_FILL, 0,
-          geometry_pba(&pen->stream->device->geometry, pen->band->index, pen->position).n, kind);
-    commit(pen, &ident, crc32c(0, pen_slot_data(pen), block_bytes));
+    struct slot slot;
+    make_slot(pen, 1, &slot);
+    trace(pen->stream->device, META_FILL, 0, slot.pba.n, kind);
+    unit->kinds[unit->filled] = (uint8_t)stats_kind(kind, pen->stream->kind != STREAM_USER);
+    unit->plain = false;
+    put_ident(g, &slot, &ident, crc32c(0, pen_slot_data(pen), g->block_bytes));
+    if (kind == IDENT_SUMMARY)
+        pen->since_summary = UINT32_MAX; /* the summary itself makes it 0 */
+    advance(pen, 1, seq);
 }
 
 static void emit_pad(struct pen *pen)
@@ -564,9 +572,7 @@ bool stream_take(struct stream *stream, enum stream_for who, uint32_t most, stru
     if (!prepare_slot(stream, who))
         return false;
     const struct pen *pen = stream->open;
-    slot->data = pen_slot_data(pen);
-    slot->pba = geometry_pba(&device->geometry, pen->band->index, pen->position);
-    slot->blocks = min_u32(most, count_room(pen));
+    make_slot(pen, min_u32(most, count_room(pen)), slot);
     return true;
 }
 

@@ -75,11 +75,17 @@ struct unit {
     struct io io;
 };
 
-/* Where the next `blocks` blocks go, one behind the other. Fill `data`, then stream_commit. */
+/* Where the next `blocks` blocks go, one behind the other. Fill `data`, then stream_commit. It is
+ * good until somebody else commits to the stream; what is not used of it costs nothing. */
 struct slot {
     uint8_t *data;
     hftl_pba pba;
     uint32_t blocks;
+    struct band *band;
+    /* the stream's own: */
+    uint8_t *ident; /* the first block's among those for the tail */
+    uint8_t *oob;   /* its OOB; NULL: identities are not there */
+    uint64_t salt;  /* of identities, without the pba */
 };
 
 /* What writes one band. */
