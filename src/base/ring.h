@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ring.h - a bounded queue of pointers from any number of threads to one, without a lock.
+ * ring.h - a bounded queue of pointers from one thread to another, without a lock.
  *
  * The slots are the caller's memory. Places are numbered for ever (64 bits do not wrap); place p is
- * slot p mod capacity in its lap p / capacity. Each slot says whose turn it is:
+ * slot p mod capacity. A slot that is NULL is the producer's, any other the consumer's:
  *
- *     turn == 2 * lap        free: the producer that claims the place may write
- *     turn == 2 * lap + 1    taken: the consumer may read
- *
- *            tail (consumer)                head (producers)
+ *            tail (consumer)                head (producer)
  *              |                              |
- *     lap L  [ x ][ x ][ claimed, not yet x ][   ][   ]
+ *          [ x ][ x ][ x ][ x ][ x ][ x ][ x ][   ][   ]
  *
- *     Q1  A ring of capacity N holds N pointers (N = 1 too).
- *     Q2  What one producer pushed comes out in its order; what `happened before` a push is visible
- *         after the pop.
- *     Q3  pop says "nothing" also while the next place is claimed by a producer that has not
- *         written it yet, though later places may be. So a producer wakes the consumer after each
- *         of its own pushes: then nothing stays behind.
+ *     Q1  A ring of capacity N holds N pointers (N = 1 too), none of them NULL.
+ *     Q2  What was pushed comes out in its order; what `happened before` a push is visible after
+ *         the pop.
+ *     Q3  At a time one thread pushes and one pops; who takes over from another has to come after
+ *         it (a lock, a join).
  *     Q4  push fails only when the ring was full. Neither call waits for anybody.
+ *
+ * Why not for several producers? Each channel has its own ring, and a place that nobody else can
+ * claim costs no atomic exchange.
  *
  * It knows nothing of sleeping and waking; that is its user's.
  */
@@ -31,19 +30,17 @@
 #include <stdint.h>
 
 struct ring_slot {
-    _Atomic uint64_t turn;
-    void *item;
+    _Atomic(void *) item;
 };
 
-/* Producers and the consumer each write a line of their own, or they would slow each other down. */
+/* Producer and consumer each write a line of their own, or they would slow each other down. */
 #define RING_LINE_BYTES 64
 
 struct ring {
     struct ring_slot *slots;
     uint32_t mask;
-    uint32_t lap_shift;
     char apart_1[RING_LINE_BYTES];
-    _Atomic uint64_t head; /* next place to claim */
+    uint64_t head; /* next place to push; the producer's alone */
     char apart_2[RING_LINE_BYTES];
     uint64_t tail; /* next place to pop; the consumer's alone */
 };
@@ -51,10 +48,30 @@ struct ring {
 /* `slots`, of `capacity` (a power of two, 1 too), stay the caller's and must outlive the ring. */
 void ring_init(struct ring *ring, struct ring_slot *slots, uint32_t capacity);
 
-/* Any thread. False when the ring is full. */
-bool ring_push(struct ring *ring, void *item);
+/* The producer. False when the ring is full. */
+static inline bool ring_push(struct ring *ring, void *item)
+{
+    struct ring_slot *slot = &ring->slots[ring->head & ring->mask];
 
-/* The consumer. False when there is nothing (Q3); *item is then untouched. */
-bool ring_pop(struct ring *ring, void **item);
+    /* Acquire: the consumer is done with the item that was here a lap ago. */
+    if (atomic_load_explicit(&slot->item, memory_order_acquire) != NULL)
+        return false;
+    ring->head++;
+    atomic_store_explicit(&slot->item, item, memory_order_release); /* Q2 */
+    return true;
+}
+
+/* The consumer. NULL when there is nothing. */
+static inline void *ring_pop(struct ring *ring)
+{
+    struct ring_slot *slot = &ring->slots[ring->tail & ring->mask];
+    void *item = atomic_load_explicit(&slot->item, memory_order_acquire);
+
+    if (item == NULL)
+        return NULL;
+    ring->tail++;
+    atomic_store_explicit(&slot->item, NULL, memory_order_release);
+    return item;
+}
 
 #endif

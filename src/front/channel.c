@@ -82,12 +82,9 @@ enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *
 static struct hftl_request *next_landed(struct hftl_channel *channel)
 {
     struct hftl_request *request = channel->held;
-    void *item;
 
     channel->held = NULL;
-    if (request)
-        return request;
-    return ring_pop(&channel->landed, &item) ? item : NULL;
+    return request ? request : ring_pop(&channel->landed);
 }
 
 unsigned hftl_reap(struct hftl_channel *channel, unsigned max)
@@ -125,19 +122,20 @@ int hftl_channel_fd(const struct hftl_channel *channel)
 
 struct hftl_request *channel_take(struct hftl_channel *channel, bool *again)
 {
-    void *item;
+    struct hftl_request *request = ring_pop(&channel->submitted);
 
     *again = true;
-    if (ring_pop(&channel->submitted, &item))
-        return item;
+    if (request)
+        return request;
     atomic_exchange(&channel->queued, false); /* N2 */
     *again = false;
-    if (!ring_pop(&channel->submitted, &item))
+    request = ring_pop(&channel->submitted);
+    if (!request)
         return NULL;
     /* A submit came in between. Either it saw `queued` still true: then it is for us to keep the
      * channel. Or it has put the channel on the ready stack already. */
     *again = !atomic_exchange(&channel->queued, true);
-    return item;
+    return request;
 }
 
 struct hftl_channel *channel_land(struct hftl_request *request)

@@ -5,6 +5,8 @@
 
 static bool flags_make_sense(const struct hftl_request *request)
 {
+    if (request->flags == 0)
+        return true;
     switch (request->verb) {
     case HFTL_READ: /* FUA on a read is senseless but arrives; it is ignored */
     case HFTL_WRITE:
@@ -17,7 +19,7 @@ static bool flags_make_sense(const struct hftl_request *request)
     case HFTL_VERB_COUNT:
         break;
     }
-    return request->flags == 0;
+    return false;
 }
 
 /* `blocks` is inside the device, so its bytes fit in 64 bits. */
@@ -28,6 +30,8 @@ static enum hftl_status check_iovecs(const struct hftl_request *request)
 
     if (!request->iov || request->iov_count < 1 || request->iov_count > CHECK_IOV_MAX)
         return HFTL_INVALID;
+    if (request->iov_count == 1 && request->iov->iov_base && request->iov->iov_len == left)
+        return HFTL_OK; /* nearly all are like that */
     for (int i = 0; i < request->iov_count; i++) {
         const struct iovec *iov = &request->iov[i];
         if (!iov->iov_base || iov->iov_len == 0)

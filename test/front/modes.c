@@ -116,7 +116,7 @@ static void info_counts_the_memory_of_channels(void **state)
     hftl_get_info(device, &during);
     hftl_channel_close(channel);
     hftl_get_info(device, &after);
-    assert_true(during.memory_bytes >= before.memory_bytes + 2 * 1024 * 16);
+    assert_true(during.memory_bytes >= before.memory_bytes + 2 * 1024 * sizeof(void *));
     assert_int_equal(after.memory_bytes, before.memory_bytes);
     assert_true(before.blocks > 0);
     assert_int_equal(before.size, sizeof before);
