@@ -116,6 +116,34 @@ static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
     stand_end(&stand);
 }
 
+/* The copy has the checksum by which its original verified, not one of what memory holds by then. */
+static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand_write_all(&stand, 1);
+    assert_true(catch_a_batch(&stand));
+    struct mover *mover = &stand.device->relocation.movers[0];
+    struct stream *stream = &stand.device->streams[STREAM_RELOCATION];
+    uint32_t pool = stream->pool_count;
+    stream->pool_count = 0; /* so that it has to wait with what it has verified */
+    tap_release(stand.tap);
+    for (unsigned i = 0; i < 10; i++)
+        (void)stand_step(&stand);
+    uint32_t last = mover->batch_count - 1;
+    uint64_t lba = mover->batch[last].ident.lba;
+    assert_true(mover->batch_next <= last && mover->batch[last].verified);
+    mover->data[(size_t)last * stand.device->geometry.block_bytes] ^= 1;
+    stream->pool_count = pool;
+    errand_wake_all(&stream->waiting);
+    stand_settle(&stand);
+    stand_reopen(&stand); /* it is on the medium then */
+    enum hftl_status status = stand_read_status(&stand, lba);
+    assert_true(status == HFTL_MISMATCH || status == HFTL_LOST);
+    stand_end(&stand);
+}
+
 static void damage(struct stand *stand, uint64_t lba)
 {
     uint8_t *block = stand_media_block(stand, lba);
@@ -329,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_carries_the_seq_of_its_original),
         cmocka_unit_test(what_is_overwritten_while_it_is_read_is_not_moved),
+        cmocka_unit_test(what_is_damaged_after_it_was_verified_is_not_made_good),
         cmocka_unit_test(an_unreadable_block_is_lost_until_it_is_written_again),
         cmocka_unit_test(a_lost_block_fails_also_where_reads_are_not_verified),
         cmocka_unit_test(a_bad_read_of_a_victim_is_tried_once_more),
