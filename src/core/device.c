@@ -137,10 +137,13 @@ bool device_turn(struct device *device)
 
 static bool deliver(struct device *device)
 {
-    struct list_link *link;
     bool any = false;
-    while ((link = list_pop_front(&device->completed)) != NULL) {
+    /* All at once: who gets a request may submit it again, to where it likes. */
+    struct list_link *link = device->completed.head.next, *end = &device->completed.head, *next;
+    list_init(&device->completed);
+    for (; link != end; link = next) {
         struct request *request = list_of(link, struct request, link);
+        next = link->next;
         struct hftl_request *public = request_public(request);
         device->requests_in_flight--;
         any = true;

@@ -30,20 +30,30 @@ static void drop_old(struct device *device, hftl_pba old, enum map_by by)
     band_drop(device, band, by == MAP_BY_RELOCATION);
 }
 
-void map_set_run(struct device *device, const struct map_run *run, enum map_by by)
+static inline void set(struct device *device, hftl_lba lba, hftl_pba pba, uint32_t crc,
+                       enum map_by by)
 {
     struct map *map = &device->map;
+    hftl_pba old = map_table_get(&map->pba, lba.n);
+    map_table_set(&map->pba, lba.n, pba);
+    if (map->crc != NULL)
+        map->crc[lba.n] = crc;
+    if (map_is_none(old))
+        map->mapped++;
+    else
+        drop_old(device, old, by);
+}
+
+void map_set_run(struct device *device, const struct map_run *run, enum map_by by)
+{
     must(!map_is_none(run->pba));
     band_gain(device, run->band, run->blocks);
-    for (uint32_t i = 0; i < run->blocks; i++) {
-        uint64_t lba = run->lba.n + i;
-        hftl_pba old = map_table_get(&map->pba, lba);
-        map_table_set(&map->pba, lba, (hftl_pba){run->pba.n + i});
-        if (map->crc != NULL)
-            map->crc[lba] = run->crc[i];
-        map->mapped += map_is_none(old);
-        drop_old(device, old, by);
+    if (run->blocks == 1) {
+        set(device, run->lba, run->pba, run->crc[0], by);
+        return;
     }
+    for (uint32_t i = 0; i < run->blocks; i++)
+        set(device, (hftl_lba){run->lba.n + i}, (hftl_pba){run->pba.n + i}, run->crc[i], by);
 }
 
 void map_note_written(struct device *device, uint32_t range)

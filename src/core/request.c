@@ -118,6 +118,27 @@ static uint32_t count_in_a_row(const struct device *device, const struct request
     return (uint32_t)min_u64(in_memory, min_u64(left, in_range));
 }
 
+/* fill_slots of one block, as most requests are: what is for many would cost as much again. */
+static uint32_t fill_slot(struct device *device, const struct request *request,
+                          struct intake *intake)
+{
+    const struct hftl_request *public = request_public((struct request *)(uintptr_t)request);
+    struct stream *stream = &device->streams[STREAM_USER];
+    struct slot *slot = &intake->slot;
+    struct ident ident = {.lba = public->lba + request->progress, .kind = IDENT_DATA};
+    if (!device_next_seq(device, &ident.seq))
+        return 0;
+    memcpy(slot->data, request_memory(request, public), device->geometry.block_bytes);
+    uint32_t crc = crc32c(0, slot->data, device->geometry.block_bytes);
+    device->user_clock++;
+    stream->appended = device->user_clock;
+    struct band *band = slot->band;
+    hftl_pba pba = stream_commit(stream, slot, &ident, crc);
+    trace(device, WRITE_FILL, request->id, ident.lba, pba.n);
+    map_set_run(device, &(struct map_run){band, {ident.lba}, pba, 1, &crc}, MAP_BY_USER);
+    return 1;
+}
+
 /* Fills slots with blocks in a row; fewer of them when sequence numbers run out. */
 static uint32_t fill_slots(struct device *device, const struct request *request, uint32_t most,
                            struct slot *slot)
@@ -157,7 +178,8 @@ static uint32_t write_run(struct device *device, struct request *request, uint32
         return 0;
     most = min_u32(most, intake->slot.blocks);
     most = min_u32(most, count_in_a_row(device, request, lba, range));
-    uint32_t blocks = fill_slots(device, request, most, &intake->slot);
+    uint32_t blocks = most == 1 ? fill_slot(device, request, intake)
+                                : fill_slots(device, request, most, &intake->slot);
     map_note_written(device, range);
     device->stats.user_blocks_written += blocks;
     limits_charge(device, intake->level, blocks);
@@ -339,7 +361,8 @@ void request_submit(struct device *device, struct hftl_request *public)
         request_end(device, request, status);
         return;
     }
-    if (public->verb == HFTL_READ || public->verb == HFTL_WRITE)
+    bool moves_data = public->verb == HFTL_READ || public->verb == HFTL_WRITE;
+    if (moves_data && public->iov->iov_len == 0)
         skip_empty(request, public);
     if (trace_is_watched(&device->trace))
         trace_accept(device, request, public);

@@ -233,7 +233,6 @@ bool pen_attach_unit(struct pen *pen)
         unit->blocks = min_u32(g->ws_opt, g->chunk_blocks - unit->offset);
         uint32_t done = place.offset - unit->offset; /* not 0 when a clean close is taken up */
         unit->plain = true;
-        memset(unit->kinds, unit_kind(pen), unit->blocks);
         unit->from = unit->filled = unit->ready = unit->sent = unit->landed = done;
         list_push_back(&pen->held, &unit->link);
         pen->held_count++;
@@ -318,6 +317,15 @@ static inline void advance(struct pen *pen, uint32_t blocks, uint64_t seq)
         fill_up(pen);
 }
 
+/* The next block is no data. */
+static void note_kind(struct unit *unit, enum hftl_io_kind kind)
+{
+    if (unit->plain)
+        memset(unit->kinds, unit_kind(unit->pen), unit->blocks);
+    unit->plain = false;
+    unit->kinds[unit->filled] = (uint8_t)kind;
+}
+
 hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
                        uint32_t data_crc)
 {
@@ -325,10 +333,8 @@ hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct id
     struct unit *unit = pen->unit;
     hftl_pba pba = slot->pba;
     must_show(slot->blocks > 0 && slot->band == pen->band, pba.n, slot->blocks);
-    if (ident->kind != IDENT_DATA && ident->kind != IDENT_LOST) {
-        unit->kinds[unit->filled] = HFTL_IO_METADATA;
-        unit->plain = false;
-    }
+    if (ident->kind != IDENT_DATA && ident->kind != IDENT_LOST)
+        note_kind(unit, HFTL_IO_METADATA);
     put_ident(&stream->device->geometry, slot, ident, data_crc);
     advance(pen, 1, ident->seq);
     return pba;
@@ -357,8 +363,7 @@ void pen_commit_own(struct pen *pen, enum ident_kind kind, uint64_t seq, uint64_
     struct slot slot;
     make_slot(pen, 1, &slot);
     trace(pen->stream->device, META_FILL, 0, slot.pba.n, kind);
-    unit->kinds[unit->filled] = (uint8_t)stats_kind(kind, pen->stream->kind != STREAM_USER);
-    unit->plain = false;
+    note_kind(unit, stats_kind(kind, pen->stream->kind != STREAM_USER));
     put_ident(g, &slot, &ident, crc32c(0, pen_slot_data(pen), g->block_bytes));
     if (kind == IDENT_SUMMARY)
         pen->since_summary = UINT32_MAX; /* the summary itself makes it 0 */
