@@ -21,6 +21,7 @@ void geometry_init(struct geometry *g, const struct layout *layout)
     g->ws_opt = layout->ws_opt;
     g->slice = layout->ws_opt / layout->interleave;
     g->rest = layout->chunk_blocks % g->slice;
+    g->chunk_units = div_round_up_u32(layout->chunk_blocks, layout->ws_opt);
     g->mw_cunits = layout->mw_cunits;
     g->chunk_blocks = layout->chunk_blocks;
     g->columns = layout->columns;
@@ -84,7 +85,7 @@ uint32_t geometry_unit_blocks(const struct geometry *g, uint32_t width, uint32_t
 
 uint32_t geometry_units(const struct geometry *g, uint32_t width)
 {
-    return div_round_up_u32(g->chunk_blocks, g->ws_opt) * width;
+    return g->chunk_units * width;
 }
 
 uint32_t geometry_slice_end(const struct geometry *g, uint32_t width, uint32_t position)

@@ -22,6 +22,7 @@ struct geometry {
     uint32_t ws_min, ws_opt, mw_cunits, chunk_blocks, columns;
     uint32_t slice; /* ws_opt / interleave */
     uint32_t rest;  /* blocks of a chunk in the short last round: chunk_blocks % slice */
+    uint32_t chunk_units;
     uint32_t bands, stride;
     uint32_t summary_max; /* identities in a summary; 0 with OOB */
     uint32_t tail_max;    /* identities in a tail block */

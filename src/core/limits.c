@@ -111,14 +111,14 @@ void limits_charge(struct device *device, enum hftl_limit_level level, uint32_t 
     must_show(device->limits.account >= 0, device->limits.account, level); /* P1 */
 }
 
-void limits_earn(struct device *device)
+void limits_earn(struct device *device, uint32_t blocks)
 {
     struct limits *limits = &device->limits;
     turn_to(limits, limits_level(limits, device->bands_free));
     if (limits->at == HFTL_LIMIT_COUNT)
         return;
     int64_t most = price(limits) * LIMITS_BURST_BLOCKS;
-    limits->account += limits->level[limits->at].percent;
+    limits->account += (int64_t)limits->level[limits->at].percent * blocks;
     if (limits->account > most)
         limits->account = most;
 }

@@ -75,8 +75,8 @@ enum hftl_limit_level limits_in_force(const struct device *device);
 uint32_t limits_admit(struct device *device, enum hftl_limit_level level);
 /* They wrote so many of them. */
 void limits_charge(struct device *device, enum hftl_limit_level level, uint32_t blocks);
-/* Relocation moved a block. */
-void limits_earn(struct device *device);
+/* Relocation moved so many blocks. */
+void limits_earn(struct device *device, uint32_t blocks);
 /* A band that was free is not any more. */
 void limits_note_taken(struct device *device);
 /* P1. */

@@ -60,12 +60,12 @@ void pace_set(struct device *device, uint32_t valid, uint32_t capacity)
     pace->a_move = gain * space / (twice_target - space) + 1;
 }
 
-void pace_earn(struct device *device)
+void pace_earn(struct device *device, uint32_t blocks)
 {
     struct pace *pace = &device->pace;
     if (pace->open)
         return;
-    pace->account += pace->a_move;
+    pace->account += pace->a_move * blocks;
     if (pace->account > PACE_BURST_BLOCKS * PACE_ONE)
         pace->account = PACE_BURST_BLOCKS * PACE_ONE;
 }

@@ -54,8 +54,8 @@ void pace_init(struct device *device);
 /* A batch of a victim is going to be appended, that had so many of its blocks valid when it was
  * taken: what each of them will be worth. */
 void pace_set(struct device *device, uint32_t valid, uint32_t capacity);
-/* Relocation moved a block. */
-void pace_earn(struct device *device);
+/* Relocation moved so many blocks. */
+void pace_earn(struct device *device, uint32_t blocks);
 /* Cleaning is at work, and is needed. */
 bool pace_is_in_force(const struct device *device);
 /* How many blocks users may write, where it is in force. */

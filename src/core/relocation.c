@@ -128,12 +128,12 @@ static bool decode_tail(struct device *device, struct mover *mover)
     return false;
 }
 
-static const uint8_t *ident_bytes(const struct mover *mover, uint32_t tail_max, uint32_t index)
+/* Those of the portion. */
+static const uint8_t *idents_of(const struct mover *mover, uint32_t tail_max)
 {
     if (mover->victim->idents != NULL)
-        return mover->victim->idents +
-               ((size_t)mover->tail_index * tail_max + index) * FORMAT_IDENT_BYTES;
-    return mover->tail_block + FORMAT_TAIL_IDENTS_AT + (size_t)index * FORMAT_IDENT_BYTES;
+        return mover->victim->idents + (size_t)mover->tail_index * tail_max * FORMAT_IDENT_BYTES;
+    return mover->tail_block + FORMAT_TAIL_IDENTS_AT;
 }
 
 static bool is_needed(const struct device *device, const struct band *victim,
@@ -149,21 +149,21 @@ static bool is_needed(const struct device *device, const struct band *victim,
 /* The next blocks of the portion that the map points to. */
 static void gather(struct device *device, struct mover *mover)
 {
-    uint32_t tail_max = device->geometry.tail_max;
-    mover->batch_count = 0;
+    uint32_t tail_max = device->geometry.tail_max, most = device->relocation.batch;
+    const uint8_t *idents = idents_of(mover, tail_max);
+    struct moving *moving = mover->batch, *end = mover->batch + most;
+    uint32_t next = mover->ident_next;
+    for (; next < mover->idents_count && moving < end; next++) {
+        moving->position = mover->tail_index * tail_max + next;
+        moving->verified = false;
+        if (ident_decode(idents + (size_t)next * FORMAT_IDENT_BYTES, &moving->ident) == HFTL_OK &&
+            is_needed(device, mover->victim, moving))
+            moving++;
+    }
+    mover->ident_next = next;
+    mover->batch_count = (uint32_t)(moving - mover->batch);
     mover->batch_next = 0;
     mover->retried = false;
-    while (mover->ident_next < mover->idents_count &&
-           mover->batch_count < device->relocation.batch) {
-        struct moving *moving = &mover->batch[mover->batch_count];
-        uint32_t index = mover->ident_next++;
-        moving->position = mover->tail_index * tail_max + index;
-        moving->verified = false;
-        if (ident_decode(ident_bytes(mover, tail_max, index), &moving->ident) != HFTL_OK)
-            continue;
-        if (is_needed(device, mover->victim, moving))
-            mover->batch_count++;
-    }
 }
 
 /* ---- reading ---- */
@@ -277,8 +277,6 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
                     &(struct map_run){band, (hftl_lba){moving->ident.lba}, pba, 1, &known},
                     MAP_BY_RELOCATION);
     trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, pba.n);
-    limits_earn(device);
-    pace_earn(device);
 }
 
 /* L8. True: the victim was let go. */
@@ -292,7 +290,7 @@ static bool gives_way(struct device *device, struct mover *mover)
 }
 
 /* True when the batch is used up, or the victim was let go. */
-static bool append_batch(struct device *device, struct mover *mover)
+static bool append_some(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
     struct slot slot = {.blocks = 0};
@@ -316,6 +314,19 @@ static bool append_batch(struct device *device, struct mover *mover)
         move_block(device, mover, mover->batch_next++, &slot);
     }
     return true;
+}
+
+/* The same; what was moved earns users their blocks. */
+static bool append_batch(struct device *device, struct mover *mover)
+{
+    uint64_t before = device->relocation_clock;
+    bool done = append_some(device, mover);
+    uint32_t moved = (uint32_t)(device->relocation_clock - before);
+    if (moved > 0) {
+        limits_earn(device, moved);
+        pace_earn(device, moved);
+    }
+    return done;
 }
 
 /* ---- the errand ---- */

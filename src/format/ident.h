@@ -96,9 +96,24 @@ static inline void ident_seal(const struct ident *ident, uint32_t data_crc, uint
     put_u32(bytes + 12, claim.high);
 }
 
+/* ident_decode of a kind that is not data. */
+HFTL_MUST_USE enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES],
+                                                  struct ident *ident);
+
 /* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
-HFTL_MUST_USE enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
-                                            struct ident *ident);
+HFTL_MUST_USE static inline enum hftl_status
+ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
+{
+    uint64_t low = get_u64(bytes + 4), seq = low & FORMAT_SEQ_MAX;
+    uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + 12) << 8;
+    if (lba_kind >> FORMAT_LBA_BITS != IDENT_DATA || seq == 0)
+        return ident_decode_other(bytes, ident);
+    ident->crc = get_u32(bytes);
+    ident->seq = seq;
+    ident->lba = lba_kind & FORMAT_LBA_MAX;
+    ident->kind = IDENT_DATA;
+    return HFTL_OK;
+}
 
 /* "data", "pad", ...; "invalid" for a number that is no kind. Static. */
 const char *ident_kind_text(enum ident_kind kind);
