@@ -33,7 +33,7 @@ static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third
 #if defined __x86_64__
     /* Why not the compiler's function for it? It is only there for processors that all have the
      * instruction, or in a function of its own, whose call costs as much as the three of them. */
-    if (__builtin_cpu_supports("sse4.2")) {
+    if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1)) {
         uint64_t crc = UINT32_MAX;
         __asm__("crc32q %1, %0" : "+r"(crc) : "rm"(first));
         __asm__("crc32l %1, %k0" : "+r"(crc) : "rm"(second));

@@ -301,14 +301,10 @@ static inline void put_ident(const struct geometry *g, struct slot *slot, const 
     slot->blocks--;
 }
 
-/* The pen goes past blocks that are there. */
-static inline void advance(struct pen *pen, uint32_t blocks, uint64_t seq)
+/* At the end of a slice, or at the tail. Apart, so that the blocks before it pay nothing for it. */
+__attribute__((noinline)) static void pass_end(struct pen *pen)
 {
     struct unit *unit = pen->unit;
-    pen->seq_highest = max_u64(pen->seq_highest, seq);
-    pen->position += blocks;
-    pen->since_summary += blocks;
-    unit->filled += blocks;
     if (pen->position == pen->slice_end)
         pen->unit = NULL;
     if (unit->filled == unit->blocks)
@@ -317,8 +313,19 @@ static inline void advance(struct pen *pen, uint32_t blocks, uint64_t seq)
         fill_up(pen);
 }
 
+/* The pen goes past blocks that are there. */
+static inline void advance(struct pen *pen, uint32_t blocks, uint64_t seq)
+{
+    pen->seq_highest = max_u64(pen->seq_highest, seq);
+    pen->position += blocks;
+    pen->since_summary += blocks;
+    pen->unit->filled += blocks;
+    if (pen->position == pen->slice_end || pen->position == pen->tail)
+        pass_end(pen);
+}
+
 /* The next block is no data. */
-static void note_kind(struct unit *unit, enum hftl_io_kind kind)
+__attribute__((noinline)) static void note_kind(struct unit *unit, enum hftl_io_kind kind)
 {
     if (unit->plain)
         memset(unit->kinds, unit_kind(unit->pen), unit->blocks);
@@ -330,11 +337,10 @@ hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct id
                        uint32_t data_crc)
 {
     struct pen *pen = stream->open;
-    struct unit *unit = pen->unit;
     hftl_pba pba = slot->pba;
     must_show(slot->blocks > 0 && slot->band == pen->band, pba.n, slot->blocks);
     if (ident->kind != IDENT_DATA && ident->kind != IDENT_LOST)
-        note_kind(unit, HFTL_IO_METADATA);
+        note_kind(pen->unit, HFTL_IO_METADATA);
     put_ident(&stream->device->geometry, slot, ident, data_crc);
     advance(pen, 1, ident->seq);
     return pba;
