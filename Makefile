@@ -5,6 +5,8 @@ BUILD ?= build
 MESON_FLAGS ?=
 TESTS ?=
 JOBS ?= $(shell nproc)
+# The build to ship, and to measure.
+RELEASE = --buildtype=release -Db_lto=true
 
 .DEFAULT_GOAL := build
 .PHONY: build demo check tidy coverage bench bench-build bench-compare bench-table soak docs install clean help packages
@@ -34,9 +36,9 @@ bench-table: bench-build ## a table of workloads: throughput, latencies, WAF
 	@tools/bench-table.sh $(BUILD)-bench
 
 bench-build: packages
-	@[ -f $(BUILD)-bench/build.ninja ] || \
-	    meson setup $(BUILD)-bench --buildtype=release $(MESON_FLAGS) >/dev/null
-	@ninja -C $(BUILD)-bench -j $(JOBS) --quiet
+	@if [ -f $(BUILD)-bench/build.ninja ]; then meson configure $(BUILD)-bench $(RELEASE); \
+	    else meson setup $(BUILD)-bench $(RELEASE) $(MESON_FLAGS) >/dev/null; fi
+	@ninja -C $(BUILD)-bench -j $(JOBS) --quiet bench
 
 soak: build ## run the long tests
 	@tools/soak.sh $(BUILD)
