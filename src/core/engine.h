@@ -110,7 +110,7 @@ struct device {
     struct histogram latency[HFTL_VERB_COUNT]; /* ns */
     uint64_t now_ns;                           /* device_now */
     bool now_known;
-    bool stalled;                              /* since stalled_ns: stats_stall */
+    bool stalled; /* since stalled_ns: stats_stall */
     uint64_t stalled_ns;
     struct trace trace;
     uint64_t memory_bytes;

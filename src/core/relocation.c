@@ -175,8 +175,8 @@ static uint32_t count_neighbours(const struct device *device, const struct mover
     const struct moving *batch = &mover->batch[first];
     uint32_t max = min_u32(mover->batch_count - first, device->medium->facts.transfer_blocks_max);
     uint32_t n = 1;
-    max = min_u32(max, geometry_side_by_side(&device->geometry, mover->victim->width,
-                                             batch->position));
+    max = min_u32(max,
+                  geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
     while (n < max && batch[n].position == batch->position + n && !batch[n].verified &&
            batch[n].ident.kind != IDENT_LOST)
         n++;
@@ -273,8 +273,7 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
     if (moving->ident.kind == IDENT_TRIM)
         map_set_page(device, (uint32_t)moving->ident.lba, pba, MAP_BY_RELOCATION);
     else
-        map_set_run(device,
-                    &(struct map_run){band, (hftl_lba){moving->ident.lba}, pba, 1, &known},
+        map_set_run(device, &(struct map_run){band, (hftl_lba){moving->ident.lba}, pba, 1, &known},
                     MAP_BY_RELOCATION);
     trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, pba.n);
 }

@@ -347,8 +347,7 @@ static void start(struct device *device, struct request *request)
 void request_submit(struct device *device, struct hftl_request *public)
 {
     struct request *request = core_of(public);
-    *request =
-        (struct request){.id = trace_id(&device->trace), .taken_ns = device_now(device)};
+    *request = (struct request){.id = trace_id(&device->trace), .taken_ns = device_now(device)};
     link_init(&request->link);
     device->requests_in_flight++;
     enum hftl_status status = check(device, public);

@@ -46,8 +46,7 @@ static bool fields_make_sense(const struct ident *ident)
     return false;
 }
 
-enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES],
-                                    struct ident *ident)
+enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
 {
     uint64_t low = get_u64(bytes + AT_LOW);
     uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + AT_HIGH) << 8;

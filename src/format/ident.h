@@ -101,8 +101,8 @@ HFTL_MUST_USE enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDE
                                                   struct ident *ident);
 
 /* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
-HFTL_MUST_USE static inline enum hftl_status
-ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
+HFTL_MUST_USE static inline enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
+                                                          struct ident *ident)
 {
     uint64_t low = get_u64(bytes + 4), seq = low & FORMAT_SEQ_MAX;
     uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + 12) << 8;

@@ -64,8 +64,8 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
     return __real_aligned_alloc(alignment, bytes);
 }
 
-/* What the medium allocates is not the engine's: memory for chunks, the guard's notes. Nothing lands
- * inside a submission (M1). */
+/* What the medium allocates is not the engine's: memory for chunks, the guard's notes. Nothing
+ * lands inside a submission (M1). */
 static void submit_unwatched(struct hftl_media *media, struct hftl_media_op **ops, unsigned count);
 static unsigned reap_watched(struct hftl_media *media, unsigned max);
 
@@ -94,8 +94,8 @@ static uint8_t memory[QUEUE][BLOCKS_MAX * BLOCK_BYTES];
 
 static void ask_something(struct stand *stand, uint32_t slot)
 {
-    static const enum hftl_verb verbs[] = {HFTL_WRITE, HFTL_WRITE, HFTL_WRITE, HFTL_WRITE,
-                                           HFTL_WRITE, HFTL_WRITE, HFTL_READ,  HFTL_READ,
+    static const enum hftl_verb verbs[] = {HFTL_WRITE, HFTL_WRITE, HFTL_WRITE,  HFTL_WRITE,
+                                           HFTL_WRITE, HFTL_WRITE, HFTL_READ,   HFTL_READ,
                                            HFTL_READ,  HFTL_TRIM,  HFTL_EXTENTS};
     uint64_t blocks = 1 + prng_below(&stand->prng, BLOCKS_MAX);
     uint64_t lba = prng_below(&stand->prng, device_blocks(stand->device) - blocks + 1);

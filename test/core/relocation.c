@@ -116,7 +116,7 @@ static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
     stand_end(&stand);
 }
 
-/* The copy has the checksum by which its original verified, not one of what memory holds by then. */
+/* A copy has the checksum by which its original verified, not one of what memory holds by then. */
 static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
 {
     (void)state;
