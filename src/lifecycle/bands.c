@@ -226,13 +226,10 @@ static bool names_superblock(const struct opening *o, const struct band *band,
     return false;
 }
 
-/* H1-H3 of the head in one chunk. */
-static bool read_head(struct opening *o, const struct band *band, uint32_t column,
-                      struct head *head)
+/* H1-H3 of the block that was read. */
+static bool is_head(const struct opening *o, const struct band *band, uint32_t column,
+                    struct head *head)
 {
-    uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
-    if (is_superblock(o, chunk) || !has_readable(o, chunk, 0) || read_block(o, chunk, 0) != HFTL_OK)
-        return false;
     /* Which position it has depends on the columns it names, so that is compared afterwards. */
     struct format_place where = {.place = band->index, .position = get_u32(o->block + 44)};
     if (head_decode(&o->device->format, &where, o->block, head) != HFTL_OK)
@@ -241,6 +238,20 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
         return false;
     return head->column == column && layout_equal(&head->layout, &o->device->layout) &&
            head->position == rank_of(head, column) * o->device->geometry.slice;
+}
+
+/* Of one chunk. A bit that flipped on the way hides a band like an error does: twice as well. */
+static bool read_head(struct opening *o, const struct band *band, uint32_t column,
+                      struct head *head)
+{
+    uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
+    unsigned tries = mutant("head-decoded-once") ? 1 : 2;
+    if (is_superblock(o, chunk) || !has_readable(o, chunk, 0))
+        return false;
+    while (tries-- > 0)
+        if (read_block(o, chunk, 0) == HFTL_OK && is_head(o, band, column, head))
+            return true;
+    return false;
 }
 
 /* A chunk that was retired keeps the head of an earlier life: the others are asked first. */

@@ -167,7 +167,8 @@ static bool read_at(struct opening *o, const struct scan *scan, uint32_t positio
 
 /*
  * A band that a clean close left open needs no judging, only its identities: from the last summary
- * to the one before what it names, and so on. Where one is not found, a block further down.
+ * to the one before what it names, and so on. Where one is not found, not by a second reading
+ * either, a block further down.
  */
 static void read_summaries(struct opening *o, struct scan *scan)
 {
@@ -175,12 +176,75 @@ static void read_summaries(struct opening *o, struct scan *scan)
     enum band_stream stream = o->sightings[scan->band->index].stream;
     uint32_t end = o->found.record.open[stream].position;
     while (end > 0) {
-        uint32_t position = --end;
-        if (!read_at(o, scan, position))
-            continue;
-        scan->crcs[position] = crc32c(0, o->block, g->block_bytes);
-        end -= take_summary(o, scan, position, o->block);
+        uint32_t position = --end, named = 0;
+        for (unsigned tries = 0; tries < 2 && named == 0; tries++) {
+            if (!read_at(o, scan, position))
+                break;
+            scan->crcs[position] = crc32c(0, o->block, g->block_bytes);
+            named = take_summary(o, scan, position, o->block);
+        }
+        end -= named;
     }
+}
+
+/*
+ * A block that does not agree with its identity, or has none, may have been read badly once: it is
+ * read again before it is called torn, which is for ever. What the second reading shows counts only
+ * if it agrees.
+ */
+static void take_again(struct opening *o, struct scan *scan, uint32_t position, uint32_t index)
+{
+    uint8_t *ident = scan->idents + (size_t)position * FORMAT_IDENT_BYTES,
+            before[FORMAT_IDENT_BYTES];
+    uint32_t crc = scan->crcs[position];
+    uint8_t flags = scan->flags[position];
+    if ((flags & SCAN_VERIFIED) != 0)
+        return;
+    memcpy(before, ident, sizeof(before));
+    take_block(o, scan, position, index);
+    judge_ident(o, scan, position);
+    if ((scan->flags[position] & SCAN_VERIFIED) != 0)
+        return;
+    memcpy(ident, before, sizeof(before));
+    scan->crcs[position] = crc;
+    scan->flags[position] = flags;
+}
+
+/* The second time: whom a summary named that was read the first time. */
+static bool is_doubtful(const struct opening *o, const struct scan *scan, struct place place,
+                        unsigned time)
+{
+    uint32_t position = geometry_position(&o->device->geometry, scan->band->width, place);
+    uint8_t flags = scan->flags[position];
+    return (flags & SCAN_READ) != 0 && (flags & SCAN_VERIFIED) == 0 &&
+           (time == 0 || (flags & SCAN_IDENT) != 0);
+}
+
+static void read_doubtful(struct opening *o, struct scan *scan, uint32_t column, unsigned time)
+{
+    for (uint32_t at = 0; at < scan->wp[column]; at++) {
+        struct place place = {column, at};
+        uint32_t blocks = 0;
+        while (blocks < o->scratch_blocks && at + blocks < scan->wp[column] &&
+               is_doubtful(o, scan, (struct place){column, at + blocks}, time))
+            blocks++;
+        if (blocks == 0)
+            continue;
+        bool read = read_run(o, scan, place, blocks) == HFTL_OK;
+        for (uint32_t i = 0; read && i < blocks; i++) {
+            struct place again = {column, at + i};
+            take_again(o, scan, geometry_position(&o->device->geometry, scan->band->width, again),
+                       i);
+        }
+        at += blocks - 1;
+    }
+}
+
+static void judge_idents(struct opening *o, struct scan *scan)
+{
+    for (uint32_t position = 0; position < blocks_of(o, scan); position++)
+        if ((scan->flags[position] & SCAN_WRITTEN) != 0)
+            judge_ident(o, scan, position);
 }
 
 enum hftl_status scan_read(struct opening *o, struct scan *scan)
@@ -200,9 +264,12 @@ enum hftl_status scan_read(struct opening *o, struct scan *scan)
             at += blocks;
         }
     }
-    for (uint32_t position = 0; position < blocks_of(o, scan); position++)
-        if ((scan->flags[position] & SCAN_WRITTEN) != 0)
-            judge_ident(o, scan, position);
+    judge_idents(o, scan);
+    for (unsigned time = 0; time < (o->device->geometry.oob ? 1u : 2u); time++) {
+        for (uint32_t c = 0; c < scan->band->width && !mutant("torn-read-once"); c++)
+            read_doubtful(o, scan, c, time);
+        judge_idents(o, scan);
+    }
     return HFTL_OK;
 }
 

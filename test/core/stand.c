@@ -119,6 +119,8 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         if (has_to_fail(tap, op)) {
             must(tap->failed_count < TAP_HELD_MAX);
             op->status = tap->fail_status;
+            if (op->verb == HFTL_MEDIA_READ && op->status == HFTL_OK)
+                memset(op->data, 0x5a, (size_t)op->blocks * media->facts.block_bytes);
             tap->failed[tap->failed_count++] = op;
         } else if (has_to_wait(tap, op)) {
             must(tap->held_count < TAP_HELD_MAX);

@@ -40,7 +40,8 @@ struct tap {
     struct hftl_media *inner;
     struct tap_note *notes; /* newest TAP_NOTES_MAX at most: tests clear them */
     uint32_t note_count;
-    /* The next `fail_count` operations of the verb (on the chunk) land with `fail_status`. */
+    /* The next `fail_count` operations of the verb (on the chunk) land with `fail_status`; a read
+     * that is to fail with HFTL_OK lies: it hands over something else. */
     uint32_t fail_count, fail_after, fail_chunk;
     enum hftl_media_verb fail_verb;
     enum hftl_status fail_status;

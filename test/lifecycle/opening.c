@@ -372,7 +372,7 @@ static void a_sealed_chunk_that_cannot_be_finished_costs_writing_and_not_the_dev
 }
 
 /* False: an open has no more than `number` reads. */
-static bool fail_read_once(const char *shape, bool clean, uint32_t number)
+static bool fail_read_once(const char *shape, bool clean, uint32_t number, enum hftl_status status)
 {
     struct stand stand;
     make_interesting(&stand, shape);
@@ -381,7 +381,7 @@ static bool fail_read_once(const char *shape, bool clean, uint32_t number)
         stand_settle(&stand);
         stand_close(&stand);
     }
-    tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, 1, HFTL_IO);
+    tap_fail(stand.tap, HFTL_MEDIA_READ, ANY_CHUNK, 1, status);
     stand.tap->fail_after = number;
     if (stand_try_open(&stand) != HFTL_OK)
         fail_msg("%s, read %u: %s", shape, number, stand.why.text);
@@ -399,7 +399,18 @@ static void no_read_of_an_open_is_given_up_when_it_fails_once(void **state)
     static const char *const names[] = {"two PUs", "bare", "zoned, two columns"};
     for (unsigned shape = 0; shape < 3; shape++)
         for (int clean = 0; clean < 2; clean++)
-            for (uint32_t number = 0; fail_read_once(names[shape], clean, number);)
+            for (uint32_t number = 0; fail_read_once(names[shape], clean, number, HFTL_IO);)
+                number++;
+}
+
+/* Nor when it returns something else once: heads, tails, and what looks torn are read again. */
+static void no_read_of_an_open_is_believed_when_it_lies_once(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned, two columns"};
+    for (unsigned shape = 0; shape < 3; shape++)
+        for (int clean = 0; clean < 2; clean++)
+            for (uint32_t number = 0; fail_read_once(names[shape], clean, number, HFTL_OK);)
                 number++;
 }
 
@@ -696,6 +707,7 @@ int main(void)
         cmocka_unit_test(each_failing_operation_ends_open_cleanly_and_the_next_open_recovers),
         cmocka_unit_test(a_sealed_chunk_that_cannot_be_finished_costs_writing_and_not_the_device),
         cmocka_unit_test(no_read_of_an_open_is_given_up_when_it_fails_once),
+        cmocka_unit_test(no_read_of_an_open_is_believed_when_it_lies_once),
         cmocka_unit_test(an_open_that_is_cut_is_begun_again),
         cmocka_unit_test(opening_begins_with_a_flush),
         cmocka_unit_test(what_was_rejected_once_is_rejected_for_ever),
