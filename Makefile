@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 RELEASE = --buildtype=release -Db_lto=true
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check tidy coverage bench bench-build bench-compare bench-table soak docs install clean help packages
+.PHONY: build demo check sim tidy coverage bench bench-build bench-compare bench-table soak docs install clean help packages
 
 build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -39,6 +39,9 @@ bench-build: packages
 	@if [ -f $(BUILD)-bench/build.ninja ]; then meson configure $(BUILD)-bench $(RELEASE); \
 	    else meson setup $(BUILD)-bench $(RELEASE) $(MESON_FLAGS) >/dev/null; fi
 	@ninja -C $(BUILD)-bench -j $(JOBS) --quiet bench
+
+sim: build ## a thousand random runs in the simulator; SEED=0x5eed the same again, ARGS='--runs 9'
+	@$(BUILD)/hostftl-sim swarm $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 soak: build ## run the long tests
 	@tools/soak.sh $(BUILD)

@@ -19,6 +19,7 @@ struct campaign_options {
     int64_t op;  /* -1: all */
     int variant; /* -1: all */
     double budget_seconds;
+    bool cpu_time;           /* the budget is of processor time */
     uint64_t violations_max; /* stop after so many */
     bool verbose, quiet;
     bool progress; /* a line on stderr that is written over */

@@ -57,6 +57,11 @@ static void take_answer(void *arg, struct hftl_request *request)
     size_t bytes = data ? request->blocks * oracle_block_bytes(h->oracle) : 0;
     oracle_answer(h->oracle, &slot->ticket, request->status, slot->memory, h->options.faults,
                   &h->failure);
+    const uint64_t words[] = {slot->ticket.verb, slot->ticket.lba, slot->ticket.blocks,
+                              (uint64_t)request->status};
+    h->trace = nand_fold(h->trace, words, sizeof words);
+    if (h->options.traced && request->verb == HFTL_READ)
+        h->trace = nand_fold(h->trace, slot->memory, bytes);
     memset(slot->memory, 0xa5, bytes);
     slot->used = false;
     h->in_flight--;
@@ -77,16 +82,18 @@ static bool make_device(struct harness *h)
     options.interleave = h->options.interleave;
     enum hftl_status status = h->options.engine->format(nand_media(h->options.nand),
                                                         &h->world.world, &options, &info, &why);
-    if (status != HFTL_OK)
+    if (status != HFTL_OK && !(h->options.faults && why.text[0]))
         failure_say(&h->failure, "format fails: %s: %s", hftl_status_name(status), why.text);
     if (h->world.blocks)
         failure_say(&h->failure, "format leaks %" PRIu64 " bytes", h->world.bytes);
     return status == HFTL_OK;
 }
 
-/* No device is what a cut in the middle of a format may leave. */
-static bool is_excused(const struct harness *h, enum hftl_status status)
+/* No device is what a cut in a format may leave; where faults are, a reason will do. */
+static bool is_excused(const struct harness *h, enum hftl_status status, const struct why *why)
 {
+    if (h->options.faults && why->text[0])
+        return true;
     return h->oracle && oracle_is_formatting(h->oracle) &&
            (status == HFTL_FOREIGN || status == HFTL_CORRUPT);
 }
@@ -109,7 +116,7 @@ static bool open_device(struct harness *h)
     if (status == HFTL_OK)
         return true;
     h->device = NULL;
-    if (!is_excused(h, status))
+    if (!is_excused(h, status, &why))
         failure_say(&h->failure, "open fails: %s: %s", hftl_status_name(status), why.text);
     if (h->world.blocks)
         failure_say(&h->failure, "open leaks %" PRIu64 " bytes", h->world.bytes);
@@ -145,19 +152,29 @@ bool harness_open(struct harness *harness)
     must(h->device == NULL);
     if (!h->oracle && !make_device(h))
         return false;
-    if (!open_device(h) && (h->failure.failed || !make_device(h) || !open_device(h)))
-        return false;
+    uint64_t spoiled = nand_reads_spoiled(h->options.nand);
+    if (!open_device(h)) {
+        bool formatting = h->oracle && oracle_is_formatting(h->oracle);
+        if (h->failure.failed || !formatting || h->options.faults)
+            return false;
+        if (!make_device(h) || !open_device(h))
+            return false;
+    }
     uint64_t blocks = h->options.engine->blocks(h->device);
     struct hftl_info info = {.size = sizeof info};
     h->options.engine->get_info(h->device, &info);
-    if (info.read_only)
+    if (info.read_only && !(h->options.faults && info.reason[0]))
         failure_say(&h->failure, "opens read-only: %s", info.reason);
     tune_device(h, &info);
     if (!h->oracle)
         h->oracle = oracle_create(blocks, nand_media(h->options.nand)->facts.block_bytes,
                                   (uint32_t)h->options.seed);
+    /* One bad read is made good by a second; of metadata that cannot be read at all FORMAT.md, 12
+     * says what follows. */
+    if (nand_reads_spoiled(h->options.nand) > spoiled + 1)
+        oracle_forgive_old(h->oracle);
     if (oracle_is_formatting(h->oracle))
-        oracle_format_ends(h->oracle, info.id);
+        oracle_format_ends(h->oracle, info.id, h->options.faults ? blocks : 0);
     if (blocks != oracle_blocks(h->oracle))
         failure_say(&h->failure, "opens with %" PRIu64 " blocks, had %" PRIu64, blocks,
                     oracle_blocks(h->oracle));
@@ -291,12 +308,15 @@ void harness_close(struct harness *harness)
     }
     enum hftl_status status = h->options.engine->close(h->device);
     h->device = NULL;
-    if (status != HFTL_OK)
+    if (status != HFTL_OK && !h->options.faults)
         failure_say(&h->failure, "close fails: %s", hftl_status_name(status));
     if (nand_in_flight(h->options.nand))
         failure_say(&h->failure, "close leaves %" PRIu32 " operations in flight",
                     nand_in_flight(h->options.nand));
-    oracle_close(h->oracle);
+    if (status == HFTL_OK)
+        oracle_close(h->oracle);
+    else
+        oracle_crash(h->oracle);
     look_for_leaks(h, "close");
 }
 

@@ -42,7 +42,8 @@ struct harness_options {
     uint32_t columns;     /* of format; 0: chosen */
     uint32_t interleave;  /* of format; 0: 1 */
     struct tuning tuning; /* of each life */
-    bool faults;          /* errors are answers */
+    bool faults;          /* errors are answers, and so is a refusal with a reason */
+    bool traced;          /* `trace` has what was read in it */
     bool verbose;
 };
 
@@ -67,6 +68,7 @@ struct harness {
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;
+    uint64_t trace; /* all answers, in order, folded */
     /* Called after each answer was judged: a promise was just made. */
     void (*answered)(void *arg, const struct oracle_ticket *ticket);
     void *answered_arg;

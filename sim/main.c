@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hostftl-sim: the simulator's command. Without a verb it explores cuts; `model` runs random lists
- * of requests; `mutants` proves that planted bugs are caught. Exit: 0 no violation, 1 there are,
- * 2 usage, 77 this build cannot.
+ * hostftl-sim: the simulator's command. Without a verb it draws cuts; `explore` goes through all of
+ * a small world; `swarm` draws everything, from one seed; `model` runs random lists of requests;
+ * `mutants` proves that planted bugs are caught.
+ *
+ * Exit: 0 no violation, 1 there are, 2 usage, 77 this build cannot.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* getentropy */
 
 #include "sim/campaign.h"
 #include "sim/model.h"
 #include "sim/mutants.h"
+#include "sim/search.h"
+#include "sim/swarm.h"
 #include "sim/tuning.h"
 
 #include "base/mutant.h"
@@ -29,6 +33,9 @@ struct arguments {
     const char *mutant; /* plant this one */
     struct campaign_options campaign;
     struct model_options model;
+    struct search_options search;
+    struct swarm_options swarm;
+    uint64_t runs;
     bool list, json, seeded;
 };
 
@@ -38,14 +45,25 @@ static const struct argp_option argp_options[] = {
     {"seed", 's', "N", 0, "chance begins here (1)", 0},
     {"op", 'n', "N", 0, "cut at this operation only", 0},
     {"variant", 'v', "N", 0, "cut in this way only; --list names them", 0},
-    {"budget", 'b', "SECONDS", 0, "stop looking after so long (60; mutants: 20 for each)", 0},
+    {"budget", 'b', "SECONDS", 0,
+     "stop looking after so long (60; explore: 3600; mutants: 20 for each)", 0},
     {"violations", 'k', "N", 0, "go on until there were so many (10)", 0},
-    {"acts", 'a', "N", 0, "model: acts in a list (400)", 0},
-    {"skip", 'x', "LIST", 0, "model: leave out these acts, as in 3-9,12; runs one list", 0},
+    {"runs", 'r', "N", 0, "swarm: how many (1000)", 0},
+    {"off", 'O', "LIST", 0, "swarm: switches that are off, as in torn,deep; --list names them", 0},
+    {"acts", 'a', "N", 0, "model, swarm: acts in a list (400)", 0},
+    {"skip", 'x', "LIST", 0, "model, swarm: leave out these acts, as in 3-9,12; runs one list", 0},
     {"tuning", 't', "WORDS", 0,
      "run devices so: default, or any of victims=N,blocks=N,policy=NAME,"
      "percent=N,start=N,paused; otherwise the seed chooses",
      0},
+    {"mode", 'M', "NAME", 0, "explore: exhaustive, nested, ace, oom, ioerr, bitflip or storm", 0},
+    {"case", 'c', "PATH", 0, "explore: this case only, as in 3.120.4", 0},
+    {"length", 'L', "N", 0,
+     "explore: requests of a run (24; nested: 8, storm: 80); ace: of a word (2)", 0},
+    {"depth", 'D', "N", 0, "explore, nested: recoveries cut, one inside the other (2)", 0},
+    {"ways", 'w', "N", 0, "explore: ways to cut at one moment, at most (all; nested: 64)", 0},
+    {"blocks", 'B', "N", 0, "explore, ace: blocks that the requests are for (2)", 0},
+    {"cuts", 'C', "N", 0, "explore, storm: cuts in a row (10000)", 0},
     {"mutant", 'm', "NAME", 0, "plant this bug (a build with -Dmutants=true)", 0},
     {"verbose", 'V', NULL, 0, "say what happens", 0},
     {"list", 'l', NULL, 0, "list stories, drives and ways to cut", 0},
@@ -55,7 +73,7 @@ static const struct argp_option argp_options[] = {
 static uint64_t number(const char *text, struct argp_state *state)
 {
     char *rest;
-    unsigned long long n = strtoull(text, &rest, 10);
+    unsigned long long n = strtoull(text, &rest, 0);
     if (*text == 0 || *rest)
         argp_error(state, "'%s' is not a number", text);
     return n;
@@ -63,18 +81,64 @@ static uint64_t number(const char *text, struct argp_state *state)
 
 static void set_seed(struct arguments *a, uint64_t seed)
 {
-    a->campaign.seed = a->model.seed = seed;
+    a->campaign.seed = a->model.seed = a->swarm.seed = seed;
     a->seeded = true;
+}
+
+static error_t parse_search(int key, char *text, struct argp_state *state, struct arguments *a)
+{
+    struct search_options *o = &a->search;
+    switch (key) {
+    case 'M':
+        o->mode = search_mode_find(text);
+        if (o->mode == SEARCH_MODE_COUNT)
+            argp_error(state, "there is no mode '%s'; see --list", text);
+        break;
+    case 'c':
+        o->path = text;
+        break;
+    case 'L':
+        o->length = (uint32_t)number(text, state);
+        break;
+    case 'D':
+        o->depth = (uint32_t)number(text, state);
+        break;
+    case 'w':
+        o->ways = (uint32_t)number(text, state);
+        break;
+    case 'B':
+        o->blocks = (uint32_t)number(text, state);
+        break;
+    case 'r':
+        a->runs = number(text, state);
+        break;
+    case 'O':
+        if (!swarm_switches(text, &a->swarm.off))
+            argp_error(state, "'%s' has a switch that is none; see --list", text);
+        break;
+    case 'C':
+        o->cuts = (uint32_t)number(text, state);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static bool is_verb(const char *text)
+{
+    return strcmp(text, "model") == 0 || strcmp(text, "swarm") == 0 ||
+           strcmp(text, "mutants") == 0 || strcmp(text, "explore") == 0;
 }
 
 static error_t parse_more(int key, char *text, struct argp_state *state, struct arguments *a)
 {
     switch (key) {
     case 'a':
-        a->model.acts = (uint32_t)number(text, state);
+        a->model.acts = a->swarm.acts = (uint32_t)number(text, state);
         break;
     case 'x':
-        a->model.skip = text;
+        a->model.skip = a->swarm.skip = text;
         break;
     case 't':
         if (!tuning_fix(text))
@@ -84,7 +148,7 @@ static error_t parse_more(int key, char *text, struct argp_state *state, struct 
         a->mutant = text;
         break;
     case 'V':
-        a->campaign.verbose = a->model.verbose = true;
+        a->campaign.verbose = a->model.verbose = a->swarm.verbose = true;
         break;
     case 'l':
         a->list = true;
@@ -95,12 +159,12 @@ static error_t parse_more(int key, char *text, struct argp_state *state, struct 
             argp_error(state, "the only output format is json");
         break;
     case ARGP_KEY_ARG:
-        if (a->verb || (strcmp(text, "model") != 0 && strcmp(text, "mutants") != 0))
-            argp_error(state, "'%s' is no verb; there are model and mutants", text);
+        if (a->verb || !is_verb(text))
+            argp_error(state, "'%s' is no verb; there are explore, swarm, model and mutants", text);
         a->verb = text;
         break;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_search(key, text, state, a);
     }
     return 0;
 }
@@ -115,7 +179,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
             argp_error(state, "there is no story '%s'; see --list", text);
         break;
     case 'g':
-        a->campaign.shape = a->model.shape = shape_find(text);
+        a->campaign.shape = a->model.shape = a->swarm.shape = shape_find(text);
         if (!a->campaign.shape)
             argp_error(state, "there is no drive '%s'; see --list", text);
         break;
@@ -215,19 +279,155 @@ static int run_models(const struct arguments *a)
     return violations ? EXIT_VIOLATION : 0;
 }
 
+/* ---- swarm ----------------------------------------------------------------------------------- */
+
+#define SWARM_TRIES 2000u
+#define TWICE_EVERY 1000u /* the first run, and each so many behind it */
+
+struct swarm_sum {
+    uint64_t runs, violations, hash;
+    struct swarm_result of; /* numbers, summed */
+};
+
+static uint64_t next_seed(uint64_t seed)
+{
+    struct prng prng;
+    prng_seed(&prng, seed);
+    return prng_next(&prng);
+}
+
+static void swarm_add(struct swarm_sum *sum, const struct swarm_result *r)
+{
+    sum->runs++;
+    sum->hash = nand_fold(sum->hash, &r->hash, sizeof r->hash);
+    sum->of.acts += r->acts;
+    sum->of.crashes += r->crashes;
+    sum->of.nested += r->nested;
+    sum->of.errors += r->errors;
+    sum->of.opens += r->opens;
+    sum->of.judged += r->judged;
+}
+
+static void swarm_one(const struct arguments *a, const struct swarm_options *options,
+                      struct swarm_sum *sum)
+{
+    struct swarm_result result, again;
+    swarm_run(options, &result);
+    if (a->runs > 1 && sum->runs % TWICE_EVERY == 0 && !result.failure.failed) {
+        swarm_run(options, &again);
+        if (again.hash != result.hash || again.failure.failed)
+            failure_say(&result.failure, "run twice it is not the same");
+    }
+    if (result.failure.failed) {
+        sum->violations++;
+        if (!options->verbose && !options->skip)
+            swarm_shrink(options, SWARM_TRIES, &result);
+        fprintf(stderr, "violation: %s\n    replay: %s\n", result.failure.text, result.replay);
+    }
+    swarm_add(sum, &result);
+}
+
+/* The seed of the first run is the seed; a run of one is a replay. */
+static int run_swarm(const struct arguments *a)
+{
+    struct swarm_options options = a->swarm;
+    struct swarm_sum sum = {0};
+    if (!a->seeded && !a->json) {
+        if (getentropy(&options.seed, sizeof options.seed) != 0)
+            return EXIT_CANNOT;
+        options.seed >>= 16; /* short enough to be copied by hand */
+        printf("seed 0x%" PRIx64 "\n", options.seed);
+        fflush(stdout);
+    }
+    uint64_t seed = options.seed;
+    for (; sum.runs < a->runs && sum.violations < a->campaign.violations_max;
+         options.seed = next_seed(options.seed))
+        swarm_one(a, &options, &sum);
+    if (a->json) {
+        print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mode", "swarm",
+                             "seed", (json_int_t)seed, "runs", (json_int_t)sum.runs, "points",
+                             (json_int_t)(sum.of.crashes + sum.of.nested + sum.of.errors), "errors",
+                             (json_int_t)sum.of.errors, "nested", (json_int_t)sum.of.nested,
+                             "recoveries", (json_int_t)sum.of.opens, "blocks_judged",
+                             (json_int_t)sum.of.judged, "violations", (json_int_t)sum.violations));
+        return sum.violations ? EXIT_VIOLATION : 0;
+    }
+    printf("seed 0x%" PRIx64 "\n", seed);
+    printf("runs %" PRIu64 ", acts %" PRIu64 ", cuts %" PRIu64 ", in recovery %" PRIu64
+           ", errors %" PRIu64 ", opens %" PRIu64 ", blocks judged %" PRIu64 ", hash %016" PRIx64
+           "\n",
+           sum.runs, sum.of.acts, sum.of.crashes, sum.of.nested, sum.of.errors, sum.of.opens,
+           sum.of.judged, sum.hash);
+    printf("violations %" PRIu64 ": %s\n", sum.violations, sum.violations ? "FAILED" : "passed");
+    return sum.violations ? EXIT_VIOLATION : 0;
+}
+
+/* ---- explore --mode -------------------------------------------------------------------------- */
+
+static bool is_late(void *arg)
+{
+    return campaign_clock() >= *(double *)arg;
+}
+
+static json_t *search_to_json(const struct search_options *o, const struct search_report *r,
+                              double seconds)
+{
+    json_t *json = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:s, s:s}", "mode", search_mode_name(o->mode),
+        "geometry", o->shape->name, "seed", (json_int_t)o->seed, "points", (json_int_t)r->points,
+        "trials", (json_int_t)r->trials, "sampled", (json_int_t)r->sampled, "complete", r->complete,
+        "violations", (json_int_t)r->violations, "first", r->first, "replay", r->replay);
+    json_t *more =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "runs", (json_int_t)r->runs, "recoveries",
+                  (json_int_t)r->recoveries, "blocks_judged", (json_int_t)r->judged, "old_served",
+                  (json_int_t)r->old, "refused", (json_int_t)r->refused, "seconds", seconds,
+                  "recoveries_per_second", seconds > 0 ? (double)r->recoveries / seconds : 0);
+    json_object_update(json, more);
+    json_decref(more);
+    return json;
+}
+
+static int run_search(const struct arguments *a)
+{
+    struct search_options options = a->search;
+    struct search_report report;
+    double begin = campaign_clock(), deadline = begin + a->campaign.budget_seconds;
+    options.engine = a->campaign.engine;
+    options.shape = a->campaign.shape ? a->campaign.shape : shape_find("tiny");
+    options.story = a->campaign.story;
+    options.seed = a->campaign.seed;
+    options.verbose = a->campaign.verbose;
+    options.violations_max = a->campaign.violations_max;
+    options.is_over = is_late;
+    options.arg = &deadline;
+    search_run(&options, &report);
+    double seconds = campaign_clock() - begin;
+    if (a->json)
+        print_json(search_to_json(&options, &report, seconds));
+    else
+        printf("%s on %s: cut points %" PRIu64 ", trials %" PRIu64 ", recoveries %" PRIu64
+               ", violations %" PRIu64 "%s  (%.0f s, %.0f recoveries a second, seed %" PRIu64 ")\n",
+               search_mode_name(options.mode), options.shape->name, report.points, report.trials,
+               report.recoveries, report.violations, report.complete ? ", complete" : "", seconds,
+               seconds > 0 ? (double)report.recoveries / seconds : 0, options.seed);
+    return report.violations ? EXIT_VIOLATION : 0;
+}
+
 /* ---- mutants --------------------------------------------------------------------------------- */
 
 static void print_mutant(const struct mutant_result *r, json_t *all)
 {
     if (all) {
-        json_t *one = tally_to_json(&r->tally);
-        json_object_set_new(one, "mutant", json_string(r->name));
-        json_object_set_new(one, "caught", json_boolean(r->caught));
+        json_t *one = json_pack("{s:s, s:b, s:I, s:f}", "name", r->name, "caught", r->caught,
+                                "seed", (json_int_t)r->seed, "cpu_s", r->cpu_seconds);
+        json_t *more = tally_to_json(&r->tally);
+        json_object_update(one, more);
+        json_decref(more);
         json_array_append_new(all, one);
         return;
     }
     printf("%-32s %-9s %5.1f s  %6" PRIu64 " cuts\n", r->name, r->caught ? "caught" : "survives",
-           r->seconds, r->tally.cuts);
+           r->cpu_seconds, r->tally.cuts);
     if (r->caught)
         printf("    %s\n    %s --mutant %s\n", r->tally.first, r->tally.replay, r->name);
     fflush(stdout);
@@ -237,13 +437,14 @@ static int try_mutants(const struct arguments *a)
 {
     json_t *all = a->json ? json_array() : NULL;
     struct mutant_result result;
-    unsigned survivors = 0;
+    unsigned tried = 0, survivors = 0;
     if (!mutants_are_here()) {
         printf("this build has no mutants; one made with -Dmutants=true has\n");
         return EXIT_CANNOT;
     }
     mutants_try(&a->campaign, NULL, &result);
-    print_mutant(&result, all);
+    if (!all)
+        print_mutant(&result, NULL);
     bool sound = !result.caught;
     for (unsigned i = 0; i < mutants_count(); i++) {
         if (a->mutant && strcmp(a->mutant, mutants_name(i)) != 0)
@@ -251,14 +452,15 @@ static int try_mutants(const struct arguments *a)
         mutants_try(&a->campaign, mutants_name(i), &result);
         print_mutant(&result, all);
         survivors += !result.caught;
+        tried++;
     }
     if (all)
         print_json(json_pack("{s:b, s:i, s:o}", "sound", sound, "survivors", (int)survivors,
                              "mutants", all));
     else
-        printf("mutants %u, survivors %u%s\n", mutants_count(), survivors,
+        printf("mutants %u, survivors %u%s\n", tried, survivors,
                sound ? "" : "; without a mutant there are violations too, so this proves nothing");
-    return survivors || !sound ? EXIT_VIOLATION : 0;
+    return survivors || !sound || tried == 0 ? EXIT_VIOLATION : 0;
 }
 
 /* ---- main ------------------------------------------------------------------------------------ */
@@ -275,6 +477,13 @@ static void list(void)
     for (unsigned i = 0; i < NAND_CUT_COUNT; i++)
         printf("    %u %-12s %s\n", i, nand_cut_name((enum nand_cut)i),
                nand_cut_text((enum nand_cut)i));
+    printf("switches of swarm\n   ");
+    for (unsigned i = 0; i < SWARM_COUNT; i++)
+        printf(" %s", swarm_switch_name(i));
+    printf("\nmodes of explore\n");
+    for (unsigned i = 0; i < SEARCH_MODE_COUNT; i++)
+        printf("    %-12s %s\n", search_mode_name((enum search_mode)i),
+               search_mode_text((enum search_mode)i));
     printf("mutants%s\n", mutants_are_here() ? "" : " (not in this build)");
     for (unsigned i = 0; i < mutants_count(); i++)
         printf("    %s\n", mutants_name(i));
@@ -294,20 +503,24 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {argp_options,
                                      parse,
-                                     "[model | mutants]",
+                                     "[explore | swarm | model | mutants]",
                                      "Cuts the power of simulated drives and judges what is left.",
                                      NULL,
                                      NULL,
                                      NULL};
     struct arguments a = {.campaign = {.engine = &engine_hostftl, .op = -1, .variant = -1},
-                          .model = {.engine = &engine_hostftl, .acts = 400}};
+                          .model = {.engine = &engine_hostftl, .acts = 400},
+                          .swarm = {.engine = &engine_hostftl, .acts = 400},
+                          .runs = 1000};
     a.campaign.violations_max = 10;
     argp_err_exit_status = EXIT_USAGE;
     set_seed(&a, 1);
+    a.seeded = false;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     bool mutants = a.verb && strcmp(a.verb, "mutants") == 0;
+    bool searches = a.verb && strcmp(a.verb, "explore") == 0;
     if (a.campaign.budget_seconds <= 0)
-        a.campaign.budget_seconds = mutants ? 20 : 60;
+        a.campaign.budget_seconds = mutants ? 20 : searches ? 3600 : 60;
     a.campaign.progress = !a.campaign.verbose && isatty(STDERR_FILENO);
     /* Forks come and go by the thousand: keep their memory. */
     mallopt(M_MMAP_THRESHOLD, 1 << 28);
@@ -322,6 +535,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "hostftl-sim: this build has no mutants\n");
         return EXIT_CANNOT;
     }
+    if (searches)
+        return run_search(&a);
+    if (a.verb && strcmp(a.verb, "swarm") == 0)
+        return run_swarm(&a);
     if (a.verb)
         return run_models(&a);
     return explore_all(&a);

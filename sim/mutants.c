@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* wait4 */
 
 #include "sim/mutants.h"
 
 #include "base/must.h"
 #include "base/mutant.h"
+#include "sim/search.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +53,14 @@ static const char *const names[] = {
     "flush-forgets-a-column",
     "verify-cache-stale-generation",
     "level-not-kept",
+    "failed-read-served",
+    "failed-write-unseen",
+    "failed-flush-answered",
+    "failed-erase-is-free",
+    "torn-read-once",
+    "head-decoded-once",
+    "data-crc-not-checked",
+    "leak-when-opening-fails",
 };
 
 /*
@@ -57,14 +68,23 @@ static const char *const names[] = {
  * everywhere: how long the search takes must not hang on which drives there are besides.
  */
 static const struct hint {
-    const char *name, *story, *shape;
+    const char *name, *story, *shape, *mode; /* mode: of sim/search; cuts do not show it */
 } hints[] = {
-    {"clean-record-without-flush", "reopen", "oc-bare"},
-    {"opening-does-not-flush", "fua", NULL},
-    {"format-erases-bands-first", "format", NULL},
-    {"verify-cache-stale-generation", NULL, "zoned-cached"},
-    {"no-slot-for-the-record", NULL, "zoned-exact"},
-    {"erased-under-a-reader", "trim", NULL},
+    {"clean-record-without-flush", "reopen", "oc-bare", NULL},
+    {"opening-does-not-flush", "fua", NULL, NULL},
+    {"format-erases-bands-first", "format", NULL, NULL},
+    {"verify-cache-stale-generation", NULL, "zoned-cached", NULL},
+    {"no-slot-for-the-record", NULL, "zoned-exact", NULL},
+    {"erased-under-a-reader", "trim", NULL, NULL},
+    {"trim-without-a-clock", "trim", "tiny", NULL},
+    {"failed-read-served", NULL, NULL, "ioerr"},
+    {"failed-write-unseen", NULL, NULL, "ioerr"},
+    {"failed-flush-answered", NULL, NULL, "ioerr"},
+    {"failed-erase-is-free", NULL, NULL, "ioerr"},
+    {"torn-read-once", "flush", "tiny-oob", "ioerr"},
+    {"head-decoded-once", "flush", "tiny-oob", "ioerr"},
+    {"data-crc-not-checked", NULL, NULL, "bitflip"},
+    {"leak-when-opening-fails", NULL, NULL, "oom"},
 };
 
 unsigned mutants_count(void)
@@ -95,12 +115,38 @@ static void plant(const char *name)
 #endif
 }
 
+/* What a search finds, as a tally. */
+static void search_mode(const struct campaign_options *options, const struct hint *hint,
+                        struct tally *tally)
+{
+    struct search_report report;
+    struct search_options search = {.engine = options->engine,
+                                    .mode = search_mode_find(hint->mode),
+                                    .shape = shape_find(hint->shape ? hint->shape : "tiny"),
+                                    .story = hint->story ? story_find(hint->story) : NULL,
+                                    .seed = options->seed,
+                                    .quiet = true,
+                                    .violations_max = 1};
+    search_run(&search, &report);
+    tally->cuts += report.points;
+    tally->recoveries += report.recoveries;
+    tally->judged += report.judged;
+    tally->runs += report.runs;
+    tally->violations += report.violations;
+    memcpy(tally->first, report.first, sizeof tally->first);
+    snprintf(tally->replay, sizeof tally->replay, "%s", report.replay);
+}
+
 static void search(struct campaign_options *options, const char *name, struct tally *tally)
 {
     bool asked = options->story != NULL || options->shape != NULL;
     for (size_t i = 0; name != NULL && !asked && i < sizeof hints / sizeof hints[0]; i++) {
         if (strcmp(hints[i].name, name) != 0)
             continue;
+        if (hints[i].mode != NULL) {
+            search_mode(options, &hints[i], tally);
+            return;
+        }
         struct campaign_options there = *options;
         there.budget_seconds /= 2;
         options->budget_seconds -= there.budget_seconds;
@@ -118,6 +164,7 @@ static _Noreturn void explore_in_child(const struct campaign_options *options, c
     struct campaign_options quiet = *options;
     struct tally tally = {0};
     quiet.quiet = true;
+    quiet.cpu_time = true;
     quiet.violations_max = 1;
     if (!freopen("/dev/null", "w", stderr))
         _exit(2);
@@ -127,11 +174,16 @@ static _Noreturn void explore_in_child(const struct campaign_options *options, c
     _exit(written == (ssize_t)sizeof tally ? 0 : 2);
 }
 
+static double seconds_of(const struct timeval *time)
+{
+    return (double)time->tv_sec + (double)time->tv_usec * 1e-6;
+}
+
 void mutants_try(const struct campaign_options *options, const char *name,
                  struct mutant_result *result)
 {
     int ends[2];
-    double begin = campaign_clock();
+    struct rusage used;
     *result = (struct mutant_result){.name = name ? name : "none"};
     fflush(NULL);
     must(pipe(ends) == 0);
@@ -145,12 +197,14 @@ void mutants_try(const struct campaign_options *options, const char *name,
         n = read(ends[0], (char *)&result->tally + got, sizeof result->tally - got);
     close(ends[0]);
     int status = 0;
-    must(waitpid(child, &status, 0) == child);
+    must(wait4(child, &status, 0, &used) == child);
     if (got < sizeof result->tally) {
         memset(&result->tally, 0, sizeof result->tally);
         result->tally.violations = 1;
         snprintf(result->tally.first, sizeof result->tally.first, "the process died");
     }
     result->caught = result->tally.violations > 0;
-    result->seconds = campaign_clock() - begin;
+    result->cpu_seconds = seconds_of(&used.ru_utime) + seconds_of(&used.ru_stime);
+    const char *seed = strstr(result->tally.replay, "--seed ");
+    result->seed = seed ? strtoull(seed + strlen("--seed "), NULL, 10) : options->seed;
 }

@@ -15,7 +15,8 @@
 struct mutant_result {
     const char *name;
     bool caught;
-    double seconds;
+    double cpu_seconds;
+    uint64_t seed; /* of the run that caught it */
     struct tally tally;
 };
 

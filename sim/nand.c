@@ -37,8 +37,10 @@ void nand_page_drop(struct nand_page *page)
 struct nand_page *nand_page_own(struct nand *nand, struct nand_cell *cell)
 {
     const struct hftl_media_facts *f = &nand->media.facts;
-    if (cell->page && cell->page->refs == 1)
+    if (cell->page && cell->page->refs == 1) {
+        cell->page->hash = 0;
         return cell->page;
+    }
     struct nand_page *own = nand_page_new(f);
     if (cell->page) {
         size_t bytes = page_bytes(f) - sizeof(struct nand_page);
@@ -199,6 +201,16 @@ static struct nand_flush *begin_flush(struct nand *nand)
     return flush;
 }
 
+/* A host may not know yet that the chunk failed. */
+static bool is_refused(const struct nand_cell *cell, struct hftl_media_op *op)
+{
+    bool changes = op->verb == HFTL_MEDIA_WRITE || op->verb == HFTL_MEDIA_RESET ||
+                   op->verb == HFTL_MEDIA_FINISH;
+    bool read_only = changes && cell->chunk.state == HFTL_CHUNK_READ_ONLY;
+    op->status = read_only ? HFTL_READ_ONLY : HFTL_IO;
+    return read_only || (cell->broken && op->verb == HFTL_MEDIA_WRITE);
+}
+
 static void begin(struct nand *nand, struct nand_flight *flight)
 {
     struct hftl_media_op *op = flight->op;
@@ -210,6 +222,8 @@ static void begin(struct nand *nand, struct nand_flight *flight)
         op->status = HFTL_OFFLINE;
         return;
     }
+    if (cell && is_refused(cell, op))
+        return;
     op->status = HFTL_OK;
     switch (op->verb) {
     case HFTL_MEDIA_READ:
@@ -251,6 +265,20 @@ static bool is_watched(const struct hftl_media_op *op)
            op->verb == HFTL_MEDIA_FINISH || op->verb == HFTL_MEDIA_FLUSH;
 }
 
+/* What was asked, with its data, and what came of it. */
+static void trace(struct nand *nand, const struct hftl_media_op *op, bool landed)
+{
+    const struct hftl_media_facts *f = &nand->media.facts;
+    const uint32_t words[] = {landed ? 1u + (uint32_t)op->status : 0u, op->verb, op->chunk,
+                              op->offset, op->blocks};
+    nand->trace = nand_fold(nand->trace, words, sizeof words);
+    if (op->verb == HFTL_MEDIA_WRITE && !landed && nand->options.traced) {
+        nand->trace = nand_fold(nand->trace, op->data, (size_t)op->blocks * f->block_bytes);
+        if (op->oob)
+            nand->trace = nand_fold(nand->trace, op->oob, (size_t)op->blocks * f->oob_bytes);
+    }
+}
+
 static void tell_watcher(struct nand *nand, enum nand_moment moment, const struct hftl_media_op *op)
 {
     if (!is_watched(op))
@@ -277,6 +305,7 @@ static void nand_submit(struct hftl_media *media, struct hftl_media_op **ops, un
             flight.delay = (uint32_t)prng_below(&nand->prng, (uint64_t)nand->options.delay_max + 1);
         begin(nand, &flight);
         nand->flight[nand->flight_count++] = flight;
+        trace(nand, op, false);
         tell_watcher(nand, NAND_SUBMITTED, op);
     }
 }
@@ -344,9 +373,9 @@ static void land_finish(const struct nand *nand, struct nand_cell *cell)
         cell->chunk.wp = cell->chunk.capacity;
 }
 
-static void land_flush(struct nand *nand, struct nand_flush *flush)
+static void land_flush(struct nand *nand, struct nand_flush *flush, bool done)
 {
-    for (uint32_t i = 0; i < nand->count; i++) {
+    for (uint32_t i = 0; i < nand->count && done; i++) {
         struct nand_cell *cell = &nand->cells[i];
         if (cell->life == flush->at[i].life && cell->durable < flush->at[i].wp)
             cell->durable = flush->at[i].wp;
@@ -355,27 +384,54 @@ static void land_flush(struct nand *nand, struct nand_flush *flush)
     nand->flush_free = flush;
 }
 
-static void land(struct nand *nand, const struct nand_flight *flight)
+void nand_land_effect(struct nand *nand, struct nand_flight *flight, bool done)
 {
     struct hftl_media_op *op = flight->op;
     struct nand_cell *cell = &nand->cells[op->chunk < nand->count ? op->chunk : 0];
-    if (op->verb == HFTL_MEDIA_READ)
+    if (op->verb == HFTL_MEDIA_READ && done)
         land_read(nand, cell, op);
+    else if (op->verb == HFTL_MEDIA_READ)
+        cell->reads--;
     else if (op->verb == HFTL_MEDIA_FLUSH)
-        land_flush(nand, flight->flush);
-    else if (op->verb == HFTL_MEDIA_EVENT)
-        op->status = HFTL_AGAIN;
-    else if (op->verb == HFTL_MEDIA_REPORT)
-        for (uint32_t i = 0; i < op->blocks; i++)
-            op->out.report[i] = nand->cells[op->chunk + i].chunk;
-    else if (op->status != HFTL_OK)
-        ; /* the chunk was offline: nothing happened */
+        land_flush(nand, flight->flush, done);
     else if (op->verb == HFTL_MEDIA_WRITE)
         land_write(nand, cell, op);
-    else if (op->verb == HFTL_MEDIA_RESET)
+    else if (op->verb == HFTL_MEDIA_RESET && done)
         land_reset(cell);
-    else if (op->verb == HFTL_MEDIA_FINISH)
+    else if (op->verb == HFTL_MEDIA_FINISH && done)
         land_finish(nand, cell);
+    if (op->verb == HFTL_MEDIA_RESET)
+        cell->reset = false;
+    if (op->verb == HFTL_MEDIA_FINISH)
+        cell->finish = false;
+}
+
+static void land_report(struct nand *nand, const struct hftl_media_op *op)
+{
+    for (uint32_t i = 0; i < op->blocks; i++) {
+        op->out.report[i] = nand->cells[op->chunk + i].chunk;
+        if (nand->cells[op->chunk + i].writes == 0)
+            nand->cells[op->chunk + i].broken = false;
+    }
+}
+
+static void land(struct nand *nand, struct nand_flight *flight)
+{
+    struct hftl_media_op *op = flight->op;
+    struct nand_cell *cell = &nand->cells[op->chunk < nand->count ? op->chunk : 0];
+    if (op->verb == HFTL_MEDIA_EVENT)
+        op->status = HFTL_AGAIN;
+    else if (op->status != HFTL_OK)
+        ; /* refused: nothing happened */
+    else if (op->verb == HFTL_MEDIA_WRITE && cell->broken)
+        nand_refuse_write(cell, op);
+    else if (nand_fault_strikes(nand, flight))
+        nand_land_fault(nand, flight);
+    else if (op->verb == HFTL_MEDIA_REPORT)
+        land_report(nand, op);
+    else
+        nand_land_effect(nand, flight, true);
+    trace(nand, op, true);
     tell_watcher(nand, NAND_LANDED, op);
     op->land(op); /* M1; the op is not ours any more */
 }
@@ -523,6 +579,16 @@ void nand_watch(struct nand *nand, nand_watch_fn watch, void *arg)
 {
     nand->watch = watch;
     nand->watch_arg = arg;
+}
+
+void nand_set_traced(struct nand *nand)
+{
+    nand->options.traced = true;
+}
+
+uint64_t nand_trace(const struct nand *nand)
+{
+    return nand->trace;
 }
 
 uint64_t nand_moments(const struct nand *nand)

@@ -45,6 +45,7 @@ struct nand_options {
         delay_max; /* reaps that an operation may be held back; 0 with a seed: only reordered */
     uint32_t bad_every; /* 0: none; n: about one chunk in n is OFFLINE from the factory */
     bool steady;        /* what is there can always be read: FLAKY is as KEPT */
+    bool traced;        /* nand_trace() folds in what is written, not only where */
 };
 
 struct nand *nand_create(const struct nand_options *options);
@@ -70,6 +71,56 @@ typedef void (*nand_watch_fn)(void *arg, uint64_t index, enum nand_moment moment
                               const struct hftl_media_op *op);
 void nand_watch(struct nand *nand, nand_watch_fn watch, void *arg);
 uint64_t nand_moments(const struct nand *nand);
+
+void nand_set_traced(struct nand *nand);
+/* Everything that was submitted and landed so far, in order, folded. */
+uint64_t nand_trace(const struct nand *nand);
+
+/* ---- failing --------------------------------------------------------------------------------- */
+
+/* X(NAME, text). What becomes of an operation that fails; each is possible for some verbs. */
+#define NAND_FAULT_LIST(X)                                                                         \
+    X(FAIL, "an error, and nothing was done")                                                      \
+    X(DONE, "an error, though all of it was done")                                                 \
+    X(HALF, "an error; half of the write was done")                                                \
+    X(HOLE, "the write unit failed: garbage there, and the chunk goes on behind it")               \
+    X(CLOSED, "the drive closed the chunk in the middle of the write")                             \
+    X(READ_ONLY, "the chunk became read-only")                                                     \
+    X(OFFLINE, "the chunk is gone")                                                                \
+    X(ROT, "a read returns a flipped bit and says that all is well")
+
+enum nand_fault_kind {
+#define NAND_FAULT_ENUM(name, text) NAND_FAULT_##name,
+    NAND_FAULT_LIST(NAND_FAULT_ENUM)
+#undef NAND_FAULT_ENUM
+        NAND_FAULT_COUNT
+};
+const char *nand_fault_name(enum nand_fault_kind kind);
+
+struct nand_fault {
+    bool armed; /* false: no fault */
+    enum nand_fault_kind kind;
+    uint64_t at;  /* the operation, counted from when this was set; of all verbs */
+    bool forever; /* and all after it that the kind is possible for */
+    bool struck;  /* inside: it happened */
+};
+/* From now on. Forks have no fault. */
+void nand_set_fault(struct nand *nand, const struct nand_fault *fault);
+bool nand_fault_struck(const struct nand *nand);
+/* Reads that were made to fail, or to return a flipped bit, so far. */
+uint64_t nand_reads_spoiled(const struct nand *nand);
+/* Submitted so far, of all verbs. */
+uint64_t nand_operations(const struct nand *nand);
+
+/* Bytes behind block_bytes are the OOB's. The block was written. */
+struct nand_place {
+    uint32_t chunk, block, byte;
+};
+/* At rest: those bits change. */
+void nand_flip(struct nand *nand, const struct nand_place *place, uint8_t mask);
+/* Blocks of the chunk that have contents, from the first on; and one of them. */
+uint32_t nand_blocks_there(const struct nand *nand, uint32_t chunk);
+const void *nand_block(const struct nand *nand, uint32_t chunk, uint32_t block);
 
 /* ---- losing power ---------------------------------------------------------------------------- */
 
@@ -106,6 +157,19 @@ bool nand_cut_matters(const struct nand *nand, enum nand_cut cut);
  * owners' structs are not touched again. Afterwards what is there is durable (but for LIVES).
  */
 void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed);
+
+/*
+ * The same, exactly: everything that a power cut at this moment may leave, numbered from 0 (LOST)
+ * to nand_ways() - 1. Each chunk on its own keeps any prefix, or any prefix whose last write is
+ * garbage from any block on; a reset is done, not done, or half done; a finish is done or not.
+ */
+uint64_t nand_ways(const struct nand *nand);
+void nand_cut_way(struct nand *nand, uint64_t way);
+/* The state as a number: equal when nothing that a host could see now, or after a cut, differs. Of
+ * a nand without operations in flight. */
+uint64_t nand_hash(const struct nand *nand);
+/* Folds bytes into a hash. */
+uint64_t nand_fold(uint64_t hash, const void *bytes, size_t count);
 
 /* ---- looking --------------------------------------------------------------------------------- */
 

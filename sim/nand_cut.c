@@ -57,7 +57,7 @@ bool nand_cut_matters(const struct nand *nand, enum nand_cut cut)
 
 /* ---- what is left of one chunk --------------------------------------------------------------- */
 
-static void fill_garbage(struct prng *prng, uint8_t *bytes, size_t count)
+void nand_fill_garbage(struct prng *prng, uint8_t *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         bytes[i] = (uint8_t)prng_next(prng);
@@ -76,14 +76,14 @@ static void spoil(struct nand *nand, struct nand_cell *cell, uint32_t at, struct
         memset(oob, 0, f->oob_bytes);
         break;
     case 1:
-        fill_garbage(prng, data + f->block_bytes / 2, f->block_bytes / 2);
+        nand_fill_garbage(prng, data + f->block_bytes / 2, f->block_bytes / 2);
         break;
     case 2: /* the OOB made it, the data did not */
         memset(data, 0xff, f->block_bytes);
         break;
     default:
-        fill_garbage(prng, data, f->block_bytes);
-        fill_garbage(prng, oob, f->oob_bytes);
+        nand_fill_garbage(prng, data, f->block_bytes);
+        nand_fill_garbage(prng, oob, f->oob_bytes);
     }
 }
 
@@ -102,7 +102,7 @@ static void tear(struct nand *nand, struct nand_cell *cell, struct prng *prng)
 }
 
 /* The state that a drive finds for a chunk with `real` blocks when power comes back. */
-static void wake(struct nand *nand, struct nand_cell *cell)
+void nand_wake(struct nand *nand, struct nand_cell *cell)
 {
     bool zoned = nand->media.facts.kind == HFTL_KIND_ZONED;
     cell->chunk.wp = cell->real;
@@ -118,12 +118,12 @@ static void wake(struct nand *nand, struct nand_cell *cell)
     }
 }
 
-static void erase_now(struct nand *nand, struct nand_cell *cell)
+void nand_erase_now(struct nand *nand, struct nand_cell *cell)
 {
     cell->real = cell->durable = 0;
     cell->chunk.wear++;
     cell->life++;
-    wake(nand, cell);
+    nand_wake(nand, cell);
 }
 
 /* Old blocks and garbage under a write pointer that means nothing. */
@@ -139,7 +139,7 @@ static void erase_half(struct nand *nand, struct nand_cell *cell, struct prng *p
     for (uint32_t at = 0; at < cell->real; at++)
         if (prng_below(prng, 4) >= keep)
             spoil(nand, cell, at, prng);
-    wake(nand, cell);
+    nand_wake(nand, cell);
 }
 
 static uint32_t some_prefix(const struct nand *nand, const struct nand_cell *cell,
@@ -178,7 +178,7 @@ static bool by_chance(enum nand_cut cut, struct prng *prng)
 }
 
 /* The chunk stays FULL whatever of its data is left; only a zoned drive hides where that ends. */
-static void finish_now(struct nand *nand, struct nand_cell *cell)
+void nand_finish_now(struct nand *nand, struct nand_cell *cell)
 {
     cell->chunk.state = HFTL_CHUNK_FULL;
     cell->chunk.wp = cell->real;
@@ -196,7 +196,7 @@ static void cut_chunk(struct nand *nand, uint32_t chunk, uint32_t chosen, enum n
     if (cell->reset && cut == NAND_CUT_HALF_ERASED) {
         erase_half(nand, cell, prng);
     } else if (cell->reset && by_chance(cut, prng)) {
-        erase_now(nand, cell);
+        nand_erase_now(nand, cell);
     } else {
         bool finished = cell->chunk.state == HFTL_CHUNK_FULL && cell->reach < cell->chunk.capacity;
         if (cell->finish)
@@ -209,9 +209,9 @@ static void cut_chunk(struct nand *nand, uint32_t chunk, uint32_t chosen, enum n
         if (cut == NAND_CUT_TORN)
             tear(nand, cell, prng);
         if (finished)
-            finish_now(nand, cell);
+            nand_finish_now(nand, cell);
         else
-            wake(nand, cell);
+            nand_wake(nand, cell);
     }
     cell->durable = cell->real;
 }
@@ -223,12 +223,12 @@ static void orphan_chunk(struct nand *nand, struct nand_cell *cell, bool drop_fl
     uint32_t ws_min = nand->media.facts.ws_min;
     if (cell->reset) {
         if (prng_chance(prng, 1, 2))
-            erase_now(nand, cell);
+            nand_erase_now(nand, cell);
         return;
     }
     if (cell->finish) {
         if (prng_chance(prng, 1, 2))
-            finish_now(nand, cell);
+            nand_finish_now(nand, cell);
         return;
     }
     if (cell->reach == cell->real)
@@ -238,7 +238,7 @@ static void orphan_chunk(struct nand *nand, struct nand_cell *cell, bool drop_fl
         cell->real += ws_min * (uint32_t)prng_below(prng, (uint64_t)units + 1);
     enum hftl_chunk_state before = cell->chunk.state;
     uint32_t wp = cell->chunk.wp;
-    wake(nand, cell);
+    nand_wake(nand, cell);
     if (cell->real == wp && wp > 0)
         cell->chunk.state = before;
     else if (cell->chunk.state == HFTL_CHUNK_PAUSED)
@@ -263,7 +263,7 @@ static bool is_partly_written(const struct nand_cell *cell)
  * A chunk that was FULL and lost its end, or was half erased, would be active again, beyond what a
  * zoned drive has resources for: its controller finishes as many as it must, whichever it likes.
  */
-static void finish_surplus(struct nand *nand, struct prng *prng)
+void nand_finish_surplus(struct nand *nand, struct prng *prng)
 {
     const struct hftl_media_facts *f = &nand->media.facts;
     uint32_t active = 0;
@@ -276,7 +276,7 @@ static void finish_surplus(struct nand *nand, struct prng *prng)
         struct nand_cell *cell = &nand->cells[(first + i) % nand->count];
         if (!is_partly_written(cell))
             continue;
-        finish_now(nand, cell);
+        nand_finish_now(nand, cell);
         active--;
     }
 }
@@ -296,8 +296,8 @@ void nand_cut(struct nand *nand, enum nand_cut cut, uint64_t seed)
         else
             cut_chunk(nand, i, chosen, cut, &prng);
         cell->reads = cell->writes = 0;
-        cell->reset = cell->finish = false;
+        cell->reset = cell->finish = cell->broken = false;
     }
-    finish_surplus(nand, &prng);
+    nand_finish_surplus(nand, &prng);
     nand_check(nand);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * nand_inside.h - what nand.c (operations) and nand_cut.c (power) share. For nobody else.
+ * nand_inside.h - what nand.c (operations), nand_cut.c and nand_exact.c (power) and
+ * nand_fault.c share. For nobody else.
  */
 #ifndef HOSTFTL_SIM_NAND_INSIDE_H
 #define HOSTFTL_SIM_NAND_INSIDE_H
@@ -14,6 +15,8 @@ struct nand_page {
     uint8_t *data;   /* chunk_blocks * block_bytes */
     uint8_t *oob;    /* chunk_blocks * oob_bytes */
     uint8_t *starts; /* per block: 1 where a write began; says what "one write" is to a torn cut */
+    uint64_t hash;   /* of the first hash_blocks blocks; 0: not known */
+    uint32_t hash_blocks;
 };
 
 struct nand_cell {
@@ -25,6 +28,7 @@ struct nand_cell {
     uint32_t reads, writes;  /* in flight */
     bool reset, finish;      /* in flight */
     uint32_t flaky_from, flaky_to; /* in this power cycle reads of these blocks fail */
+    bool broken; /* a write failed: those behind it fail too, until the chunk is reported (M3) */
 };
 
 struct nand_flush { /* what a flush in flight will make durable */
@@ -55,6 +59,10 @@ struct nand {
     nand_watch_fn watch;
     void *watch_arg;
     uint64_t moments;
+    struct nand_fault fault;
+    uint64_t fault_from; /* the serial that `at` counts from */
+    uint64_t reads_spoiled;
+    uint64_t trace;      /* everything that happened, folded */
     uint32_t idle_reaps; /* in a row, with nothing in flight */
     bool reaping;
 };
@@ -64,7 +72,21 @@ void nand_forget(struct nand *nand);
 
 struct nand_page *nand_page_new(const struct hftl_media_facts *facts);
 void nand_page_drop(struct nand_page *page);
-/* Makes the cell's page its own, empty if it had none. */
+/* Makes the cell's page its own, empty if it had none. It is about to change. */
 struct nand_page *nand_page_own(struct nand *nand, struct nand_cell *cell);
+
+/* nand_fault.c, for nand.c */
+bool nand_fault_strikes(const struct nand *nand, const struct nand_flight *flight);
+void nand_land_fault(struct nand *nand, struct nand_flight *flight);
+void nand_refuse_write(struct nand_cell *cell, struct hftl_media_op *op);
+/* nand.c: what an operation in flight holds is given back, and, if so, what it does is done. */
+void nand_land_effect(struct nand *nand, struct nand_flight *flight, bool done);
+
+/* nand_cut.c, for nand_exact.c and nand_fault.c */
+void nand_fill_garbage(struct prng *prng, uint8_t *bytes, size_t count);
+void nand_wake(struct nand *nand, struct nand_cell *cell);
+void nand_erase_now(struct nand *nand, struct nand_cell *cell);
+void nand_finish_now(struct nand *nand, struct nand_cell *cell);
+void nand_finish_surplus(struct nand *nand, struct prng *prng);
 
 #endif

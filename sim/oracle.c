@@ -30,7 +30,8 @@ struct oracle {
     uint32_t reads, reads_since; /* under way; the tick when there were none */
     uint32_t crashed;            /* the tick of the last crash */
     uint64_t judged;
-    bool formatting;
+    bool formatting, forgives_old;
+    uint64_t old;       /* versions that were over, and read all the same */
     uint8_t old_id[16]; /* of the device before that */
     uint32_t *first;    /* per lba: its newest version in `versions` */
     uint8_t *loose;     /* per lba: has a version that is DONE */
@@ -334,36 +335,56 @@ static void pin(struct oracle *o, uint64_t lba, const struct version *seen, uint
     }
 }
 
-/* The newest version that the contents match and that a read from `begin` on may see. */
-static struct version *match(const struct oracle *o, uint64_t lba, const uint8_t *block, bool zeros,
-                             uint32_t begin, bool *settled)
+/* What a read may have seen: versions that the contents match and that one from `begin` on may see.
+ * Zeros may be any of several. */
+struct sight {
+    struct version *newest, *oldest;
+    bool settled; /* all of them are */
+};
+
+static struct sight match(const struct oracle *o, uint64_t lba, const uint8_t *block, bool zeros,
+                          uint32_t begin)
 {
     struct label label;
-    struct version *found = NULL;
+    struct sight found = {.settled = true};
     memcpy(&label, block, sizeof label);
-    *settled = true;
     for (uint32_t at = o->first[lba]; at != NONE; at = o->versions[at].next) {
         struct version *v = &o->versions[at];
         if (v->zero != zeros || v->hidden < begin)
             continue;
         if (!zeros && v->number != label.number)
             continue;
-        *settled &= is_settled(o, v);
-        if (!found || v->begin > found->begin)
-            found = v;
+        found.settled &= is_settled(o, v);
+        if (!found.newest || v->begin > found.newest->begin)
+            found.newest = v;
+        if (!found.oldest || v->begin < found.oldest->begin)
+            found.oldest = v;
     }
-    if (zeros || !found)
-        return found;
     bool ours = label.lba == lba && label.tag == o->tag;
-    return ours && is_whole(o, &label, block) ? found : NULL;
+    if (!zeros && found.newest && !(ours && is_whole(o, &label, block)))
+        found.newest = NULL;
+    return found;
+}
+
+/* Was it ever written there? */
+static bool is_old(const struct oracle *o, uint64_t lba, const uint8_t *block, bool zeros)
+{
+    struct label label;
+    memcpy(&label, block, sizeof label);
+    return zeros || (label.lba == lba && label.tag == o->tag && is_whole(o, &label, block));
 }
 
 static void judge_block(struct oracle *o, uint64_t lba, uint32_t begin, const uint8_t *block,
                         struct failure *failure)
 {
-    bool zeros = is_zeros(block, o->block_bytes), settled;
-    struct version *seen = match(o, lba, block, zeros, begin, &settled);
+    bool zeros = is_zeros(block, o->block_bytes);
+    struct sight sight = match(o, lba, block, zeros, begin);
+    const struct version *seen = sight.newest;
     o->judged++;
+    if (!seen && o->forgives_old && is_old(o, lba, block, zeros)) {
+        o->old++;
+        return;
+    }
     if (!seen) {
         say_wrong(o, lba, block, zeros, failure);
         return;
@@ -371,10 +392,10 @@ static void judge_block(struct oracle *o, uint64_t lba, uint32_t begin, const ui
     for (uint32_t at = o->first[lba]; at != NONE; at = o->versions[at].next) {
         struct version *v = &o->versions[at];
         bool other = v != seen && !(zeros && v->zero);
-        if (other && (v->end < begin || is_older(v, seen)))
+        if (other && (v->end < begin || is_older(v, sight.oldest)))
             hide(v, o->tick);
     }
-    if (settled)
+    if (sight.settled)
         pin(o, lba, seen, begin);
     bury(o, lba);
 }
@@ -456,12 +477,30 @@ bool oracle_is_formatting(const struct oracle *oracle)
 }
 
 /* Versions go on being numbered where they were, so a block of the old device never passes. */
-void oracle_format_ends(struct oracle *oracle, const uint8_t id[16])
+void oracle_format_ends(struct oracle *oracle, const uint8_t id[16], uint64_t blocks)
 {
     must(oracle->formatting);
     oracle->formatting = false;
-    if (memcmp(oracle->old_id, id, sizeof oracle->old_id) != 0)
-        forget(oracle);
+    if (memcmp(oracle->old_id, id, sizeof oracle->old_id) == 0)
+        return;
+    if (blocks != 0 && blocks < oracle->blocks)
+        oracle->blocks = blocks;
+    forget(oracle);
+}
+
+/* Commutes, because the order of an lba's versions says nothing. */
+uint64_t oracle_hash(const struct oracle *oracle)
+{
+    uint64_t hash = oracle->formatting;
+    for (uint64_t lba = 0; lba < oracle->blocks; lba++)
+        for (uint32_t at = oracle->first[lba]; at != NONE; at = oracle->versions[at].next) {
+            const struct version *v = &oracle->versions[at];
+            uint64_t word = (lba << 32 | v->number) * UINT64_C(0x9e3779b97f4a7c15);
+            word = (word ^ word >> 31 ^ v->life) * UINT64_C(0xbf58476d1ce4e5b9);
+            if (v->life != GONE)
+                hash += word ^ word >> 29;
+        }
+    return hash;
 }
 
 unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba)
@@ -478,6 +517,23 @@ bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba)
         if (!oracle->versions[at].zero && oracle->versions[at].hidden == NEVER)
             return true;
     return false;
+}
+
+bool oracle_wrote(const void *block)
+{
+    struct label label;
+    memcpy(&label, block, sizeof label);
+    return label.magic == MAGIC;
+}
+
+void oracle_forgive_old(struct oracle *oracle)
+{
+    oracle->forgives_old = true;
+}
+
+uint64_t oracle_old(const struct oracle *oracle)
+{
+    return oracle->old;
 }
 
 uint64_t oracle_judged(const struct oracle *oracle)

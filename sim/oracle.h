@@ -80,13 +80,23 @@ void oracle_close(struct oracle *oracle);
  */
 void oracle_format_begins(struct oracle *oracle, const uint8_t id[16]);
 bool oracle_is_formatting(const struct oracle *oracle);
-/* A device was found, or made. One with another id than the old one's holds zeros. */
-void oracle_format_ends(struct oracle *oracle, const uint8_t id[16]);
+/* A device was found, or made. One with another id than the old one's holds zeros; where
+ * chunks went bad it may have fewer blocks: `blocks`, when not 0. */
+void oracle_format_ends(struct oracle *oracle, const uint8_t id[16], uint64_t blocks);
+
+/* What it knows of what a crash may show, as a number. Of an oracle without requests in flight. */
+uint64_t oracle_hash(const struct oracle *oracle);
 
 /* How many versions of this lba a crash could show. */
 unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba);
 /* False: certainly zeros now, if read alone. */
 bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba);
+/* The block begins as a block that an oracle filled. */
+bool oracle_wrote(const void *block);
+/* Where metadata is damaged an older version may be served silently (FORMAT.md, 12): that is
+ * counted from now on, not refused. */
+void oracle_forgive_old(struct oracle *oracle);
+uint64_t oracle_old(const struct oracle *oracle);
 /* Reads judged so far, in blocks. */
 uint64_t oracle_judged(const struct oracle *oracle);
 

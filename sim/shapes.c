@@ -125,6 +125,17 @@ static const struct shape shapes[] = {
      .text = "a flat medium, no write smaller than twelve blocks",
      .facts = FLAT(48, 96, 12),
      .delay_max = 3},
+    {.name = "tiny",
+     .text = "zoned, ten bands of twelve blocks: every cut of a run can be tried",
+     .facts = ZONED(FINISH, 12, 12, 1, 2, 6, 8),
+     .columns = 1,
+     .searched = true,
+     .delay_max = 1},
+    {.name = "tiny-oob",
+     .text = "Open-Channel, one PU, ten bands of twelve blocks, a window of two",
+     .facts = OCSSD(RESET_OPEN, 16, 1, 1, 12, 12, 1, 2, 2),
+     .searched = true,
+     .delay_max = 1},
 };
 
 unsigned shape_count(void)
@@ -199,6 +210,11 @@ void shape_random(struct shape *shape, struct prng *prng)
     shape->verify = (enum hftl_verify)prng_below(prng, HFTL_VERIFY_CACHED + 1);
     shape->verify_cache_bytes = 1 + prng_below(prng, 20000);
     shape->op_permille = prng_chance(prng, 1, 2) ? 0 : between(prng, 100, 400);
+}
+
+bool shape_checks_reads(const struct shape *shape)
+{
+    return shape->facts.oob_bytes > 0 || shape->verify != HFTL_VERIFY_RELOCATION;
 }
 
 struct nand *shape_make(const struct shape *shape, uint64_t seed)

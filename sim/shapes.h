@@ -17,6 +17,7 @@ struct shape {
     struct hftl_media_facts facts;
     uint32_t bad_every, delay_max;             /* nand_options */
     bool steady;                               /* nand_options */
+    bool searched;                             /* for sim/search, too small for campaigns */
     bool in_order;                             /* operations land in order, at the next reap */
     uint32_t columns, op_permille, interleave; /* harness_options */
     enum hftl_verify verify;
@@ -30,6 +31,9 @@ const struct shape *shape_find(const char *name);
 /* A shape like none in the list, that a device fits on. */
 void shape_random(struct shape *shape, struct prng *prng);
 
+/* Devices on it check what they read. With HFTL_VERIFY_RELOCATION, and no OOB, a damaged block is
+ * returned: so it is said, and so no damage to users' data is injected. */
+bool shape_checks_reads(const struct shape *shape);
 struct nand *shape_make(const struct shape *shape, uint64_t seed);
 /* Options of a harness on it; what is not given here is the shape's or a default. */
 struct harness_options shape_options(const struct shape *shape, const struct engine *engine,

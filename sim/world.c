@@ -33,7 +33,8 @@ static uint64_t draw(void *arg)
 static void *lend(void *arg, size_t bytes)
 {
     struct sim_world *sim = arg;
-    if (++sim->allocations == sim->fail_allocation)
+    uint64_t number = ++sim->allocations, fails = sim->fail_allocation;
+    if (fails && (number == fails || (sim->fail_all_after && number > fails)))
         return NULL;
     void *memory = calloc(1, bytes ? bytes : 1);
     must(memory != NULL);

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "base/must.h"
+#include "base/mutant.h"
 #include "core/engine.h"
 #include "format/stamp.h"
 
@@ -55,7 +56,7 @@ static enum hftl_status verify_crc(const struct read_part *part, uint32_t index)
 {
     const struct device *device = part->device;
     const uint8_t *data = block_of(part, index);
-    bool good = device->map.crc == NULL ||
+    bool good = device->map.crc == NULL || mutant("data-crc-not-checked") ||
                 part->crc[index] == crc32c(0, data, device->geometry.block_bytes);
     if (good && device->map.crc != NULL)
         return HFTL_OK;
@@ -141,7 +142,7 @@ static void end_part(struct device *device, struct read_part *part, enum hftl_st
     struct request *request = part->request;
     if (part->bridge != NULL)
         leave_bridge(device, part, status);
-    if (status != HFTL_OK) {
+    if (status != HFTL_OK && !mutant("failed-read-served")) {
         count_failure(device, part, status);
         if (request->status == HFTL_OK)
             request->status = (uint32_t)status;

@@ -344,7 +344,7 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
                   sizeof(steps) / sizeof(steps[0]) - (options->read_only ? 1 : 0), &o, note_step);
     superfind_free(&o.b, &o.found);
     if (status != HFTL_OK) {
-        if (o.device != NULL)
+        if (o.device != NULL && !mutant("leak-when-opening-fails"))
             device_discard(o.device);
         return status;
     }

@@ -151,6 +151,9 @@ static void reads_are_linearizable_while_the_device_runs(void **state)
     accepts("a+ a= r+ b+ b= d+ d= r=b");
     accepts("a+ a= r+ b! b= r=a"); /* even what a crash could not show any more */
     refuses("a+ a= b+ b= r+ d+ d= r=a");
+    accepts("r+ a+ a= T+ r=0 s+ s=a"); /* the zeros were those of old, not of the trim */
+    refuses("r+ a+ a= T+ T= r=0 s+ s=a");
+    refuses("a+ a= T+ r+ r=0 s+ s=a"); /* there are no others */
 }
 
 static void a_failed_write_happened_or_not(void **state)

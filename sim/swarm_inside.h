@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * swarm_inside.h - what swarm.c (runs) and swarm_shrink.c share. For nobody else.
+ */
+#ifndef HOSTFTL_SIM_SWARM_INSIDE_H
+#define HOSTFTL_SIM_SWARM_INSIDE_H
+
+#include "sim/swarm.h"
+
+struct swarm {
+    const struct swarm_options *options;
+    struct swarm_result *result;
+    struct shape shape;
+    struct harness harness;
+    struct nand *nand;
+    uint64_t on, hash;
+    uint32_t acts, depth, fill_percent, crash_every, flush_every;
+    bool skipped[SWARM_ACTS_MAX];
+};
+
+/* Options and the acts to leave out; the rest is made anew by each run. */
+void swarm_prepare(struct swarm *swarm, const struct swarm_options *options);
+void swarm_run_prepared(struct swarm *swarm, struct swarm_result *result);
+void swarm_write_replay(const struct swarm *swarm, struct swarm_result *result);
+
+#endif

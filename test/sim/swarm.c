@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/swarm.h"
+
+#include "test/sim/toy.h"
+#include "test/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct swarm_options ask(const struct engine *engine, uint64_t seed, uint32_t acts)
+{
+    struct swarm_options options = {.engine = engine, .seed = seed, .acts = acts};
+    if (engine == &engine_toy) {
+        options.shape = &toy_shape; /* which never fills, and has no answer to errors */
+        (void)swarm_switches("errors,fill,flush-bands", &options.off);
+    }
+    return options;
+}
+
+static void accepts_engines_that_keep_their_promises(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct swarm_options options = ask(seed % 2 ? &engine_toy : &engine_hostftl, seed, 150);
+        struct swarm_result result;
+        swarm_run(&options, &result);
+        if (result.failure.failed)
+            fail_msg("%s\n%s", result.failure.text, result.replay);
+    }
+}
+
+static void the_same_seed_has_the_same_hash_and_another_has_another(void **state)
+{
+    (void)state;
+    struct swarm_result result, again, other;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct swarm_options options = ask(&engine_hostftl, seed, 200);
+        swarm_run(&options, &result);
+        swarm_run(&options, &again);
+        options.seed += 100;
+        swarm_run(&options, &other);
+        assert_true(result.hash == again.hash && result.acts == again.acts);
+        assert_true(result.hash != other.hash);
+    }
+}
+
+static void the_hash_sees_one_act_less(void **state)
+{
+    (void)state;
+    struct swarm_options options = ask(&engine_hostftl, 3, 100);
+    struct swarm_result whole, less;
+    swarm_run(&options, &whole);
+    options.skip = "50-53";
+    swarm_run(&options, &less);
+    assert_true(whole.hash != less.hash);
+}
+
+/* Over many seeds each switch is on about as often as off; but errors, which are seldom. */
+static void each_seed_switches_half_of_everything_off(void **state)
+{
+    (void)state;
+    unsigned on[SWARM_COUNT] = {0};
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct swarm_options options = ask(&engine_hostftl, seed, 0);
+        struct swarm_result result;
+        swarm_run(&options, &result);
+        for (unsigned i = 0; i < SWARM_COUNT; i++)
+            on[i] += result.on >> i & 1;
+    }
+    for (unsigned i = 0; i < SWARM_COUNT; i++)
+        if (i == SWARM_ERRORS)
+            assert_in_range(on[i], 8, 50);
+        else
+            assert_in_range(on[i], 70, 130);
+}
+
+static void reads_and_refuses_lists_of_switches(void **state)
+{
+    (void)state;
+    uint64_t switches;
+    assert_true(swarm_switches("cut-torn,deep", &switches));
+    assert_true(switches == (UINT64_C(1) << SWARM_CUT_TORN | UINT64_C(1) << SWARM_DEEP));
+    assert_false(swarm_switches("cut", &switches));
+    assert_false(swarm_switches("deep,deeper", &switches));
+}
+
+/* Whatever fails is shrunk to a fraction, and the command alone shows it again. */
+static void makes_a_failing_run_small_and_replayable(void **state)
+{
+    (void)state;
+    struct swarm_result result, again;
+    struct swarm_options options = ask(&engine_toy, 1, 400);
+    toy_lie = TOY_TRIM_IN_MEMORY;
+    for (; options.seed < 100; options.seed++) {
+        swarm_run(&options, &result);
+        if (result.failure.failed)
+            break;
+    }
+    assert_true(result.failure.failed);
+    uint64_t acts = result.acts;
+    swarm_shrink(&options, 600, &result);
+    assert_true(result.failure.failed);
+    assert_true(result.acts < acts / 4);
+    char *off = strstr(result.replay, "--off "), *skip = strstr(result.replay, "--skip ");
+    char *count = strstr(result.replay, "--acts ");
+    assert_true(off != NULL && skip != NULL && count != NULL);
+    skip[-1] = 0; /* ends the list of switches */
+    if (strstr(result.replay, "--geometry toy") == NULL)
+        options.shape = shape_find(result.shape);
+    options.acts = (uint32_t)strtoul(count + strlen("--acts "), NULL, 10);
+    options.skip = skip + strlen("--skip ");
+    assert_true(swarm_switches(off + strlen("--off "), &options.off));
+    swarm_run(&options, &again);
+    toy_lie = TOY_NONE;
+    assert_int_equal(again.acts, result.acts);
+    assert_string_equal(again.failure.text, result.failure.text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepts_engines_that_keep_their_promises),
+        cmocka_unit_test(the_same_seed_has_the_same_hash_and_another_has_another),
+        cmocka_unit_test(the_hash_sees_one_act_less),
+        cmocka_unit_test(each_seed_switches_half_of_everything_off),
+        cmocka_unit_test(reads_and_refuses_lists_of_switches),
+        cmocka_unit_test(makes_a_failing_run_small_and_replayable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
