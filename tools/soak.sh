@@ -7,6 +7,7 @@ shopt -s nullglob
 
 [ $# -eq 1 ] || { echo "usage: soak.sh FOLDER" >&2; exit 2; }
 top=$(cd "$(dirname "$0")/.." && pwd)
+"$top"/tools/explore.sh "$1" long
 stories=("$top"/test/soak/*.sh)
 [ ${#stories[@]} -gt 0 ] || { echo "soak: there are no long tests yet"; exit 0; }
 HFTL_BUILD=$(cd "$1" && pwd)
