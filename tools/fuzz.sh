@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Searches with the fuzz targets (fuzz/fuzz.h): fuzz.sh FOLDER SECONDS [TARGET...]
+# FOLDER is a build of its own, made here: libFuzzer, ASan, UBSan. A canary comes first: a planted
+# defect that has to be found within a minute. Then each target has SECONDS, beginning with the inputs
+# in fuzz/seeds and fuzz/found and those of earlier runs (FOLDER/corpus). What stops a target is kept
+# in FOLDER/artifacts; to keep it for ever, mend what it shows and move it to fuzz/found/TARGET.
+set -euo pipefail
+
+[ $# -ge 2 ] || { echo "usage: fuzz.sh FOLDER SECONDS [TARGET...]" >&2; exit 2; }
+top=$(cd "$(dirname "$0")/.." && pwd)
+folder=$1 seconds=$2
+shift 2
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(superblock head records config text image)
+seed=${HFTL_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+build() {
+    [ -f "$folder/build.ninja" ] || CC=clang meson setup "$folder" "$top" -Dfuzz=true \
+        -Dprobes=disabled -Db_sanitize=address,undefined -Db_lundef=false -Db_pie=false \
+        -Dwerror=false -Dc_args='-fno-sanitize-recover=undefined -Wno-string-conversion' >"$folder-setup.log" 2>&1 ||
+        { cat "$folder-setup.log" >&2; return 1; }
+    rm -f "$folder-setup.log"
+    local programs=(fuzz/fuzz-canary)
+    for target in "${targets[@]}"; do programs+=("fuzz/fuzz-$target"); done
+    ninja -C "$folder" -j "$(nproc)" --quiet "${programs[@]}"
+}
+
+# search TARGET SECONDS: what libFuzzer says is in $folder/TARGET.log.
+search() {
+    local target=$1 kept=() corpus=$folder/corpus/$1
+    mkdir -p "$corpus" "$folder/artifacts"
+    for kind in seeds found; do
+        [ ! -d "$top/fuzz/$kind/$target" ] || kept+=("$top/fuzz/$kind/$target")
+    done
+    timeout --kill-after=10 $(($2 + 120)) "$folder/fuzz/fuzz-$target" "$corpus" "${kept[@]}" \
+        -max_total_time="$2" -seed="$seed" -max_len=4096 -timeout=20 -rss_limit_mb=3000 \
+        -print_final_stats=1 -artifact_prefix="$folder/artifacts/$target-" \
+        >"$folder/$target.log" 2>&1
+}
+
+build
+echo "seed $seed; again with HFTL_SEED=$seed"
+began=$SECONDS
+rm -rf "$folder/corpus/canary"
+if search canary 60; then
+    echo "canary: the planted defect was not found"
+    exit 1
+fi
+grep -q 'canary.c:.*must hold' "$folder/canary.log" || { tail -n 20 "$folder/canary.log"; exit 1; }
+echo "canary: found after $((SECONDS - began)) s"
+failed=0
+for target in "${targets[@]}"; do
+    if search "$target" "$seconds"; then
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$target.log")
+        echo "$target: $runs inputs in $seconds s, nothing found"
+    else
+        failed=1
+        echo "$target: FOUND something:"
+        tail -n 40 "$folder/$target.log"
+    fi
+done
+exit "$failed"
