@@ -18,11 +18,11 @@ struct plan {
 
 /* OOB and summaries, windows, slices, bad chunks; young, worn, and cut ones. */
 static const struct plan plans[] = {
-    {"oc", true, 300},           {"oc", false, 900},       {"oc-bare", true, 900},
-    {"oc-bare", false, 300},     {"zoned", true, 900},     {"zoned", false, 900},
-    {"zoned-2", false, 300},     {"zoned-cached", true, 500}, {"flat", true, 300},
-    {"flat", false, 600},        {"oc-strict", false, 500}, {"oc-bad", true, 500},
-    {"oc-slices", false, 500},   {"bare-slices", true, 500}, {"zoned-tight", false, 500},
+    {"oc", true, 300},         {"oc", false, 900},          {"oc-bare", true, 900},
+    {"oc-bare", false, 300},   {"zoned", true, 900},        {"zoned", false, 900},
+    {"zoned-2", false, 300},   {"zoned-cached", true, 500}, {"flat", true, 300},
+    {"flat", false, 600},      {"oc-strict", false, 500},   {"oc-bad", true, 500},
+    {"oc-slices", false, 500}, {"bare-slices", true, 500},  {"zoned-tight", false, 500},
     {"oc-1pu", true, 100},
 };
 
@@ -47,6 +47,7 @@ static void *lend_some(void *arg, size_t bytes)
 void image_world(struct sim_world *sim)
 {
     sim_world_init(sim, 1);
+    sim->verbose = getenv("HFTL_VERBOSE") != NULL;
     lend = sim->world.alloc;
     sim->world.alloc = lend_some;
 }
@@ -135,7 +136,10 @@ static void live(struct life *life, uint64_t total, uint32_t acts, struct prng *
     for (uint32_t i = 0; i < acts; i++) {
         uint64_t blocks = 1 + prng_below(prng, 8), lba = prng_below(prng, total - blocks);
         uint64_t what = prng_below(prng, 20);
-        act(life, what < 2 ? HFTL_TRIM : what < 4 ? HFTL_FLUSH : HFTL_WRITE,
+        act(life,
+            what < 2   ? HFTL_TRIM
+            : what < 4 ? HFTL_FLUSH
+                       : HFTL_WRITE,
             what >= 2 && what < 4 ? 0 : lba, what >= 2 && what < 4 ? 0 : blocks);
     }
 }
@@ -149,15 +153,15 @@ static void learn(struct base *base, const uint8_t id[FORMAT_ID_BYTES])
         const struct nand_cell *cell = &base->nand->cells[i];
         struct format_place where = {0, 0};
         struct superblock record;
-        if (cell->page && superblock_decode(&any, &where, cell->page->data,
-                                            (size_t)cell->reach * facts->block_bytes,
-                                            &record) == HFTL_OK)
+        if (cell->page &&
+            superblock_decode(&any, &where, cell->page->data,
+                              (size_t)cell->reach * facts->block_bytes, &record) == HFTL_OK)
             base->layout = record.layout;
     }
     must(base->layout.bands > 0);
     geometry_init(&base->geometry, &base->layout);
-    base->ctx = (struct format_context){.salt = base->layout.salt,
-                                        .block_bytes = facts->block_bytes};
+    base->ctx =
+        (struct format_context){.salt = base->layout.salt, .block_bytes = facts->block_bytes};
     memcpy(base->ctx.id, id, FORMAT_ID_BYTES);
 }
 
@@ -174,8 +178,8 @@ static void make(struct base *base, const struct plan *plan)
     must(life != NULL);
     shape.in_order = true;
     shape.delay_max = 0;
-    *base = (struct base){
-        .shape = shape_find(plan->shape), .clean = plan->clean, .acts = plan->acts};
+    *base =
+        (struct base){.shape = shape_find(plan->shape), .clean = plan->clean, .acts = plan->acts};
     base->nand = shape_make(&shape, 1);
     image_world(&sim);
     prng_seed(&prng, plan->acts);

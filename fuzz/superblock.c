@@ -72,8 +72,7 @@ static void use(const struct format_context *ctx, const struct superblock *super
     must(verdicts != NULL && accepted != NULL);
     superblock_to_text(superblock, text, sizeof text);
     (void)superblock_read_only(superblock);
-    while (verdict_next(&walk, &verdicts[taken],
-                        accepted + (size_t)taken * FORMAT_COLUMNS_MAX)) {
+    while (verdict_next(&walk, &verdicts[taken], accepted + (size_t)taken * FORMAT_COLUMNS_MAX)) {
         verdict_to_text(&verdicts[taken], text, sizeof text);
         must(verdicts[taken].band < superblock->layout.bands);
         taken++;

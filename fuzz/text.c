@@ -98,7 +98,8 @@ static void try_wrapper(const char *text)
 {
     char why[512];
     const struct say to = {why, sizeof why};
-    const struct mem_options options = {.size = sizeof options, .facts = mem_facts(HFTL_KIND_OCSSD)};
+    const struct mem_options options = {.size = sizeof options,
+                                        .facts = mem_facts(HFTL_KIND_OCSSD)};
     struct hftl_media *inner, *media = NULL;
     if (strstr(text, "trace") != NULL)
         return;

@@ -201,14 +201,9 @@ static struct nand_flush *begin_flush(struct nand *nand)
     return flush;
 }
 
-/* A host may not know yet that the chunk failed. */
-static bool is_refused(const struct nand_cell *cell, struct hftl_media_op *op)
+static bool is_retired(const struct nand_cell *cell)
 {
-    bool changes = op->verb == HFTL_MEDIA_WRITE || op->verb == HFTL_MEDIA_RESET ||
-                   op->verb == HFTL_MEDIA_FINISH;
-    bool read_only = changes && cell->chunk.state == HFTL_CHUNK_READ_ONLY;
-    op->status = read_only ? HFTL_READ_ONLY : HFTL_IO;
-    return read_only || (cell->broken && op->verb == HFTL_MEDIA_WRITE);
+    return cell->chunk.state == HFTL_CHUNK_OFFLINE || cell->chunk.state == HFTL_CHUNK_READ_ONLY;
 }
 
 static void begin(struct nand *nand, struct nand_flight *flight)
@@ -217,13 +212,15 @@ static void begin(struct nand *nand, struct nand_flight *flight)
     bool placed = op->verb != HFTL_MEDIA_FLUSH && op->verb != HFTL_MEDIA_EVENT;
     must_show(!placed || op->chunk < nand->count, op->chunk, nand->count);
     struct nand_cell *cell = placed ? &nand->cells[op->chunk] : NULL;
-    if (cell && op->verb != HFTL_MEDIA_REPORT && cell->chunk.state == HFTL_CHUNK_OFFLINE &&
-        op->verb != HFTL_MEDIA_READ) {
-        op->status = HFTL_OFFLINE;
+    if (cell && op->verb != HFTL_MEDIA_REPORT && op->verb != HFTL_MEDIA_READ &&
+        is_retired(cell)) { /* M7: at any time, so it is no defect of the caller */
+        op->status = cell->chunk.state == HFTL_CHUNK_OFFLINE ? HFTL_OFFLINE : HFTL_READ_ONLY;
         return;
     }
-    if (cell && is_refused(cell, op))
+    if (cell && cell->broken && op->verb == HFTL_MEDIA_WRITE) {
+        op->status = HFTL_IO; /* the host may not know yet that the chunk failed */
         return;
+    }
     op->status = HFTL_OK;
     switch (op->verb) {
     case HFTL_MEDIA_READ:
