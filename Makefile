@@ -4,12 +4,13 @@
 BUILD ?= build
 MESON_FLAGS ?=
 TESTS ?=
+FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 # The build to ship, and to measure.
 RELEASE = --buildtype=release -Db_lto=true
 
 .DEFAULT_GOAL := build
-.PHONY: build demo check sim tidy coverage bench bench-build bench-compare bench-table soak docs install clean help packages
+.PHONY: build demo check sim tidy coverage bench bench-build bench-compare bench-table soak fuzz models docs install clean help packages
 
 build: packages $(BUILD)/build.ninja ## build the library, the tool and the plugin into build/
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -45,6 +46,12 @@ sim: build ## a thousand random runs in the simulator; SEED=0x5eed the same agai
 
 soak: build ## run the long tests
 	@tools/soak.sh $(BUILD)
+
+fuzz: packages ## search with libFuzzer, FUZZ_SECONDS (60) a target; a build of its own
+	@tools/fuzz.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
+
+models: packages ## have spin search all states of the models of the risky protocols
+	@tools/models.sh $(BUILD)-models
 
 docs: packages ## make the manual pages into build/man
 	@tools/docs.sh $(BUILD)/man

@@ -2,7 +2,7 @@
 /*
  * image.c - a damaged or forged drive is examined, dumped, opened, used, closed and opened again.
  *
- *   byte 0       fuzz.h; bits 3-7: USE_ below
+ *   byte 0       fuzz.h; bits 3-4: LOOK_, bits 5-7: USE_ below
  *   byte 1       which base
  *   byte 2       bits 0-4: edits of eight bytes (image.h)
  *   the rest     requests of four bytes: verb and flags, lba 2, blocks; at most 100
@@ -24,8 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USE_EXAMINE 8u
-#define USE_DUMP 16u
+#define LOOK_BITS 24u /* before it is opened: 16 is examined, 24 is dumped */
+#define LOOK_EXAMINE 16u
+#define LOOK_DUMP 24u
 #define USE_READ_ONLY 32u
 #define USE_REOPEN 64u
 #define USE_CUT 128u /* instead of a close */
@@ -183,14 +184,25 @@ static enum hftl_status read_some(struct run *run, uint64_t lba, uint64_t blocks
     return slot->request.status;
 }
 
-/* All blocks; a run that has a bad one is read block by block. */
-static void read_all(struct run *run, struct reading *readings)
+static bool is_touched(const struct run *run, uint64_t lba, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (run->known[lba + i] != BEFORE)
+            return true;
+    return false;
+}
+
+/* All blocks, or those where something was written; a run that has a bad one is read block by
+ * block. */
+static void read_all(struct run *run, struct reading *readings, bool all)
 {
     uint32_t bytes = run->base->ctx.block_bytes;
     uint8_t *data = malloc((size_t)RUN * bytes);
     must(data != NULL);
     for (uint64_t lba = 0; lba < run->blocks; lba += RUN) {
         uint64_t count = run->blocks - lba < RUN ? run->blocks - lba : RUN;
+        if (!all && !is_touched(run, lba, count))
+            continue;
         bool whole = read_some(run, lba, count, data) == HFTL_OK;
         for (uint64_t i = 0; i < count; i++) {
             enum hftl_status status =
@@ -236,7 +248,7 @@ static void compare_again(struct run *run, struct nand *nand, const struct readi
     must(image_open(nand, run->base, &run->sim, &run->device, false, note_answer, run) == HFTL_OK);
     must(device_blocks(run->device) == run->blocks);
     check(run);
-    read_all(run, after);
+    read_all(run, after, true);
     for (uint64_t i = 0; i < run->blocks && !run->forged; i++)
         must_be_same(i, &before[i], &after[i]);
     device_discard(run->device);
@@ -274,7 +286,7 @@ static void use(struct run *run, struct nand *nand, struct input *input, uint8_t
     } else {
         wait_until(run, 0);
         check(run);
-        read_all(run, before);
+        read_all(run, before, (control & USE_REOPEN) != 0);
         bool writable = !is_read_only(run);
         bool closed = device_close(run->device) == HFTL_OK;
         must(run->sim.blocks == 0);
@@ -361,9 +373,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t i = 0; i < edits && input.left >= EDIT_BYTES; i++)
         image_edit(nand, base, &input, run->forged);
     nand_check(nand);
-    if ((control & USE_EXAMINE) != 0)
+    if ((control & LOOK_BITS) == LOOK_EXAMINE)
         examine(nand);
-    if ((control & USE_DUMP) != 0)
+    if ((control & LOOK_BITS) == LOOK_DUMP)
         dump(nand);
     image_world(&run->sim);
     if (image_open(nand, base, &run->sim, &run->device, (control & USE_READ_ONLY) != 0, note_answer,

@@ -25,6 +25,15 @@ enum deed {
     DEEDS
 };
 
+/* Where numbers are that somebody counts with: of the stamp, the layout, and what follows it in a
+ * superblock record, a head, a summary. */
+static const uint16_t fields[] = {
+    8,   10,  32,  36,  40,  44,  48,  52,  56,  60,  64,  65,  66,  68,  72,  76,  80,  84,  88,
+    92,  96,  100, 104, 108, 112, 116, 120, 124, 128, 130, 132, 136, 140, 144, 146, 148, 152, 156,
+    160, 164, 168, 172, 180, 188, 224, 264, 272, 274, 276, 280, 288, 296, 300, 304, 312, 316, 320,
+    324, 332, 360, 364, 368, 376, 392, 408, 424, 432, 436, 440, 448, 464, 480, 496, 500,
+};
+
 struct edit {
     enum deed deed;
     uint32_t chunk, block, at;
@@ -287,12 +296,17 @@ static void apply(const struct editing *e, const struct edit *edit)
 void image_edit(struct nand *nand, const struct base *base, struct input *input, bool fix)
 {
     const struct editing e = {nand, base, fix};
-    uint8_t deed = take_u8(input);
+    uint8_t deed = take_u8(input), what = take_u8(input);
     struct edit edit = {.deed = (enum deed)((deed & 0x7fu) % DEEDS),
-                        .chunk = take_u8(input) % nand->count,
+                        .chunk = what % nand->count,
                         .block = take_u16(input),
                         .at = take_u16(input),
                         .value = take_u16(input)};
+    /* Superblocks are few and matter most. */
+    if (what >= 224u)
+        edit.chunk = base->layout.superblock_chunk[what & 1u];
+    if ((edit.at & 0x8000u) != 0)
+        edit.at = fields[edit.at % (sizeof fields / sizeof fields[0])];
     const struct nand_cell *cell = &nand->cells[edit.chunk];
     if (cell->real == 0 || !cell->page)
         return;

@@ -18,7 +18,7 @@ export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 build() {
-    [ -f "$folder/build.ninja" ] || CC=clang meson setup "$folder" "$top" -Dfuzz=true \
+    [ -f "$folder/build.ninja" ] || CC=clang-14 meson setup "$folder" "$top" -Dfuzz=true \
         -Dprobes=disabled -Db_sanitize=address,undefined -Db_lundef=false -Db_pie=false \
         -Dwerror=false -Dc_args='-fno-sanitize-recover=undefined -Wno-string-conversion' >"$folder-setup.log" 2>&1 ||
         { cat "$folder-setup.log" >&2; return 1; }

@@ -39,7 +39,7 @@ SEES = {
     "front": {"hostftl", "base", "format", "core", "lifecycle", "media", "front"},
     "tool": {"hostftl", "base", "format", "core", "lifecycle", "media", "tool"},
 }
-ROOMS = {"hostftl", "sim", "test", "bench"} | set(SEES) - {"include"}
+ROOMS = {"hostftl", "sim", "test", "bench", "fuzz"} | set(SEES) - {"include"}
 
 # Rooms without an operating system: the only headers from outside that they may include.
 PLAIN = {"inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
