@@ -2,9 +2,9 @@
 /*
  * fuzz.h - what the fuzz targets share.
  *
- * A target is one file with one function, LLVMFuzzerTestOneInput. It is built twice: with libFuzzer,
- * which makes up inputs (a build with -Dfuzz=true, clang), and with standalone.c, which runs the
- * inputs that are kept in fuzz/seeds and fuzz/found (every build; suite "fuzz").
+ * A target is one function, LLVMFuzzerTestOneInput. It is built twice: with libFuzzer, which makes
+ * up inputs (a build with -Dfuzz=true, clang), and with standalone.c, which runs the inputs that
+ * are kept in fuzz/seeds and fuzz/found (every build; suite "fuzz").
  *
  * A finding is a failed must(), of the product or of the target, or what a sanitizer stops.
  *
@@ -69,7 +69,8 @@ enum stamp_kind stamp_kind_of(const uint8_t *block);
 /* The facts of a drive that this layout would fit, as far as a layout has them. */
 struct hftl_media_facts facts_of_layout(const struct layout *layout);
 
-/* What everybody does with a layout that came from a medium: checks it, and if it fits counts on it. */
+/* What everybody does with a layout that came from a medium: checks it, and counts on it if it
+ * fits. */
 void use_layout(const struct layout *layout);
 
 #endif

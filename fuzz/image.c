@@ -14,8 +14,8 @@
  *   Every request is answered. What was written in this life and answered OK is read back.
  *   What closed in order opens again.
  *   If it is no forgery (no checksum was computed anew): a block that is read without an error is
- *   zeros or something that was once written to that lba (C7), and after the second open every block
- *   is as it was before (C6). A forger can have two identities of a block say different things.
+ *   zeros or something that was once written to that lba (C7), and after the second open every
+ *   block is as it was before (C6). A forger can have two identities of a block disagree.
  */
 #include "fuzz/image.h"
 #include "lifecycle/dump.h"

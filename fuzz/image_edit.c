@@ -3,6 +3,7 @@
 #include "base/crc.h"
 #include "format/head.h"
 #include "format/summary.h"
+#include "format/superblock.h"
 #include "format/tail.h"
 #include "fuzz/image.h"
 #include "sim/nand_inside.h"
@@ -22,6 +23,7 @@ enum deed {
     FORGET_CHUNK, /* it is FREE */
     LOSE_CHUNK,   /* OFFLINE or READ_ONLY */
     SPOIL,        /* cannot be read */
+    FORGE_MARK,   /* the newest records call the chunk's band open, as after a clean close */
     DEEDS
 };
 
@@ -58,7 +60,7 @@ static uint8_t *oob_of(const struct editing *e, uint32_t chunk, uint32_t block)
     return nand_page_own(e->nand, &e->nand->cells[chunk])->oob + (size_t)block * f->oob_bytes;
 }
 
-/* ---- where a block is, as its device sees it -------------------------------------------------- */
+/* ---- where a block is, as its device sees it ------------------------------------------------- */
 
 struct seat {
     uint32_t band, width, position;
@@ -270,6 +272,45 @@ static void change_block(const struct editing *e, const struct edit *edit)
         fix_block(e, edit->chunk, edit->block);
 }
 
+#define AT_STATE 300u
+#define AT_OPEN 360u
+
+/* As many blocks of the band as its chunks have. */
+static uint32_t blocks_of(const struct editing *e, const struct seat *seat)
+{
+    uint32_t blocks = 0;
+    for (uint32_t column = 0; column < e->base->layout.columns; column++)
+        blocks += e->nand->cells[layout_band_chunk(&e->base->layout, seat->band, column)].real;
+    return blocks;
+}
+
+/* A band may then be open twice, or in its tail, or be one that is sealed: bits 0-1 of `value` are
+ * the stream's slot, the others move the position, or keep it. */
+static void forge_mark(const struct editing *e, const struct edit *edit)
+{
+    struct seat seat;
+    if (!find_seat(e, edit->chunk, 0, &seat))
+        return;
+    uint32_t position = blocks_of(e, &seat);
+    if ((edit->value & 4u) != 0)
+        position += (edit->value >> 3 & 63u) - 32u;
+    for (unsigned copy = 0; copy < 2; copy++) {
+        uint32_t chunk = e->base->layout.superblock_chunk[copy];
+        uint32_t at = e->nand->cells[chunk].real;
+        while (at > 0 && stamp_kind_of(peek(e, chunk, at - 1)) != STAMP_SUPERBLOCK)
+            at--;
+        if (at == 0)
+            continue;
+        uint8_t *record = data_of(e, chunk, at - 1);
+        uint8_t *mark = record + AT_OPEN + (edit->value & 3u) * FORMAT_MARK_BYTES;
+        put_u32(record + AT_STATE, SUPERBLOCK_CLEAN);
+        put_u32(mark, seat.band);
+        put_u32(mark + 4, position);
+        put_u64(mark + 8, seat.generation);
+        fix_block(e, chunk, at - 1);
+    }
+}
+
 static void apply(const struct editing *e, const struct edit *edit)
 {
     struct nand_cell *cell = &e->nand->cells[edit->chunk];
@@ -287,6 +328,10 @@ static void apply(const struct editing *e, const struct edit *edit)
     case SPOIL:
         cell->flaky_from = edit->block;
         cell->flaky_to = edit->block + 1 + edit->value % 4u;
+        break;
+    case FORGE_MARK:
+        if (e->fix)
+            forge_mark(e, edit);
         break;
     default:
         change_block(e, edit);

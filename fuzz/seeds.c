@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * seeds.c - writes the inputs that fuzzing begins with: fuzz-seeds FOLDER makes FOLDER/TARGET/NAME.bin
- * anew. After a change of the format, or of what a target makes of its bytes, run it on fuzz/seeds.
+ * seeds.c - writes the inputs that fuzzing begins with: fuzz-seeds FOLDER makes all
+ * FOLDER/TARGET/NAME.bin anew. After a change of the format, or of what a target makes of its
+ * bytes, run it on fuzz/seeds.
  */
 #include "base/bytes.h"
 #include "base/crc.h"

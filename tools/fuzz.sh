@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Searches with the fuzz targets (fuzz/fuzz.h): fuzz.sh FOLDER SECONDS [TARGET...]
 # FOLDER is a build of its own, made here: libFuzzer, ASan, UBSan. A canary comes first: a planted
-# defect that has to be found within a minute. Then each target has SECONDS, beginning with the inputs
-# in fuzz/seeds and fuzz/found and those of earlier runs (FOLDER/corpus). What stops a target is kept
-# in FOLDER/artifacts; to keep it for ever, mend what it shows and move it to fuzz/found/TARGET.
+# defect that has to be found within a minute. Then each target has SECONDS, beginning with the
+# inputs in fuzz/seeds and fuzz/found and those of earlier runs (FOLDER/corpus). What stops a target
+# is kept in FOLDER/artifacts; to keep it for ever, mend what it shows and move it to
+# fuzz/found/TARGET.
 set -euo pipefail
 
 [ $# -ge 2 ] || { echo "usage: fuzz.sh FOLDER SECONDS [TARGET...]" >&2; exit 2; }
@@ -20,7 +21,8 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 build() {
     [ -f "$folder/build.ninja" ] || CC=clang-14 meson setup "$folder" "$top" -Dfuzz=true \
         -Dprobes=disabled -Db_sanitize=address,undefined -Db_lundef=false -Db_pie=false \
-        -Dwerror=false -Dc_args='-fno-sanitize-recover=undefined -Wno-string-conversion' >"$folder-setup.log" 2>&1 ||
+        -Dwerror=false -Dc_args='-fno-sanitize-recover=undefined -Wno-string-conversion' \
+        >"$folder-setup.log" 2>&1 ||
         { cat "$folder-setup.log" >&2; return 1; }
     rm -f "$folder-setup.log"
     local programs=(fuzz/fuzz-canary)
