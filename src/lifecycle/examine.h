@@ -45,6 +45,7 @@ struct examine {
     struct device *device;
     bool opening;
     uint64_t done, total;   /* blocks */
+    uint64_t told;          /* blocks that an error speaks of and that an lba may be mapped to */
     uint64_t bad, believed; /* of the band being looked at */
 };
 

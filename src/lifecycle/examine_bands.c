@@ -52,7 +52,9 @@ static void say_data(const struct visit *v, const struct look_block *block,
 {
     struct hftl_finding finding = finding_at(v, block, verdict->what);
     unsigned long long lba = finding.lba = verdict->ident.lba;
-    if (is_mapped(v, block, &verdict->ident))
+    bool mapped = is_mapped(v, block, &verdict->ident);
+    v->e->told += mapped;
+    if (mapped)
         examine_say(v->e, HFTL_FINDING_ERROR, verdict->status, &finding,
                     "lba %llu cannot be read: its block %s", lba, verdict->wrong);
     else
@@ -82,10 +84,12 @@ static void say_wrong(const struct visit *v, const struct look_block *block,
         say_data(v, block, verdict);
     else if (verdict->named && verdict->ident.kind == IDENT_TRIM)
         say_page(v, block, verdict);
-    else
+    else {
+        v->e->told += !verdict->named;
         examine_say(v->e, HFTL_FINDING_ERROR, verdict->status, &finding, "%s%s%s%s",
                     verdict->named ? "the " : "", verdict->named ? verdict->what : "",
                     verdict->named ? " " : "", verdict->wrong);
+    }
 }
 
 static void say_identity(const struct visit *v, const struct look_block *block,
@@ -95,6 +99,7 @@ static void say_identity(const struct visit *v, const struct look_block *block,
     bool mapped = is_mapped(v, block, &verdict->ident);
     if (verdict->ident.kind == IDENT_DATA || verdict->ident.kind == IDENT_LOST)
         finding.lba = verdict->ident.lba;
+    v->e->told += mapped;
     if (mapped)
         examine_say(v->e, HFTL_FINDING_ERROR, HFTL_MISMATCH, &finding,
                     "lba %llu cannot be read: the identity in OOB is not the tail's",
@@ -164,6 +169,12 @@ static bool belongs_to_gap(const struct visit *v, const struct look_verdict *ver
     return !v->e->device->geometry.oob && verdict->source == LOOK_NOBODY && v->open;
 }
 
+static void take_gap(struct visit *v)
+{
+    v->gap++;
+    v->e->told++;
+}
+
 static struct look_verdict judge_twice(struct visit *v, struct look_block *block)
 {
     struct look_verdict verdict = look_judge(&v->e->look, block);
@@ -190,7 +201,7 @@ static void visit_block(void *arg, const struct look_block *shown)
     if (!v->alive)
         e->bad++;
     else if (!verdict.named && belongs_to_gap(v, &verdict))
-        v->gap++;
+        take_gap(v);
     else if (verdict.status != HFTL_OK)
         say_wrong(v, &block, &verdict);
     else if (!oob_agrees(v, &block, &verdict))
