@@ -8,8 +8,8 @@
  *     deed 1 | chunk 1 | block 2 | at 2 | value 2
  *
  * Blocks are counted from the chunk's write pointer backwards where the deed's highest bit is set,
- * since the newest record of a superblock, or a tail, is there; chunks from 224 on are superblocks;
- * `at` with the highest bit set is where some record has a number.
+ * since a tail is there; chunks from 192 on are superblocks, and edits of them go to their newest
+ * records; `at` with the highest bit set is where some record has a number.
  */
 #ifndef HOSTFTL_FUZZ_IMAGE_H
 #define HOSTFTL_FUZZ_IMAGE_H

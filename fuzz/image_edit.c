@@ -338,6 +338,33 @@ static void apply(const struct editing *e, const struct edit *edit)
     }
 }
 
+#define SUPERBLOCKS_FROM 192u /* chunk numbers of edits that mean superblocks */
+
+/* The newest record of a copy but `older`, from its end backwards; its real end: there is none. */
+static uint32_t find_record(const struct editing *e, uint32_t chunk, uint32_t older)
+{
+    uint32_t real = e->nand->cells[chunk].real;
+    for (uint32_t at = real; at > 0; at--)
+        if (stamp_kind_of(peek(e, chunk, at - 1)) == STAMP_SUPERBLOCK && older-- == 0)
+            return at - 1;
+    return real;
+}
+
+/* Superblocks are few and matter most, and only their newest records count: an edit of a number in
+ * one copy's, or in both. */
+static void edit_superblock(const struct editing *e, struct edit *edit, uint8_t what)
+{
+    uint32_t older = edit->block % 8u == 0;
+    for (unsigned copy = 0; copy < 2; copy++) {
+        if ((what & 2u) == 0 && copy != (what & 1u))
+            continue;
+        edit->chunk = e->base->layout.superblock_chunk[copy];
+        edit->block = find_record(e, edit->chunk, older);
+        if (edit->block < e->nand->cells[edit->chunk].real)
+            apply(e, edit);
+    }
+}
+
 void image_edit(struct nand *nand, const struct base *base, struct input *input, bool fix)
 {
     const struct editing e = {nand, base, fix};
@@ -347,11 +374,12 @@ void image_edit(struct nand *nand, const struct base *base, struct input *input,
                         .block = take_u16(input),
                         .at = take_u16(input),
                         .value = take_u16(input)};
-    /* Superblocks are few and matter most. */
-    if (what >= 224u)
-        edit.chunk = base->layout.superblock_chunk[what & 1u];
     if ((edit.at & 0x8000u) != 0)
         edit.at = fields[edit.at % (sizeof fields / sizeof fields[0])];
+    if (what >= SUPERBLOCKS_FROM && edit.deed != FORGE_MARK) {
+        edit_superblock(&e, &edit, what);
+        return;
+    }
     const struct nand_cell *cell = &nand->cells[edit.chunk];
     if (cell->real == 0 || !cell->page)
         return;
