@@ -327,7 +327,8 @@ static void apply(const struct editing *e, const struct edit *edit)
         break;
     case SPOIL:
         cell->flaky_from = edit->block;
-        cell->flaky_to = edit->block + 1 + edit->value % 4u;
+        /* Not what will be written later: nobody could keep that. */
+        cell->flaky_to = min_u32(cell->real, edit->block + 1 + edit->value % 4u);
         break;
     case FORGE_MARK:
         if (e->fix)
