@@ -185,6 +185,7 @@ static void set_pointer(const struct editing *e, uint32_t chunk, uint32_t wp)
     const struct nand_cell before = *cell;
     if (cell->chunk.state == HFTL_CHUNK_OFFLINE || cell->chunk.state == HFTL_CHUNK_READ_ONLY)
         return;
+    cell->flaky_from = cell->flaky_to = 0; /* of what is written there later all can be read */
     cell->chunk.wp = cell->real = cell->reach = cell->durable = wp;
     cell->chunk.state = wp == 0 ? HFTL_CHUNK_FREE : HFTL_CHUNK_OPEN;
     if (!within_limits(e->nand))
