@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Goes through all of the small worlds, and some of the larger ones: explore.sh FOLDER [short|long]
 # Each search is a line of JSON in FOLDER/explore-short.json (or -long), of which crash-table.py
-# makes its table. A search that ended well in an earlier call is not run again where the program is the
-# same, so that a long one goes on where it was stopped. Exit status 0: no violations.
+# makes its table. A search that ended well in an earlier call is not run again where the program
+# is the same, so that a long one goes on where it was stopped. Exit status 0: no violations.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: explore.sh FOLDER [short|long]" >&2; exit 2; }
@@ -44,7 +44,8 @@ else
     for drive in tiny tiny-oob; do
         explore exhaustive --geometry $drive --length 60
         explore ace --geometry $drive --length 3
-        for story in fill trim flush fua clean100 bands reopen circular journal same empty format; do
+        for story in fill trim flush fua clean100 bands reopen circular journal same empty format
+        do
             explore nested --geometry $drive --story $story
         done
         explore nested --geometry $drive --story flush --length 2 --depth 3
