@@ -185,7 +185,7 @@ static enum hftl_status open_rosy(struct hftl_media *medium, const struct device
     return engine_hostftl.open(medium, &rosy, device, why);
 }
 
-/* A band less after each open since somebody asked how many there are, as if crashes leaked them. */
+/* A band less after each open since somebody asked how many there are: as if crashes leaked. */
 static uint32_t leaked, leak;
 static enum hftl_status open_counting(struct hftl_media *medium,
                                       const struct device_options *options, struct device **device,
