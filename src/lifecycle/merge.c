@@ -118,6 +118,15 @@ static void note_tie(struct opening *o, const struct entry *e, hftl_pba loser)
         .lba = e->ident.lba, .seq = e->ident.seq, .crc = data_crc_of(o, e), .pba = loser};
 }
 
+static void note_twin(struct opening *o, const struct entry *e, hftl_pba held, bool mine_goes)
+{
+    uint32_t position;
+    const struct band *holder = band_of(o->device, held, &position);
+    const struct band *loser = mine_goes ? e->band : holder;
+    if (is_sealed(o, loser) && holder != e->band)
+        twins_note(o, &e->ident, mine_goes ? held : pba_of(o, e), mine_goes ? pba_of(o, e) : held);
+}
+
 /* Two copies of one version. What was once marked as lost stays lost (C6), wherever it is. */
 static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_pba held)
 {
@@ -130,6 +139,8 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
     bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
     if (!mine_lost && (is_sealed(o, holder) || is_sealed(o, e->band)))
         note_tie(o, e, mine_goes ? pba_of(o, e) : held);
+    if (!mine_lost)
+        note_twin(o, e, held, mine_goes);
     return mine_goes;
 }
 
@@ -199,8 +210,12 @@ static void take_page(struct opening *o, const struct entry *e)
         return;
     if (!map_is_none(held) && e->ident.seq < o->page_seqs[range])
         return;
-    if (!map_is_none(held) && e->ident.seq == o->page_seqs[range] && page_gives_way(o, e, held))
-        return;
+    if (!map_is_none(held) && e->ident.seq == o->page_seqs[range]) {
+        bool mine_goes = page_gives_way(o, e, held);
+        note_twin(o, e, held, mine_goes);
+        if (mine_goes)
+            return;
+    }
     map_table_set(&o->device->map.page_pba, range, pba_of(o, e));
     o->page_seqs[range] = e->ident.seq;
 }
@@ -350,7 +365,10 @@ static enum hftl_status alloc_merge(struct opening *o)
     o->tie_room = count_sealed_entries(o);
     o->page_seqs = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
     o->ties = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct tie));
-    return o->page_seqs == NULL || o->ties == NULL ? no_memory(o) : HFTL_OK;
+    o->twins = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct twin));
+    if (o->page_seqs == NULL || o->ties == NULL || o->twins == NULL)
+        return no_memory(o);
+    return HFTL_OK;
 }
 
 static enum hftl_status alloc_window(struct opening *o, uint64_t slots)
@@ -461,13 +479,16 @@ enum hftl_status merge_map(struct opening *o)
     enum hftl_status status = alloc_merge(o);
     if (status == HFTL_OK)
         status = merge(o);
-    if (status == HFTL_OK)
+    if (status == HFTL_OK) {
         count_valid(o);
+        status = twins_settle(o);
+    }
     build_free(o->device, o->seqs);
     build_free(o->device, o->lost);
     build_free(o->device, o->contested);
     build_free(o->device, o->ranks);
     build_free(o->device, o->page_seqs);
     build_free(o->device, o->ties);
+    build_free(o->device, o->twins);
     return status;
 }

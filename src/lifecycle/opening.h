@@ -6,6 +6,7 @@
  *   bands.c   which band is what: free, closed, sealed, or left open by a clean close
  *   scan.c    a sealed (or resumed) band, read block by block
  *   tails.c   the tails of bands, many in flight
+ *   twins.c   victims that are half erased
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 21 bytes a
@@ -48,6 +49,13 @@ struct sighting {
     bool head;
     enum band_stream stream;
     uint32_t scan; /* 1 + index in scans; 0: none */
+};
+
+/* A copy in a sealed band that gave way to another (twins.c). */
+struct twin {
+    uint64_t index;     /* lba, or a trim page's range */
+    hftl_pba held, pba; /* of the one that stays; of this one */
+    bool is_page;
 };
 
 struct opening;
@@ -97,6 +105,8 @@ struct opening {
     uint64_t *page_seqs;
     struct tie *ties;
     uint64_t tie_count, tie_room;
+    struct twin *twins; /* tie_room */
+    uint64_t twin_count;
     struct tails tails;
     uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
     uint8_t *trial;       /* one block, for reading while `block` is in use */
@@ -138,6 +148,12 @@ HFTL_MUST_USE enum hftl_status tails_ask(struct opening *o, struct band *band);
 HFTL_MUST_USE enum hftl_status tails_take(struct opening *o);
 /* Why the last one failed; returns the status. */
 enum hftl_status tails_say(struct opening *o, enum hftl_status status);
+
+/* twins.c */
+/* `loser`, in a sealed band, gave way to `held`. */
+void twins_note(struct opening *o, const struct ident *ident, hftl_pba held, hftl_pba loser);
+/* After the map was built and each band's valid blocks are counted. */
+HFTL_MUST_USE enum hftl_status twins_settle(struct opening *o);
 
 /* merge.c */
 HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);

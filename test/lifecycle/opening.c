@@ -232,6 +232,53 @@ static void a_resumed_band_is_not_read_whole(void **state)
     stand_end(&stand);
 }
 
+static void reset_chunk(struct stand *stand, uint32_t chunk)
+{
+    struct hftl_media *mem;
+    stand_detach(stand);
+    assert_int_equal(mem_attach(stand->store, &mem), HFTL_OK);
+    struct blocking b = {mem, &stand->world, NULL};
+    assert_int_equal(blocking_chunk(&b, HFTL_MEDIA_RESET, chunk), HFTL_OK);
+    mem->ops->close(mem);
+    stand_attach(stand);
+}
+
+/* A cut stops the erase of a sealed victim half way: what is left of it is in its copy, which holds
+ * what is not left. Were the original preferred there as well, there would be two bands instead of
+ * one, and on a device with its last free band taken by the copy nothing to clean with. */
+static void a_victim_that_is_half_erased_is_not_kept_for_what_is_left(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct stand stand;
+        uint32_t position;
+        stand_begin(&stand, names[i]);
+        stand.unchecked = true;
+        stand_write(&stand, 0, 12, 1);
+        stand_trim(&stand, 40, 5);
+        stand_write(&stand, 12, 12, 1);
+        stand_flush(&stand);
+        stand_crash(&stand, true, 3);
+        stand.options.read_only = false;
+        tap_hold(stand.tap, HFTL_MEDIA_RESET); /* until the device has died */
+        stand_open(&stand);
+        struct band *victim = stand_band_of(&stand, 0, &position);
+        uint32_t index = victim->index, chunk = victim->chunks[0];
+        for (uint64_t n = 0; n < 10000 && victim->state != BAND_ERASING; n++)
+            if (!stand_step(&stand))
+                stand_flush(&stand);
+        assert_int_equal(victim->state, BAND_ERASING);
+        stand_crash(&stand, true, 4);
+        stand.tap->hold_verbs = 0;
+        reset_chunk(&stand, chunk);
+        stand_open(&stand);
+        assert_int_equal(stand.device->bands[index].valid, 0);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 /* A device with something of everything: closed, open and sealed bands, trims, relocated blocks. */
 static void make_interesting(struct stand *stand, const char *shape)
 {
@@ -701,6 +748,7 @@ int main(void)
         cmocka_unit_test(a_tiny_window_recovers_from_cuts_as_well),
         cmocka_unit_test(tails_are_read_again_for_contested_lbas_only),
         cmocka_unit_test(a_resumed_band_is_not_read_whole),
+        cmocka_unit_test(a_victim_that_is_half_erased_is_not_kept_for_what_is_left),
         cmocka_unit_test(no_allocation_of_format_is_one_too_many),
         cmocka_unit_test(no_allocation_of_open_is_one_too_many),
         cmocka_unit_test(nothing_is_allocated_once_it_is_open),
