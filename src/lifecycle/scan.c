@@ -156,13 +156,23 @@ static void read_singly(struct opening *o, struct scan *scan, struct place place
     }
 }
 
-/* The block at this position; false: it cannot be read. */
-static bool read_at(struct opening *o, const struct scan *scan, uint32_t position)
+/* The block at this position. MISMATCH: the drive does not show it yet, so a close padded it. */
+static enum hftl_status read_at(struct opening *o, const struct scan *scan, uint32_t position)
 {
     struct hftl_media_op op = {.blocks = 1, .data = o->block};
     band_locate(o->device, scan->band, position, &op);
-    return hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset) &&
-           (blocking_read(&o->b, op) == HFTL_OK || blocking_read(&o->b, op) == HFTL_OK);
+    if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
+        return HFTL_MISMATCH;
+    enum hftl_status status = blocking_read(&o->b, op);
+    return status == HFTL_OK ? HFTL_OK : blocking_read(&o->b, op);
+}
+
+/* Heads of later columns may stand alone, and so may the pads of a close. */
+static bool needs_no_name(const struct opening *o, const uint8_t *block)
+{
+    uint32_t bytes = o->device->geometry.block_bytes;
+    return memcmp(block, "HFTLHEAD", 8) == 0 ||
+           (block[0] == 0 && memcmp(block, block + 1, bytes - 1) == 0);
 }
 
 /*
@@ -174,17 +184,28 @@ static void read_summaries(struct opening *o, struct scan *scan)
 {
     const struct geometry *g = &o->device->geometry;
     enum band_stream stream = o->sightings[scan->band->index].stream;
-    uint32_t end = o->found.record.open[stream].position;
+    uint32_t end = o->found.record.open[stream].position, nameless = 0;
     while (end > 0) {
         uint32_t position = --end, named = 0;
+        bool is_fine = false;
         for (unsigned tries = 0; tries < 2 && named == 0; tries++) {
-            if (!read_at(o, scan, position))
+            enum hftl_status status = read_at(o, scan, position);
+            is_fine = is_fine || status == HFTL_MISMATCH;
+            if (status != HFTL_OK)
                 break;
             scan->crcs[position] = crc32c(0, o->block, g->block_bytes);
             named = take_summary(o, scan, position, o->block);
+            is_fine = is_fine || named > 0 || needs_no_name(o, o->block);
         }
+        nameless += !is_fine;
         end -= named;
     }
+    if (nameless > 0)
+        device_log(
+            o->device, HFTL_LOG_ERROR,
+            "band %u, left open by a clean close: %u blocks are damaged, or lost the summary "
+            "that names them; of what they held, versions before are served",
+            scan->band->index, nameless);
 }
 
 /*

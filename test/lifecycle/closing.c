@@ -22,6 +22,7 @@ static void a_clean_close_is_known_as_one(void **state)
             stand_open(&stand);
             assert_true(stand.device->was_clean);
             assert_int_equal(stand.device->bands_sealed, 0);
+            assert_false(stand_logged(&stand, "left open by a clean close"));
             stand_verify(&stand);
         }
         stand_end(&stand);

@@ -232,6 +232,34 @@ static void a_resumed_band_is_not_read_whole(void **state)
     stand_end(&stand);
 }
 
+/* Nobody knows which lbas it named; that there were some is not passed over in silence. */
+static void a_damaged_summary_of_a_resumed_band_is_told(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand.unchecked = true;
+    stand_write(&stand, 0, 9, 1);
+    uint32_t chunk = stand.device->streams[STREAM_USER].open->band->chunks[0];
+    uint32_t chunk_blocks = stand.device->geometry.chunk_blocks;
+    stand_close(&stand);
+    stand.options.read_only = true;
+    stand_open(&stand);
+    assert_false(stand_logged(&stand, "left open by a clean close"));
+    stand_close(&stand);
+    uint8_t *summary = NULL;
+    for (uint32_t i = 0; i < chunk_blocks; i++)
+        if (memcmp(mem_block(stand.store, chunk, i), "HFTLSUMM", 8) == 0)
+            summary = mem_block(stand.store, chunk, i);
+    assert_non_null(summary);
+    summary[100] ^= 1;
+    stand_open(&stand);
+    assert_true(stand_logged(&stand, "left open by a clean close"));
+    stand_close(&stand);
+    summary[100] ^= 1;
+    stand_end(&stand);
+}
+
 static void reset_chunk(struct stand *stand, uint32_t chunk)
 {
     struct hftl_media *mem;
@@ -748,6 +776,7 @@ int main(void)
         cmocka_unit_test(a_tiny_window_recovers_from_cuts_as_well),
         cmocka_unit_test(tails_are_read_again_for_contested_lbas_only),
         cmocka_unit_test(a_resumed_band_is_not_read_whole),
+        cmocka_unit_test(a_damaged_summary_of_a_resumed_band_is_told),
         cmocka_unit_test(a_victim_that_is_half_erased_is_not_kept_for_what_is_left),
         cmocka_unit_test(no_allocation_of_format_is_one_too_many),
         cmocka_unit_test(no_allocation_of_open_is_one_too_many),
