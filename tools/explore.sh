@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Goes through all of the small worlds, and some of the larger ones: explore.sh FOLDER [short|long]
+# Goes through all of the small worlds, and some of the larger ones:
+#
+#     explore.sh FOLDER [short|long|campaign]
+#
 # Each search is a line of JSON in FOLDER/explore-short.json (or -long), of which crash-table.py
 # makes its table. A search that ended well in an earlier call is not run again where the program
 # is the same, so that a long one goes on where it was stopped. Exit status 0: no violations.
 set -euo pipefail
 
-[ $# -ge 1 ] || { echo "usage: explore.sh FOLDER [short|long]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: explore.sh FOLDER [short|long|campaign]" >&2; exit 2; }
 folder=$1 length=${2:-short}
 sim=$folder/hostftl-sim out=$folder/explore-$length.json
 sum=$(sha256sum "$sim" | cut -c1-16)
@@ -40,6 +43,20 @@ if [ "$length" = short ]; then
         explore storm --geometry $drive
     done
     search swarm --runs 2000 --seed "${HFTL_SEED:-20}"
+elif [ "$length" = campaign ]; then # every drive, every story; half an hour
+    stories="fill trim flush fua clean95 clean100 bands reopen circular journal same empty format"
+    drives=$("$sim" --list | sed -n '/^geometries/,/^variants/s/^    \([^ ]*\).*/\1/p')
+    for drive in $drives; do
+        explore exhaustive --geometry "$drive" --budget 25
+    done
+    for story in $stories; do
+        explore nested --geometry tiny --story "$story" --length 4 --budget 25
+        explore nested --geometry tiny-oob --story "$story" --length 4 --budget 25
+    done
+    for drive in $drives; do
+        explore storm --geometry "$drive" --budget 60
+    done
+    search swarm --runs 30000 --seed "${HFTL_SEED:-20}"
 else
     for drive in tiny tiny-oob; do
         explore exhaustive --geometry $drive --length 60
