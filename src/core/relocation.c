@@ -168,13 +168,16 @@ static void gather(struct device *device, struct mover *mover)
 
 /* ---- reading ---- */
 
-/* How many of the batch can be read at once, from this one on. */
+/* How many of the batch can be read at once, from this one on. The second time each by itself: one
+ * that cannot be read takes those with it that were asked for in the same operation. */
 static uint32_t count_neighbours(const struct device *device, const struct mover *mover,
                                  uint32_t first)
 {
     const struct moving *batch = &mover->batch[first];
     uint32_t max = min_u32(mover->batch_count - first, device->medium->facts.transfer_blocks_max);
     uint32_t n = 1;
+    if (mover->retried)
+        return 1;
     max = min_u32(max,
                   geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
     while (n < max && batch[n].position == batch->position + n && !batch[n].verified &&
