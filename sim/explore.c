@@ -304,8 +304,9 @@ static bool is_chosen(const struct explorer *e, uint64_t op)
     return mix(op, o->seed) % e->slots == o->pass;
 }
 
-static void at_moment(struct explorer *e)
+static void at_moment(void *arg)
 {
+    struct explorer *e = arg;
     const struct explore_options *o = e->options;
     uint64_t op = e->op++;
     if (!is_chosen(e, op))
@@ -316,21 +317,6 @@ static void at_moment(struct explorer *e)
             continue;
         run_case(e, op, (enum nand_cut)kind);
     }
-}
-
-static void on_media(void *arg, uint64_t index, enum nand_moment moment,
-                     const struct hftl_media_op *op)
-{
-    (void)index;
-    (void)moment;
-    (void)op;
-    at_moment(arg);
-}
-
-static void on_answer(void *arg, const struct oracle_ticket *ticket)
-{
-    if (ticket->verb == HFTL_FLUSH || (ticket->flags & HFTL_FUA))
-        at_moment(arg);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -365,12 +351,10 @@ static void run(struct explorer *e)
     options.depth = o->story->depth;
     options.verbose = o->verbose && e->slots == 0 && o->op < 0;
     harness_init(&harness, &options, NULL);
-    harness.answered = on_answer;
-    harness.answered_arg = e;
     e->harness = &harness;
     e->nand = nand;
     e->op = 0;
-    nand_watch(nand, on_media, e);
+    harness_watch(&harness, at_moment, e);
     if (!failure_trap(tell, e)) {
         report(o, e->tally, -1, -1, failure_why());
         e->stop = true;

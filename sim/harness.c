@@ -38,6 +38,23 @@ void harness_free(struct harness *harness)
     harness->memory = NULL;
 }
 
+static void on_media(void *arg, uint64_t index, enum nand_moment moment,
+                     const struct hftl_media_op *op)
+{
+    struct harness *h = arg;
+    (void)index;
+    (void)moment;
+    (void)op;
+    h->moment(h->moment_arg);
+}
+
+void harness_watch(struct harness *h, void (*moment)(void *arg), void *arg)
+{
+    h->moment = moment;
+    h->moment_arg = arg;
+    nand_watch(h->options.nand, on_media, h);
+}
+
 uint64_t harness_blocks(const struct harness *harness)
 {
     return oracle_blocks(harness->oracle);
@@ -66,8 +83,8 @@ static void take_answer(void *arg, struct hftl_request *request)
     slot->used = false;
     h->in_flight--;
     h->answers++;
-    if (h->answered)
-        h->answered(h->answered_arg, &slot->ticket);
+    if (h->moment && (slot->ticket.verb == HFTL_FLUSH || (slot->ticket.flags & HFTL_FUA)))
+        h->moment(h->moment_arg);
 }
 
 /* ---- open ------------------------------------------------------------------------------------ */

@@ -68,10 +68,9 @@ struct harness {
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;
-    uint64_t trace; /* all answers, in order, folded */
-    /* Called after each answer was judged: a promise was just made. */
-    void (*answered)(void *arg, const struct oracle_ticket *ticket);
-    void *answered_arg;
+    uint64_t trace;            /* all answers, in order, folded */
+    void (*moment)(void *arg); /* harness_watch */
+    void *moment_arg;
 };
 
 /* `oracle` may be NULL: nothing was ever formatted, and harness_open makes one. */
@@ -83,6 +82,10 @@ void harness_free(struct harness *harness);
 /* Makes a device if there was none (or a cut left none in the middle of a format), and opens it;
  * checks it. False: see failure. */
 bool harness_open(struct harness *harness);
+
+/* Calls `moment` wherever a cut may find something else than before: the medium takes or has done
+ * an operation, or a promise was just made: a flush or FUA write was answered, and judged. */
+void harness_watch(struct harness *harness, void (*moment)(void *arg), void *arg);
 
 uint64_t harness_blocks(const struct harness *harness);
 /* Steps until a slot is free, then hands a request over. `blocks` <= HARNESS_BLOCKS_MAX. */

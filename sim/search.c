@@ -298,28 +298,14 @@ void search_cut(struct search *s, const struct nand *nand, const struct oracle *
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-static void at_moment(struct search_run *run)
+static void at_moment(void *arg)
 {
+    struct search_run *run = arg;
     struct search *s = run->search;
     if (!run->cuts || !search_enter(s, run->moments++))
         return;
     search_cut(s, run->nand, run->harness.oracle, run->depth);
     search_leave(s);
-}
-
-static void on_media(void *arg, uint64_t index, enum nand_moment moment,
-                     const struct hftl_media_op *op)
-{
-    (void)index;
-    (void)moment;
-    (void)op;
-    at_moment(arg);
-}
-
-static void on_answer(void *arg, const struct oracle_ticket *ticket)
-{
-    if (ticket->verb == HFTL_FLUSH || (ticket->flags & HFTL_FUA))
-        at_moment(arg);
 }
 
 static void tell_story(struct search_run *run)
@@ -356,9 +342,7 @@ bool search_tell(struct search_run *run)
     if (run->story)
         run->harness.options.depth =
             run->story->depth < IN_FLIGHT_MAX ? run->story->depth : IN_FLIGHT_MAX;
-    run->harness.answered = on_answer;
-    run->harness.answered_arg = run;
-    nand_watch(run->nand, on_media, run);
+    harness_watch(&run->harness, at_moment, run);
     s->report->runs++;
     bool well = failure_trap(tell, run);
     if (!well) {

@@ -415,10 +415,10 @@ HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_flush_bands(struct hftl_channel 
  *      p / (100 - p)  of the blocks that cleaning moves
  * (64 of them may be saved up). A limit is lifted as long as cleaning has nothing under way: no
  * band is being emptied or erased. So a write may wait, but never for ever, at 0 % too.
- * Beside the limits, while cleaning runs and less than three bands of space are left or coming,
- * users' writes are admitted in proportion to what cleaning gains, so that they do not wait for
- * whole bands. Below the floor of info.bands_reserve free bands users get no new band, whatever the
- * limits are. Reads, trims and flushes are not limited.
+ * Beside the limits, while cleaning runs and less than two and a half bands of space are left or
+ * coming, users' writes are admitted in proportion to what cleaning gains, so that they do not wait
+ * for whole bands. Below the floor of info.bands_reserve free bands users get no new band, whatever
+ * the limits are. Reads, trims and flushes are not limited.
  */
 enum hftl_limit_level {
     HFTL_LIMIT_CRITICAL,

@@ -8,10 +8,6 @@
 
 #include <inttypes.h>
 
-#define AT_CRC 0u
-#define AT_LOW 4u
-#define AT_HIGH 12u
-
 uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
 {
     return data_crc ^ ident_claim_crc(ident, ident_claim(ident), place_salt);
@@ -20,9 +16,9 @@ uint32_t ident_crc(const struct ident *ident, uint32_t data_crc, uint64_t place_
 void ident_encode(const struct ident *ident, uint8_t bytes[FORMAT_IDENT_BYTES])
 {
     struct ident_claim claim = ident_claim(ident);
-    put_u32(bytes + AT_CRC, ident->crc);
-    put_u64(bytes + AT_LOW, claim.low);
-    put_u32(bytes + AT_HIGH, claim.high);
+    put_u32(bytes + IDENT_CRC_AT, ident->crc);
+    put_u64(bytes + IDENT_LOW_AT, claim.low);
+    put_u32(bytes + IDENT_HIGH_AT, claim.high);
 }
 
 /* I3, and zeros where a field has no meaning. */
@@ -48,8 +44,8 @@ static bool fields_make_sense(const struct ident *ident)
 
 enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES], struct ident *ident)
 {
-    uint64_t low = get_u64(bytes + AT_LOW);
-    uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + AT_HIGH) << 8;
+    uint64_t low = get_u64(bytes + IDENT_LOW_AT);
+    uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + IDENT_HIGH_AT) << 8;
     unsigned kind = (unsigned)(lba_kind >> FORMAT_LBA_BITS);
 
     if (kind == IDENT_MAP) /* I1: reserved */
@@ -58,7 +54,7 @@ enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES], str
         return HFTL_CORRUPT;
 
     struct ident read = {
-        .crc = get_u32(bytes + AT_CRC),
+        .crc = get_u32(bytes + IDENT_CRC_AT),
         .seq = low & FORMAT_SEQ_MAX,
         .lba = lba_kind & FORMAT_LBA_MAX,
         .kind = (enum ident_kind)kind,

@@ -36,8 +36,11 @@ struct ident {
     enum ident_kind kind;
 };
 
-/* What it says, as it is on the medium: bytes 4-11 (the seq, and the lowest 8 bits of lba and kind)
- * and bytes 12-15 (the rest of them). */
+/* What it says, as it is on the medium, behind the crc: the seq, and the lowest 8 bits of lba and
+ * kind; and the rest of them. */
+#define IDENT_CRC_AT 0u
+#define IDENT_LOW_AT 4u
+#define IDENT_HIGH_AT 12u
 struct ident_claim {
     uint64_t low;
     uint32_t high;
@@ -91,9 +94,9 @@ static inline void ident_seal(const struct ident *ident, uint32_t data_crc, uint
                               uint8_t bytes[FORMAT_IDENT_BYTES])
 {
     struct ident_claim claim = ident_claim(ident);
-    put_u32(bytes, data_crc ^ ident_claim_crc(ident, claim, place_salt));
-    put_u64(bytes + 4, claim.low);
-    put_u32(bytes + 12, claim.high);
+    put_u32(bytes + IDENT_CRC_AT, data_crc ^ ident_claim_crc(ident, claim, place_salt));
+    put_u64(bytes + IDENT_LOW_AT, claim.low);
+    put_u32(bytes + IDENT_HIGH_AT, claim.high);
 }
 
 /* ident_decode of a kind that is not data. */
@@ -104,11 +107,11 @@ HFTL_MUST_USE enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDE
 HFTL_MUST_USE static inline enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
                                                           struct ident *ident)
 {
-    uint64_t low = get_u64(bytes + 4), seq = low & FORMAT_SEQ_MAX;
-    uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + 12) << 8;
+    uint64_t low = get_u64(bytes + IDENT_LOW_AT), seq = low & FORMAT_SEQ_MAX;
+    uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + IDENT_HIGH_AT) << 8;
     if (lba_kind >> FORMAT_LBA_BITS != IDENT_DATA || seq == 0)
         return ident_decode_other(bytes, ident);
-    ident->crc = get_u32(bytes);
+    ident->crc = get_u32(bytes + IDENT_CRC_AT);
     ident->seq = seq;
     ident->lba = lba_kind & FORMAT_LBA_MAX;
     ident->kind = IDENT_DATA;

@@ -9,7 +9,7 @@
  *   twins.c   victims that are half erased
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
- * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 21 bytes a
+ * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
  * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba. Time:
  * sealed bands once; tails once to know that they are, once for the map, and once more for each
  * window of those lbas that have several versions.
