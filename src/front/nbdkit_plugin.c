@@ -22,6 +22,7 @@
 #include <nbdkit-plugin.h>
 
 #include "front/nbdkit_farewell.h"
+#include "front/nbdkit_heard.h"
 #include "front/rpc.h"
 #include "media/stack.h"
 
@@ -163,9 +164,23 @@ static void warn(const char *format, ...)
         fprintf(stderr, "nbdkit: hostftl: warning: %s\n", line);
 }
 
+/* Asked before anything is said while the device is served: it must not wait for a reader. */
+static bool heard(void)
+{
+    uint64_t unheard;
+
+    if (!heard_now(&unheard))
+        return false;
+    if (unheard > 0)
+        warn("%llu messages are left out here: nobody was reading", (unsigned long long)unheard);
+    return true;
+}
+
 static void pass_on(void *arg, enum hftl_log_level level, const char *message)
 {
     (void)arg;
+    if (!heard())
+        return;
     if (level == HFTL_LOG_WARN)
         warn("%s", message);
     else if (level < HFTL_LOG_WARN)
@@ -402,7 +417,8 @@ static int error_for_client(enum hftl_status status)
 
 static int refuse(enum hftl_status status, const char *verb, uint64_t offset)
 {
-    nbdkit_error("%s at %llu: %s", verb, (unsigned long long)offset, hftl_status_text(status));
+    if (heard())
+        nbdkit_error("%s at %llu: %s", verb, (unsigned long long)offset, hftl_status_text(status));
     nbdkit_set_error(error_for_client(status));
     return -1;
 }
@@ -440,8 +456,9 @@ static bool is_aligned(const char *verb, uint32_t count, uint64_t offset)
 {
     if (count % HFTL_BLOCK_BYTES == 0 && offset % HFTL_BLOCK_BYTES == 0)
         return true;
-    nbdkit_error("%s of %u bytes at %llu is not in blocks of %u: use nbdkit --filter=blocksize",
-                 verb, count, (unsigned long long)offset, HFTL_BLOCK_BYTES);
+    if (heard())
+        nbdkit_error("%s of %u bytes at %llu is not in blocks of %u: use nbdkit --filter=blocksize",
+                     verb, count, (unsigned long long)offset, HFTL_BLOCK_BYTES);
     nbdkit_set_error(EINVAL);
     return false;
 }
