@@ -151,7 +151,21 @@ struct device {
     const char *policy;
     bool paused;
     struct recorder recorder;
+    bool entered, *door; /* the front calls it from one thread at a time */
 };
+
+static void enter(const struct device *device)
+{
+    must(!*device->door);
+    *device->door = true;
+    if (stand.called)
+        stand.called();
+}
+
+static void leave(const struct device *device)
+{
+    *device->door = false;
+}
 
 static struct waiting *waiting_of(struct hftl_request *request)
 {
@@ -214,6 +228,7 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
     device = world->alloc(world->arg, sizeof *device);
     must(device != NULL);
     device->options = *options;
+    device->door = &device->entered;
     device->medium = (struct fake_medium *)medium;
     device->mapped = world->alloc(world->arg, device->medium->blocks);
     must(device->mapped != NULL);
@@ -312,6 +327,9 @@ void device_submit(struct device *device, struct hftl_request *request)
     const struct world *world = &device->options.world;
     struct waiting *waiting = waiting_of(request);
 
+    enter(device);
+    if (stand.taken)
+        stand.taken(request);
     memset(request->internal, 0x5a, 15 * sizeof request->internal[0]);
     link_init(&waiting->link);
     waiting->due = world->now(world->arg);
@@ -322,6 +340,7 @@ void device_submit(struct device *device, struct hftl_request *request)
     else
         list_push_back(&device->queue, &waiting->link);
     device->queued++;
+    leave(device);
 }
 
 static void arm(struct device *device, uint64_t due)
@@ -337,6 +356,7 @@ bool device_step(struct device *device)
     uint64_t now = world->now(world->arg), next = UINT64_MAX, expired;
     unsigned done = 0;
 
+    enter(device);
     (void)!read(device->medium->timer, &expired, sizeof expired);
     if (stand.hold) {
         next = now + HOLD_NS;
@@ -354,6 +374,7 @@ bool device_step(struct device *device)
     }
     if (device->queued > 0)
         arm(device, next);
+    leave(device);
     return done == STEP_MAX;
 }
 
@@ -375,6 +396,7 @@ enum hftl_status device_close(struct device *device)
 {
     struct list_link *link;
 
+    enter(device);
     while ((link = list_first(&device->queue)))
         finish(device, list_of(link, struct waiting, link));
     device_discard(device);
@@ -383,12 +405,16 @@ enum hftl_status device_close(struct device *device)
 
 void device_get_stats(const struct device *device, struct hftl_stats *stats)
 {
+    enter(device);
     *stats = device->stats;
+    leave(device);
 }
 
 void device_get_limits(const struct device *device, struct hftl_limits *limits)
 {
+    enter(device);
     *limits = device->limits;
+    leave(device);
 }
 
 enum hftl_status device_set_limits(struct device *device, const struct hftl_limits *limits,
@@ -396,7 +422,9 @@ enum hftl_status device_set_limits(struct device *device, const struct hftl_limi
 {
     if (limits->level[HFTL_LIMIT_START].percent > 100)
         return why_say(why, HFTL_INVALID, "too much");
+    enter(device);
     device->limits = *limits;
+    leave(device);
     return HFTL_OK;
 }
 
@@ -404,7 +432,9 @@ enum hftl_status device_set_policy(struct device *device, const char *name)
 {
     if (strcmp(name, "greedy") != 0)
         return HFTL_INVALID; /* the fake knows but one */
+    enter(device);
     device->policy = "greedy";
+    leave(device);
     return HFTL_OK;
 }
 
@@ -415,7 +445,9 @@ const char *device_get_policy(const struct device *device)
 
 void device_pause_cleaning(struct device *device, bool paused)
 {
+    enter(device);
     device->paused = paused;
+    leave(device);
 }
 
 bool device_cleaning_is_paused(const struct device *device)
@@ -426,17 +458,25 @@ bool device_cleaning_is_paused(const struct device *device)
 void device_get_latency(const struct device *device, enum hftl_verb verb,
                         struct hftl_latency *latency)
 {
+    enter(device);
     latency->count = device->stats.requests[verb];
+    leave(device);
 }
 
 void device_get_bands(const struct device *device, struct hftl_bands *bands)
 {
+    enter(device);
     bands->count[HFTL_BAND_FREE] = (uint32_t)device->medium->blocks;
+    leave(device);
 }
 
 enum hftl_status device_check(const struct device *device, struct why *why)
 {
-    return device->queued == 0 ? HFTL_OK : why_say(why, HFTL_CORRUPT, "the fake has work");
+    enter(device);
+    enum hftl_status status =
+        device->queued == 0 ? HFTL_OK : why_say(why, HFTL_CORRUPT, "the fake has work");
+    leave(device);
+    return status;
 }
 
 struct recorder *device_recorder(struct device *device)
@@ -447,9 +487,11 @@ struct recorder *device_recorder(struct device *device)
 void device_get_info(const struct device *device, struct hftl_info *info)
 {
     struct why why;
+    enter(device);
     enum hftl_status status = device_probe(&device->medium->media, NULL, NULL, info, &why);
     must(status == HFTL_OK);
     info->read_only = device->options.read_only;
+    leave(device);
 }
 
 const struct hftl_media_facts *device_facts(const struct device *device)

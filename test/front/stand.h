@@ -25,8 +25,10 @@ struct stand_manners {
     bool shuffle;      /* in any order */
     bool always_ready; /* the medium has no descriptor */
     enum hftl_status open_fails, close_fails;
-    uint64_t bad_lba_first, bad_lba_count; /* READ of one of these: IO */
-    _Atomic bool hold;                     /* nothing is answered */
+    uint64_t bad_lba_first, bad_lba_count;       /* READ of one of these: IO */
+    _Atomic bool hold;                           /* nothing is answered */
+    void (*called)(void);                        /* within each call of the engine; NULL: none */
+    void (*taken)(struct hftl_request *request); /* when the engine is given one; NULL: none */
 };
 extern struct stand_manners stand;
 bool stand_has_manners(void);
