@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * points.h - included before the front's sources, it lets a scheduler decide at every atomic
- * operation who goes on (fibres.c). All of them are in one order then: what a weaker memory model
- * allows besides is for ThreadSanitizer and the comments at each operation.
+ * operation, lock and call of the system who goes on (fibre.h). All of them are in one order then:
+ * what a weaker memory model allows besides is for ThreadSanitizer and the comments at each
+ * operation.
  */
 #ifndef HOSTFTL_TEST_FRONT_POINTS_H
 #define HOSTFTL_TEST_FRONT_POINTS_H
 
-#include <stdatomic.h>
+#define _GNU_SOURCE
+#include "test/front/fibre.h"
 
-/* Between two steps of a fibre; elsewhere nothing happens. */
-void fibre_point(void);
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #undef atomic_load
 #undef atomic_load_explicit
@@ -42,5 +47,32 @@ void fibre_point(void);
     AT_A_POINT(__atomic_compare_exchange_n(p, e, v, 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 #define atomic_compare_exchange_weak_explicit(p, e, v, yes, no)                                    \
     AT_A_POINT(__atomic_compare_exchange_n(p, e, v, 1, yes, no))
+
+#define pthread_create(thread, attributes, run, arg) fibre_create(thread, run, arg)
+#define pthread_setname_np(thread, name) ((void)(thread))
+#define pthread_join(thread, result) fibre_join(thread)
+#define pthread_mutex_lock(mutex) fibre_lock(mutex)
+#define pthread_mutex_unlock(mutex) fibre_unlock(mutex)
+#define pthread_cond_wait(cond, mutex) fibre_wait(cond, mutex)
+#define pthread_cond_signal(cond) fibre_signal(cond)
+#define pthread_cond_broadcast(cond) fibre_broadcast(cond)
+#define epoll_wait(fd, events, most, ms) fibre_epoll(fd, events, most)
+#define poll(fds, count, ms) ((void)(ms), fibre_poll(fds, count))
+#define read(fd, data, bytes) fibre_read(fd, data, bytes)
+#define write(fd, data, bytes) fibre_write(fd, data, bytes)
+#define clock_gettime(which, at) ((void)(which), fibre_clock(at))
+#define getrandom(data, bytes, flags) fibre_random(data, bytes)
+#define timerfd_create(clock, flags) fibre_timer()
+#define timerfd_settime(fd, flags, at, was) fibre_arm(fd, at)
+#define free(memory) fibre_free(memory)
+#define must_failed fibre_must_failed
+
+/* So small that few requests reach every bound. */
+#include "front/channel.h"
+#include "front/host.h"
+#undef CHANNEL_BATCH_MAX
+#undef HOST_ROUND_MAX
+#define CHANNEL_BATCH_MAX 2u
+#define HOST_ROUND_MAX 3u
 
 #endif
