@@ -11,13 +11,9 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
     /* The library neither inverts nor takes a const pointer, and counts in int. */
     unsigned char *at = (unsigned char *)data;
     crc = ~crc;
-    while (bytes > 0) {
-        int part = bytes < INT_MAX ? (int)bytes : INT_MAX;
-        crc = crc32_iscsi(at, part, crc);
-        at += part;
-        bytes -= (size_t)part;
-    }
-    return ~crc;
+    for (; bytes > INT_MAX; bytes -= INT_MAX, at += INT_MAX)
+        crc = crc32_iscsi(at, INT_MAX, crc);
+    return ~crc32_iscsi(at, (int)bytes, crc);
 }
 
 uint32_t crc32c_20_bytes(uint64_t first, uint32_t second, uint64_t third)

@@ -62,6 +62,14 @@ void map_set_run(struct device *device, const struct map_run *run, enum map_by b
         set_many(device, run, by);
 }
 
+void map_set_user_block(struct device *device, struct band *band, hftl_lba lba, hftl_pba pba,
+                        uint32_t crc)
+{
+    must(!map_is_none(pba));
+    band_gain(device, band, 1);
+    set(device, lba, pba, crc, MAP_BY_USER);
+}
+
 void map_note_written(struct device *device, uint32_t range)
 {
     device->map.written[range] = device->user_clock;

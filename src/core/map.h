@@ -87,6 +87,9 @@ hftl_pba map_get(const struct device *device, hftl_lba lba);
 /* Takes the entries from their old bands to the new one. Who sets entries for a user tells
  * map_note_written as well, once for all of a range. */
 void map_set_run(struct device *device, const struct map_run *run, enum map_by by);
+/* The same for one block that a user wrote. */
+void map_set_user_block(struct device *device, struct band *band, hftl_lba lba, hftl_pba pba,
+                        uint32_t crc);
 /* Now is when a user wrote to the range last. */
 void map_note_written(struct device *device, uint32_t range);
 /* False: it was not mapped. Marks the range dirty in any case where it was. */

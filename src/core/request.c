@@ -133,9 +133,9 @@ static uint32_t fill_slot(struct device *device, const struct request *request,
     device->user_clock++;
     stream->appended = device->user_clock;
     struct band *band = slot->band;
-    hftl_pba pba = stream_commit(stream, slot, &ident, crc);
+    hftl_pba pba = stream_commit_data(stream, slot, &ident, crc);
     trace(device, WRITE_FILL, request->id, ident.lba, pba.n);
-    map_set_run(device, &(struct map_run){band, {ident.lba}, pba, 1, &crc}, MAP_BY_USER);
+    map_set_user_block(device, band, (hftl_lba){ident.lba}, pba, crc);
     return 1;
 }
 

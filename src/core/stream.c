@@ -346,6 +346,18 @@ hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct id
     return pba;
 }
 
+hftl_pba stream_commit_data(struct stream *stream, struct slot *slot, const struct ident *ident,
+                            uint32_t data_crc)
+{
+    struct pen *pen = stream->open;
+    hftl_pba pba = slot->pba;
+    must_show(slot->blocks > 0 && slot->band == pen->band, pba.n, slot->blocks);
+    must_show(ident->kind == IDENT_DATA, ident->kind, stream->kind);
+    put_ident(&stream->device->geometry, slot, ident, data_crc);
+    advance(pen, 1, ident->seq);
+    return pba;
+}
+
 void stream_commit_run(struct stream *stream, struct slot *slot, const struct ident *first,
                        const uint32_t *crc, uint32_t blocks)
 {

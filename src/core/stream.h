@@ -158,6 +158,9 @@ HFTL_MUST_USE bool stream_take(struct stream *stream, enum stream_for who, uint3
  * where the place is known. The slot becomes what follows. Returns where the block is. */
 hftl_pba stream_commit(struct stream *stream, struct slot *slot, const struct ident *ident,
                        uint32_t data_crc);
+/* The same for data and nothing else, as users' blocks are. */
+hftl_pba stream_commit_data(struct stream *stream, struct slot *slot, const struct ident *ident,
+                            uint32_t data_crc);
 /* The same for `blocks` of data in a row, at most the slot's: seq and lba rise by one from block to
  * block, `crc` has one for each. */
 void stream_commit_run(struct stream *stream, struct slot *slot, const struct ident *first,
