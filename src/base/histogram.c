@@ -38,12 +38,22 @@ void histogram_init(struct histogram *histogram)
 
 void histogram_add(struct histogram *histogram, uint64_t value)
 {
+    histogram_add_times(histogram, value, 1);
+}
+
+void histogram_add_times(struct histogram *histogram, uint64_t value, uint32_t times)
+{
+    uint64_t sum;
+    if (times == 0)
+        return;
+    if (mul_overflows_u64(value, times, &sum))
+        sum = UINT64_MAX;
     if (histogram->count == 0 || value < histogram->min)
         histogram->min = value;
     histogram->max = max_u64(histogram->max, value);
-    histogram->sum = add_until_full(histogram->sum, value);
-    histogram->count++;
-    histogram->slots[slot_of(value)]++;
+    histogram->sum = add_until_full(histogram->sum, sum);
+    histogram->count += times;
+    histogram->slots[slot_of(value)] += times;
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)

@@ -26,6 +26,8 @@ struct histogram {
 
 void histogram_init(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t value);
+/* As if it had been added so many times; 0 is none. */
+void histogram_add_times(struct histogram *histogram, uint64_t value, uint32_t times);
 /* Adds to `into` all that `from` has. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 

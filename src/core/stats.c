@@ -96,9 +96,11 @@ void stats_go_on(struct device *device, hftl_lba lba)
     trace(device, STALL_END, 0, lba.n, ns);
 }
 
-void stats_done(struct device *device, enum hftl_verb verb, uint64_t taken_ns)
+void stats_done(struct device *device, const struct done *done)
 {
-    histogram_add(&device->latency[verb], device_now(device) - taken_ns);
+    if (done->count > 0)
+        histogram_add_times(&device->latency[done->verb], device_now(device) - done->taken_ns,
+                            done->count);
 }
 
 /* ---- what is asked for ---- */

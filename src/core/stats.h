@@ -35,7 +35,13 @@ void stats_count_mixed(struct hftl_stats *stats, const struct hftl_media_op *op,
 /* The first write of the queue cannot go on; or some write did. */
 void stats_stall(struct device *device, hftl_lba lba);
 void stats_go_on(struct device *device, hftl_lba lba);
-/* A request that was taken at `taken_ns` has succeeded, and is delivered now. */
-void stats_done(struct device *device, enum hftl_verb verb, uint64_t taken_ns);
+/* Requests of one verb that were taken at one time, have succeeded, and are delivered now: all
+ * took as long. */
+struct done {
+    enum hftl_verb verb;
+    uint64_t taken_ns;
+    uint32_t count;
+};
+void stats_done(struct device *device, const struct done *done);
 
 #endif

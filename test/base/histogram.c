@@ -123,6 +123,27 @@ static void merges_as_if_all_had_gone_to_one(void **state)
     assert_memory_equal(&parts[2], &all, sizeof all);
 }
 
+static void adding_a_value_many_times_is_adding_it_so_often(void **state)
+{
+    (void)state;
+    struct prng prng;
+    struct histogram often, one_by_one;
+    prng_seed(&prng, 9);
+    histogram_init(&often);
+    histogram_init(&one_by_one);
+    for (int i = 0; i < VALUES; i++) {
+        uint64_t value = prng_next(&prng) >> prng_below(&prng, 64);
+        uint32_t times = (uint32_t)prng_below(&prng, 5);
+        histogram_add_times(&often, value, times);
+        for (uint32_t j = 0; j < times; j++)
+            histogram_add(&one_by_one, value);
+        assert_memory_equal(&often, &one_by_one, sizeof often);
+    }
+    histogram_init(&often);
+    histogram_add_times(&often, UINT64_MAX / 2, 3);
+    assert_int_equal(often.sum, UINT64_MAX);
+}
+
 static void takes_the_extremes(void **state)
 {
     (void)state;
@@ -145,6 +166,7 @@ int main(void)
         cmocka_unit_test(never_understates_and_overstates_by_less_than_a_32nd),
         cmocka_unit_test(gives_the_percentiles_that_sorting_would),
         cmocka_unit_test(merges_as_if_all_had_gone_to_one),
+        cmocka_unit_test(adding_a_value_many_times_is_adding_it_so_often),
         cmocka_unit_test(takes_the_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
