@@ -89,6 +89,18 @@ static inline void list_remove(struct list_link *link)
     link_init(link);
 }
 
+/* From the list it is in to the end of another, or of the same. */
+static inline void list_move_back(struct list *list, struct list_link *link)
+{
+    must(link_is_linked(link)); /* L2 */
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+    link->next = &list->head;
+    link->prev = list->head.prev;
+    link->prev->next = link;
+    list->head.prev = link;
+}
+
 /* NULL when the list is empty. */
 static inline struct list_link *list_first(const struct list *list)
 {

@@ -74,6 +74,25 @@ static void removes_from_the_middle_and_takes_back(void **state)
     expect(&list, (int[]){1, 0, 2, -1});
 }
 
+static void moves_to_the_end_of_another_list_and_of_its_own(void **state)
+{
+    (void)state;
+    struct list from, to;
+    struct member m[4];
+    prepare(&from, m, 4);
+    list_init(&to);
+    for (int i = 0; i < 4; i++)
+        list_push_back(&from, &m[i].link);
+    list_move_back(&to, &m[1].link);
+    list_move_back(&to, &m[0].link);
+    expect(&from, (int[]){2, 3, -1});
+    expect(&to, (int[]){1, 0, -1});
+    list_move_back(&from, &m[2].link);
+    list_move_back(&from, &m[2].link); /* the last one too */
+    expect(&from, (int[]){3, 2, -1});
+    assert_true(link_is_linked(&m[0].link));
+}
+
 static void lets_the_current_member_leave_during_a_walk(void **state)
 {
     (void)state;
@@ -141,6 +160,7 @@ int main(void)
         cmocka_unit_test(keeps_the_order_of_pushes),
         cmocka_unit_test(pops_from_the_front_until_empty),
         cmocka_unit_test(removes_from_the_middle_and_takes_back),
+        cmocka_unit_test(moves_to_the_end_of_another_list_and_of_its_own),
         cmocka_unit_test(lets_the_current_member_leave_during_a_walk),
         cmocka_unit_test(stops_a_second_push_and_a_second_removal),
         cmocka_unit_test(splices_all_and_leaves_the_source_empty),
