@@ -94,6 +94,12 @@ struct intake {
     bool paced;
 };
 
+/* The trim page of the range is being made: what is written to it has to wait (flush.c). */
+static bool is_held(const struct device *device, uint32_t range)
+{
+    return device->flush.holding && bitmap_get(device->map.held, range);
+}
+
 /* How many blocks the limits let through. */
 static uint32_t admit(struct device *device, const struct request *request, struct intake *intake)
 {
@@ -183,8 +189,7 @@ static uint32_t write_run(struct device *device, struct request *request, uint32
     const struct hftl_request *public = request_public(request);
     hftl_lba lba = {public->lba + request->progress};
     uint32_t range = geometry_range(&device->geometry, lba);
-    if (bitmap_get(device->map.held, range) ||
-        (intake->slot.blocks == 0 && !ask(device, request, intake)))
+    if (is_held(device, range) || (intake->slot.blocks == 0 && !ask(device, request, intake)))
         return 0;
     most = min_u32(most, intake->slot.blocks);
     most = min_u32(most, count_in_a_row(device, request, lba, range));
@@ -202,8 +207,8 @@ static uint32_t write_run(struct device *device, struct request *request, uint32
 /* A trim uses no slot, but the trim pages that follow do: it waits when writes would. */
 static bool trim_block(struct device *device, struct request *request, hftl_lba lba)
 {
-    if (bitmap_get(device->map.held, geometry_range(&device->geometry, lba)) ||
-        stream_users_wait(device) || (device->bands_free == 0 && !stream_has_page_room(device, 1)))
+    if (is_held(device, geometry_range(&device->geometry, lba)) || stream_users_wait(device) ||
+        (device->bands_free == 0 && !stream_has_page_room(device, 1)))
         return false;
     if (!mutant("trim-without-a-clock"))
         device->user_clock++;
