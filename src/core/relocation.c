@@ -442,6 +442,12 @@ void relocation_consider(struct device *device)
             errand_wake(&device->relocation.movers[i].errand);
 }
 
+bool relocation_is_due(const struct device *device)
+{
+    return device->bands_free <= device->limits.level[HFTL_LIMIT_START].bands_free ||
+           !list_is_empty(&device->index.sealed) || device->bands_emptied > 0;
+}
+
 bool relocation_is_idle(const struct device *device)
 {
     return relocation_lead(device) == NULL;

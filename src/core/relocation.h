@@ -99,6 +99,9 @@ struct relocation {
 void relocation_init(struct device *device);
 /* Something changed that may make it worth to pick a victim. */
 void relocation_consider(struct device *device);
+/* False: more bands are free than cleaning keeps, none is sealed and none emptied, so that no mover
+ * would find a victim, nor erase a band. For who would ask often. */
+bool relocation_is_due(const struct device *device);
 /* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
 bool relocation_try_again(struct device *device);
 /* No mover has a victim. */

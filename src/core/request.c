@@ -232,7 +232,7 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
         uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, *budget, intake)
                                                    : trim_block(device, request, lba);
         if (done == 0) {
-            if (request->parts == 0)
+            if (request->parts == 0 && relocation_is_due(device))
                 relocation_consider(device); /* somebody waits now (L5) */
             device->stats.stalls += request->parts == 0;
             stats_stall(device, lba);
