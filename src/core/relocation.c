@@ -347,6 +347,7 @@ static bool pick(struct device *device, struct mover *mover)
         return false;
     }
     must_show(!relocation_has(device, victim), victim->index, device->relocation.taken); /* L7 */
+    must_show(relocation_is_due(device), victim->index, device->bands_free); /* or nobody asks */
     device->relocation.in_vain += victim->state == BAND_CLOSED;
     band_index_take(device, victim);
     mover->victim = victim;
