@@ -4,7 +4,7 @@
  *
  * Real time needs no hook. In virtual time the owner of the clock (a simulator, a benchmark) gives
  * one: now_ns reads it, and advance_ns sets it forward when a medium has nothing else to do but to
- * wait. Time never goes back.
+ * wait. An owner who sets it forward himself gives no advance_ns. Time never goes back.
  */
 #ifndef HOSTFTL_MEDIA_CLOCK_H
 #define HOSTFTL_MEDIA_CLOCK_H
@@ -13,7 +13,7 @@
 
 struct media_clock {
     uint64_t (*now_ns)(void *arg);
-    void (*advance_ns)(void *arg, uint64_t to_ns);
+    void (*advance_ns)(void *arg, uint64_t to_ns); /* may be NULL */
     void *arg;
 };
 

@@ -202,18 +202,30 @@ static void reap_below(struct delay *delay)
     while (landed > 0 && delay->below > 0 && always_ready);
 }
 
+static bool moves_clock(const struct delay_options *options)
+{
+    return options->clock != NULL && options->clock->advance_ns != NULL;
+}
+
 /* What is due by now goes to the done queue. */
 static void release_due(struct delay *delay)
 {
     uint64_t now = media_clock_now(delay->options.clock);
-    bool virtual = delay->options.clock != NULL;
-    if (virtual && delay->below == 0 && delay->waiting_count > 0 && !delay->wrap.done_first &&
-        delay->waiting[0]->due_ns > now) {
+    if (moves_clock(&delay->options) && delay->below == 0 && delay->waiting_count > 0 &&
+        !delay->wrap.done_first && delay->waiting[0]->due_ns > now) {
         now = delay->waiting[0]->due_ns;
         delay->options.clock->advance_ns(delay->options.clock->arg, now);
     }
     while (delay->waiting_count > 0 && delay->waiting[0]->due_ns <= now)
         wrap_return(&delay->wrap, pop_waiting(delay));
+}
+
+uint64_t delay_due(const struct hftl_media *media)
+{
+    const struct delay *delay = (const struct delay *)media;
+    if (delay->below > 0 || delay->wrap.done_first != NULL)
+        return media_clock_now(delay->options.clock);
+    return delay->waiting_count > 0 ? delay->waiting[0]->due_ns : UINT64_MAX;
 }
 
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
@@ -280,7 +292,7 @@ enum hftl_status delay_open(struct hftl_media *inner, const struct delay_options
         return HFTL_MEMORY;
     delay->options = *options;
     delay->timer = -1;
-    enum hftl_status status = wrap_init(&delay->wrap, &delay_ops, inner, options->clock == NULL);
+    enum hftl_status status = wrap_init(&delay->wrap, &delay_ops, inner, !moves_clock(options));
     if (status != HFTL_OK) {
         free(delay);
         return status;

@@ -24,7 +24,9 @@
  * REAL TIME: fd() is readable when something is due (a timer), and reap never blocks.
  * VIRTUAL TIME (a clock hook): when all that is in flight waits for its time, reap moves the clock
  * forward to the next landing. So a caller that steps and reaps until nothing is left to do runs
- * through virtual time as fast as it can compute, and the same way each time.
+ * through virtual time as fast as it can compute, and the same way each time. A caller that has
+ * something to submit before time goes on moves the clock itself (advance_ns NULL), to
+ * delay_due(); fd() then knows of what is due only.
  */
 #ifndef HOSTFTL_MEDIA_DELAY_H
 #define HOSTFTL_MEDIA_DELAY_H
@@ -48,5 +50,8 @@ struct delay_options delay_plain(void);
 HFTL_MUST_USE enum hftl_status delay_open(struct hftl_media *inner,
                                           const struct delay_options *options,
                                           struct hftl_media **delay);
+/* When the next operation lands; now, if the inner medium has to be reaped first; UINT64_MAX:
+ * nothing is in flight. */
+uint64_t delay_due(const struct hftl_media *delay);
 
 #endif

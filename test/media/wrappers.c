@@ -466,6 +466,43 @@ static void reads_wait_for_the_program_in_their_unit(void **state)
     close_all();
 }
 
+/* Nothing lands while he has not moved the clock, and all that is due by then when he has. */
+static void waits_for_an_owner_who_moves_the_clock(void **state)
+{
+    (void)state;
+    static uint8_t bytes[2][8 * 4096];
+    static const struct media_clock owned = {.now_ns = read_now};
+    struct delay_options options = {
+        .size = sizeof options, .read_ns = 100, .program_ns = 1000, .clock = &owned};
+    struct hftl_media_op writes[] = {
+        {.verb = HFTL_MEDIA_WRITE, .chunk = 0, .blocks = 8, .data = bytes[0]},
+        {.verb = HFTL_MEDIA_WRITE, .chunk = 1, .blocks = 8, .data = bytes[1]},
+    };
+    landed = 0;
+    now_ns = 50;
+    open_mem(HFTL_KIND_OCSSD, 0);
+    assert_int_equal(delay_open(inner, &options, &wrapper), HFTL_OK);
+    put_guard();
+    assert_true(delay_due(wrapper) == UINT64_MAX);
+    submit(&writes[0]);
+    submit(&writes[1]);
+    reap_some();
+    assert_int_equal(landed, 0);
+    assert_int_equal(delay_due(wrapper), 50 + 1000);
+    now_ns = 50 + 999;
+    reap_some();
+    assert_int_equal(landed, 0);
+    now_ns = delay_due(wrapper);
+    reap_some();
+    assert_int_equal(landed, 1);
+    assert_int_equal(delay_due(wrapper), 50 + 2000);
+    now_ns = delay_due(wrapper);
+    reap_some();
+    assert_int_equal(landed, 2);
+    assert_true(delay_due(wrapper) == UINT64_MAX);
+    close_all();
+}
+
 /* ---- trace --------------------------------------------------------------------------------- */
 
 static struct trace_record records[8];
@@ -549,6 +586,7 @@ int main(void)
         cmocka_unit_test(fails_those_behind_a_failed_write),
         cmocka_unit_test(keeps_units_and_channels_busy),
         cmocka_unit_test(reads_wait_for_the_program_in_their_unit),
+        cmocka_unit_test(waits_for_an_owner_who_moves_the_clock),
         cmocka_unit_test(traces_what_when_and_how_it_ended),
         cmocka_unit_test(counts_what_it_cannot_write),
     };
