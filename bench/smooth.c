@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * smooth.c - how even writes and reads are while cleaning is due, in virtual time (steady.h).
+ *
+ *     bench-smooth [-o json] [--seed N] [--seconds N] KIND...
+ *
+ * The device is full and was overwritten twice at random, at 25 % over-provisioning. Then, of
+ * 4 KiB requests at random places:
+ *
+ *     steady   32 writes in flight, for N (20) seconds: the rate that others are measured by
+ *     after    32 reads in flight, at once when these writes have stopped, a tenth of a second
+ *     idle     the same when nothing is left to do, a second
+ *     both     the same beside writes that arrive at half of the steady rate, five seconds
+ *     half     writes alone that arrive at half of the steady rate, ten seconds
+ *     fresh    the same on a device that was never full: no cleaning is due
+ *
+ * The bars are in bars_of(). Exit status: 0 measured, 2 could not measure; bars that do not hold
+ * are for who reads it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/steady.h"
+#include "core/engine.h"
+
+#define SECOND 1000000000u
+#define OP_PERMILLE 250u
+#define BARS_MAX 8
+
+struct outcome {
+    struct steady_figures steady, after, idle, both_writes, both_reads, half, fresh, unhurried;
+    uint64_t seconds, from_ns;
+    uint64_t period_ns; /* of half the steady rate */
+    double busy, busy_half, waf;
+    uint64_t stall_bar_ns, program_ns;
+};
+
+struct bar {
+    const char *name, *unit;
+    double measured, limit;
+    bool least;
+    char note[160];
+};
+
+static struct steady steady;
+
+static void run(struct steady_load write, struct steady_figures *writes, struct steady_load read,
+                struct steady_figures *reads, uint64_t ns)
+{
+    steady_run(&steady, (struct steady_load[]){write, read},
+               (struct steady_figures *[]){writes, reads}, ns);
+}
+
+static const struct steady_load none = {.verb = HFTL_READ};
+static const struct steady_load full = {.verb = HFTL_WRITE, .depth = STEADY_DEPTH};
+static const struct steady_load reading = {.verb = HFTL_READ, .depth = STEADY_DEPTH};
+
+static void measure_steady(struct outcome *o, const struct steady_shape *shape, uint64_t seed)
+{
+    steady_begin(&steady, shape, OP_PERMILLE, seed);
+    o->stall_bar_ns = steady.times.program_ns * steady.units + steady.times.erase_ns;
+    o->program_ns = steady.times.program_ns;
+    steady_fill(&steady);
+    steady_overwrite(&steady, 2 * device_blocks(steady.device));
+    uint64_t before = steady.device->stats.written[HFTL_IO_USER].blocks;
+    uint64_t moved = steady.device->stats.written[HFTL_IO_RELOCATION].blocks;
+    o->from_ns = steady.now_ns;
+    steady_mark(&steady);
+    run(full, &o->steady, none, NULL, o->seconds * SECOND);
+    o->busy = steady_busy(&steady);
+    before = steady.device->stats.written[HFTL_IO_USER].blocks - before;
+    moved = steady.device->stats.written[HFTL_IO_RELOCATION].blocks - moved;
+    o->waf = (double)(before + moved) / (double)before;
+    run(none, NULL, reading, &o->after, SECOND / 10);
+    run(none, NULL, none, NULL, SECOND);
+    run(none, NULL, reading, &o->idle, SECOND);
+    o->period_ns = 2 * o->seconds * SECOND / o->steady.count;
+    struct steady_load half = {HFTL_WRITE, STEADY_DEPTH, o->period_ns};
+    run(half, NULL, none, NULL, SECOND);
+    run(half, &o->both_writes, reading, &o->both_reads, 5ull * SECOND);
+    run(half, NULL, none, NULL, SECOND);
+    steady_mark(&steady);
+    run(half, &o->half, none, NULL, 10ull * SECOND);
+    o->busy_half = steady_busy(&steady);
+    steady_end(&steady);
+}
+
+/* Two fifths of a new device's blocks are written at the half rate, then up to a fifth at full
+ * speed. */
+static void measure_fresh(struct outcome *o, const struct steady_shape *shape, uint64_t seed)
+{
+    struct steady_load half = {HFTL_WRITE, STEADY_DEPTH, o->period_ns};
+    steady_begin(&steady, shape, OP_PERMILLE, seed);
+    uint64_t fifth = device_blocks(steady.device) / 5;
+    run(half, &o->fresh, none, NULL, 2 * fifth * o->period_ns);
+    uint64_t ns = fifth * steady.times.program_ns / steady.units / 8;
+    run(full, &o->unhurried, none, NULL, ns);
+    if (steady.device->stats.victims > 0) {
+        fprintf(stderr, "bench: a device that was never full was cleaned\n");
+        exit(2);
+    }
+    steady_end(&steady);
+}
+
+static double per_second(const struct steady_figures *figures, double seconds)
+{
+    return (double)figures->count / seconds;
+}
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static double quotient(uint64_t a, uint64_t b)
+{
+    return (double)a / (double)b;
+}
+
+static unsigned stall_bars(struct outcome *o, struct bar *bar)
+{
+    bar[0] = (struct bar){
+        "longest time without a write", "ms", ms(o->steady.gap_ns), ms(o->stall_bar_ns), false, ""};
+    snprintf(bar[0].note, sizeof bar[0].note, "%.0f writes/s, WAF %.2f, units %.0f %% busy",
+             per_second(&o->steady, (double)o->seconds), o->waf, o->busy * 100);
+    bar[1] = (struct bar){"longest write",     "ms",  ms(steady_longest(&o->steady)),
+                          ms(o->stall_bar_ns), false, ""};
+    snprintf(bar[1].note, sizeof bar[1].note, "mean %.2f ms, p99 %.2f, p99.9 %.2f; half rate %.2f",
+             32e3 * (double)o->seconds / (double)o->steady.count,
+             ms(steady_percentile(&o->steady, 990)), ms(steady_percentile(&o->steady, 999)),
+             ms(steady_longest(&o->half)));
+    return 2;
+}
+
+/* A write ends in the buffer: one that found room there took nothing. The program of a write unit
+ * is the least that is a delay. */
+static uint64_t at_least_a_program(const struct outcome *o, uint64_t ns)
+{
+    return ns > o->program_ns ? ns : o->program_ns;
+}
+
+static unsigned tail_bars(struct outcome *o, struct bar *bar)
+{
+    uint64_t half = steady_percentile(&o->half, 999), fresh = steady_percentile(&o->fresh, 999);
+    uint64_t busy = steady_percentile(&o->steady, 999);
+    uint64_t unhurried = steady_percentile(&o->unhurried, 999);
+    bar[0] = (struct bar){"write p99.9, half rate",
+                          "of that without cleaning",
+                          quotient(half, at_least_a_program(o, fresh)),
+                          1.5,
+                          false,
+                          ""};
+    snprintf(bar[0].note, sizeof bar[0].note, "%.3f ms, without %.3f ms; units %.0f %% busy",
+             ms(half), ms(fresh), o->busy_half * 100);
+    bar[1] = (struct bar){"write p99.9, QD 32",
+                          "of that without cleaning",
+                          quotient(busy, at_least_a_program(o, unhurried)),
+                          1.5,
+                          false,
+                          ""};
+    snprintf(bar[1].note, sizeof bar[1].note, "%.3f ms, without %.3f ms", ms(busy), ms(unhurried));
+    return 2;
+}
+
+static unsigned bars_of(struct outcome *o, struct bar *bar)
+{
+    unsigned n = 0;
+    double idle = per_second(&o->idle, 1), both = per_second(&o->both_reads, 5);
+    double uneven = steady_unevenness(&o->steady, o->from_ns, SECOND, o->seconds);
+    double tenths = steady_unevenness(&o->steady, o->from_ns, SECOND / 10, 10 * o->seconds);
+    n += stall_bars(o, bar);
+    n += tail_bars(o, bar + n);
+    bar[n] = (struct bar){"worst second's writes", "off the mean", uneven, 0.05, false, ""};
+    snprintf(bar[n].note, sizeof bar[n].note, "%.3f of a tenth of a second", tenths);
+    n++;
+    bar[n] =
+        (struct bar){"reads beside writes of half rate", "of idle", both / idle, 0.6, true, ""};
+    snprintf(bar[n].note, sizeof bar[n].note, "%.0f of %.0f reads/s; longest write %.2f ms", both,
+             idle, ms(steady_longest(&o->both_writes)));
+    n++;
+    bar[n] = (struct bar){
+        "reads right after writes", "of idle", per_second(&o->after, 0.1) / idle, 0.6, true, ""};
+    n++;
+    return n;
+}
+
+static void tell(const char *kind, const struct bar *bar, bool json, bool first)
+{
+    bool holds = bar->least ? bar->measured >= bar->limit : bar->measured <= bar->limit;
+    if (json)
+        printf("%s\n  {\"kind\": \"%s\", \"bar\": \"%s\", \"measured\": %.6f, \"limit\": %.6f, "
+               "\"unit\": \"%s\", \"least\": %s, \"holds\": %s, \"note\": \"%s\"}",
+               first ? "" : ",", kind, bar->name, bar->measured, bar->limit, bar->unit,
+               bar->least ? "true" : "false", holds ? "true" : "false", bar->note);
+    else
+        printf("%s %-6s %-34s %8.3f %s %-6.3g %-26s %s\n", holds ? "holds" : "FAILS", kind,
+               bar->name, bar->measured, bar->least ? ">=" : "<=", bar->limit, bar->unit,
+               bar->note);
+}
+
+static void measure(const struct steady_shape *shape, uint64_t seconds, uint64_t seed, bool json,
+                    bool first)
+{
+    struct outcome o = {.seconds = seconds};
+    struct bar bars[BARS_MAX];
+    measure_steady(&o, shape, seed);
+    measure_fresh(&o, shape, seed);
+    unsigned count = bars_of(&o, bars);
+    for (unsigned i = 0; i < count; i++)
+        tell(shape->name, &bars[i], json, first && i == 0);
+    struct steady_figures *all[] = {&o.steady,     &o.after, &o.idle,  &o.both_writes,
+                                    &o.both_reads, &o.half,  &o.fresh, &o.unhurried};
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
+        steady_forget(all[i]);
+}
+
+static int complain(const char *what)
+{
+    fprintf(stderr,
+            "bench-smooth: %s\n"
+            "usage: bench-smooth [-o json] [--seed N] [--seconds N] ocssd|zoned...\n",
+            what);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = 1, seconds = 20;
+    bool json = false;
+    int i = 1;
+    for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+        if (strcmp(argv[i], "-o") == 0 && strcmp(argv[i + 1], "json") == 0)
+            json = true;
+        else if (strcmp(argv[i], "--seed") == 0)
+            seed = strtoull(argv[i + 1], NULL, 0);
+        else if (strcmp(argv[i], "--seconds") == 0)
+            seconds = strtoull(argv[i + 1], NULL, 0);
+        else
+            return complain(argv[i]);
+    }
+    if (i >= argc || seconds < 2 || seconds > 3600)
+        return complain("which drive? 2 to 3600 seconds");
+    for (int k = i; k < argc; k++)
+        if (strcmp(argv[k], "ocssd") != 0 && strcmp(argv[k], "zoned") != 0)
+            return complain(argv[k]);
+    printf("%s", json ? "[" : "");
+    for (int k = i; k < argc; k++)
+        measure(steady_shape(argv[k][0] == 'z' ? HFTL_KIND_ZONED : HFTL_KIND_OCSSD), seconds, seed,
+                json, k == i);
+    printf("%s", json ? "\n]\n" : "");
+    return 0;
+}
