@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writes and reads are even while cleaning is due, on a drive with the times of a real one, in
+ * virtual time: what is pinned here is to the nanosecond, and the same on each machine. The bars
+ * that do not hold yet are in doc/performance.md; bench/smooth.c has the whole measurement. */
+#include "test/unit.h"
+
+#include "bench/steady.h"
+#include "core/engine.h"
+
+#include <string.h>
+
+#define SECOND 1000000000ull
+
+static const struct steady_load none = {.verb = HFTL_READ};
+static const struct steady_load writing = {.verb = HFTL_WRITE, .depth = STEADY_DEPTH};
+static const struct steady_load reading = {.verb = HFTL_READ, .depth = STEADY_DEPTH};
+
+static struct steady steady;
+
+static void run(struct steady_load write, struct steady_figures *writes, struct steady_load read,
+                struct steady_figures *reads, uint64_t ns)
+{
+    steady_run(&steady, (struct steady_load[]){write, read},
+               (struct steady_figures *[]){writes, reads}, ns);
+}
+
+/* Full, and overwritten until cleaning is as it will be for ever. */
+static void begin(enum hftl_media_kind kind, uint64_t seed)
+{
+    steady_begin(&steady, steady_shape(kind), 250, seed);
+    steady_fill(&steady);
+    steady_overwrite(&steady, 2 * device_blocks(steady.device));
+}
+
+/* What each kind has to keep to, a little above what it does. */
+struct pin {
+    enum hftl_media_kind kind;
+    double gap_ms, longest_ms, uneven, reads_beside, reads_after;
+};
+
+static const struct pin pins[] = {
+    {HFTL_KIND_ZONED, 40, 40, 0.05, 0.42, 0.38},
+    {HFTL_KIND_OCSSD, 40, 40, 0.05, 0.26, 0.26},
+};
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void no_write_waits_long_and_no_second_has_fewer(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof pins / sizeof pins[0]; i++) {
+        struct steady_figures figures = {0};
+        begin(pins[i].kind, 1);
+        uint64_t from_ns = steady.now_ns;
+        run(writing, &figures, none, NULL, 5 * SECOND);
+        double uneven = steady_unevenness(&figures, from_ns, SECOND, 5);
+        print_message("%s: %llu writes, none for %.2f ms, the longest %.2f ms, a second off by "
+                      "%.3f\n",
+                      steady_shape(pins[i].kind)->name, (unsigned long long)figures.count,
+                      ms(figures.gap_ns), ms(steady_longest(&figures)), uneven);
+        assert_true(steady.device->stats.victims > 0); /* cleaning is due */
+        assert_true(ms(figures.gap_ns) <= pins[i].gap_ms);
+        assert_true(ms(steady_longest(&figures)) <= pins[i].longest_ms);
+        assert_true(uneven <= pins[i].uneven);
+        steady_forget(&figures);
+        steady_end(&steady);
+    }
+}
+
+static void reads_go_on_beside_writes_and_after_them(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof pins / sizeof pins[0]; i++) {
+        struct steady_figures writes = {0}, after = {0}, idle = {0}, beside = {0};
+        begin(pins[i].kind, 2);
+        run(writing, &writes, none, NULL, SECOND);
+        run(none, NULL, reading, &after, SECOND / 10);
+        run(none, NULL, none, NULL, SECOND);
+        run(none, NULL, reading, &idle, SECOND / 10);
+        struct steady_load half = {HFTL_WRITE, STEADY_DEPTH, 2 * SECOND / writes.count};
+        run(half, NULL, reading, &beside, SECOND);
+        double all = (double)idle.count;
+        print_message("%s: of %.0f reads, %.3f right after writes, %.3f beside half of them\n",
+                      steady_shape(pins[i].kind)->name, all * 10, (double)after.count / all,
+                      (double)beside.count / (10 * all));
+        assert_true((double)after.count >= pins[i].reads_after * all);
+        assert_true((double)beside.count >= pins[i].reads_beside * 10 * all);
+        steady_forget(&writes);
+        steady_forget(&after);
+        steady_forget(&idle);
+        steady_forget(&beside);
+        steady_end(&steady);
+    }
+}
+
+/* The same to the nanosecond; and another seed is another run. */
+static void a_seed_is_a_run(void **state)
+{
+    (void)state;
+    struct steady_figures figures[3] = {{0}};
+    static const uint64_t seeds[] = {3, 3, 4};
+    for (unsigned i = 0; i < 3; i++) {
+        begin(HFTL_KIND_ZONED, seeds[i]);
+        run(writing, &figures[i], reading, NULL, SECOND / 10);
+        steady_end(&steady);
+    }
+    assert_int_equal(figures[0].count, figures[1].count);
+    assert_memory_equal(figures[0].latency_ns, figures[1].latency_ns, figures[0].count * 8);
+    assert_true(figures[0].count != figures[2].count ||
+                memcmp(figures[0].latency_ns, figures[2].latency_ns, figures[0].count * 8) != 0);
+    for (unsigned i = 0; i < 3; i++)
+        steady_forget(&figures[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_write_waits_long_and_no_second_has_fewer),
+        cmocka_unit_test(reads_go_on_beside_writes_and_after_them),
+        cmocka_unit_test(a_seed_is_a_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
