@@ -13,9 +13,6 @@ enum deed { PICK, REPORT, RESET, SYNC };
 #define EMPTIED_PATIENCE 4u
 /* For a user who finds no band one is enough, where a flush pads less than this part of it. */
 #define FLUSH_SHARE 32u
-/* The same for one who still has a band, but will find no other: he is slowed by limits that count
- * free bands, down to nothing, while emptied ones lie about. */
-#define FLUSH_SHARE_EARLY 64u
 
 static bool may_erase(const struct device *device, const struct band *band)
 {
@@ -140,19 +137,11 @@ bool erase_is_enough(const struct device *device)
     return erase_coming(device, wanted) >= wanted;
 }
 
-/* What a round of both streams pads is less than this part of a band. */
-static bool is_cheap(const struct device *device, uint32_t share)
+/* What a round of both streams pads is little of a band. */
+static bool is_cheap(const struct device *device)
 {
     const struct geometry *g = &device->geometry;
-    return geometry_data_blocks(g, g->columns) >= share * (2 * g->ws_min + 2);
-}
-
-/* A user waits and gets no band, now or when his is full: an emptied one is worth a flush. */
-static bool is_wanted(const struct device *device)
-{
-    bool has_band = stream_band(&device->streams[STREAM_USER]) != NULL;
-    return device->bands_free <= BANDS_RESERVE && !list_is_empty(&device->writes) &&
-           is_cheap(device, has_band ? FLUSH_SHARE_EARLY : FLUSH_SHARE);
+    return geometry_data_blocks(g, g->columns) >= FLUSH_SHARE * (2 * g->ws_min + 2);
 }
 
 static void ask_for_durability(struct device *device)
@@ -164,8 +153,11 @@ static void ask_for_durability(struct device *device)
     if (erase_is_enough(device) &&
         !(relocation_is_idle(device) && device->index.emptied_sealed > 0))
         return;
-    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device) ||
-        is_wanted(device))
+    /* A user finds no band to open: this one is worth what its flush pads. */
+    bool wanted = is_cheap(device) && device->bands_free <= BANDS_RESERVE &&
+                  !list_is_empty(&device->writes) &&
+                  stream_band(&device->streams[STREAM_USER]) == NULL;
+    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device) || wanted)
         flush_ask(device, true);
 }
 

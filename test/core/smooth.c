@@ -39,8 +39,8 @@ struct pin {
 };
 
 static const struct pin pins[] = {
-    {HFTL_KIND_ZONED, 22, 30, 0.03, 0.45, 0.36},
-    {HFTL_KIND_OCSSD, 22, 30, 0.03, 0.30, 0.25},
+    {HFTL_KIND_ZONED, 40, 40, 0.05, 0.42, 0.38},
+    {HFTL_KIND_OCSSD, 40, 40, 0.05, 0.26, 0.26},
 };
 
 static double ms(uint64_t ns)
