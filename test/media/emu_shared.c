@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -181,17 +182,26 @@ static void the_right_to_format_is_had_by_one_and_waited_for(void **state)
     create_drive(path, "format", NULL);
     struct hftl_media *a = open_pus(path, HFTL_MEDIA_OPEN_FORMAT, 0, 2), *b = NULL;
     struct hftl_media *c = open_pus(path, 0, 4, 2); /* serves, and is not disturbed */
+    int told[2];
+    assert_int_equal(pipe(told), 0);
     pid_t child = fork();
     if (child == 0) {
         usleep(300000);
+        if (write(told[1], "x", 1) != 1)
+            _exit(1);
         close_media(a); /* the lock is the open file's: both have it until both gave it up */
         _exit(0);
     }
     close_media(c);
     emu_abandon(a);
     must_be(try_open(path, HFTL_MEDIA_OPEN_FORMAT, 2, 2, &b, why));
+    struct pollfd about_to_close = {.fd = told[0], .events = POLLIN};
+    assert_int_equal(poll(&about_to_close, 1, 0), 1); /* it was waited for */
     int how;
-    assert_int_equal(waitpid(child, &how, WNOHANG), child); /* it was waited for */
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    close(told[0]);
+    close(told[1]);
     close_media(b);
 }
 
