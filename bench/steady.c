@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* steady.c - see steady.h. */
 #include "bench/steady.h"
 
 #include <stdio.h>
