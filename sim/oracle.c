@@ -526,9 +526,29 @@ bool oracle_wrote(const void *block)
     return label.magic == MAGIC;
 }
 
+uint32_t oracle_newest(const struct oracle *oracle)
+{
+    return oracle->numbers;
+}
+
+uint32_t oracle_number(const struct oracle *oracle, uint64_t lba, const void *block)
+{
+    struct label label;
+    memcpy(&label, block, sizeof label);
+    if (is_zeros(block, oracle->block_bytes))
+        return 0;
+    bool ours = label.magic == MAGIC && label.lba == lba && label.tag == oracle->tag;
+    return ours ? label.number : UINT32_MAX;
+}
+
 void oracle_forgive_old(struct oracle *oracle)
 {
     oracle->forgives_old = true;
+}
+
+bool oracle_forgives_old(const struct oracle *oracle)
+{
+    return oracle->forgives_old;
 }
 
 uint64_t oracle_old(const struct oracle *oracle)

@@ -93,9 +93,14 @@ unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba);
 bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba);
 /* The block begins as a block that an oracle filled. */
 bool oracle_wrote(const void *block);
+/* The last version that was begun; 0: none. */
+uint32_t oracle_newest(const struct oracle *oracle);
+/* Which version of this lba it says it is: 0 for zeros, UINT32_MAX for none of this run. */
+uint32_t oracle_number(const struct oracle *oracle, uint64_t lba, const void *block);
 /* Where metadata is damaged an older version may be served silently (FORMAT.md, 12): that is
  * counted from now on, not refused. */
 void oracle_forgive_old(struct oracle *oracle);
+bool oracle_forgives_old(const struct oracle *oracle);
 uint64_t oracle_old(const struct oracle *oracle);
 /* Reads judged so far, in blocks. */
 uint64_t oracle_judged(const struct oracle *oracle);
