@@ -104,6 +104,7 @@ static void run_pair(struct campaign *c, struct pair *pair, uint32_t pairs_left)
                                       .moments = pair->moments,
                                       .points = pair->points,
                                       .violations_max = o->violations_max,
+                                      .judges = o->judges,
                                       .verbose = o->verbose,
                                       .quiet = o->quiet,
                                       .is_over = is_over,

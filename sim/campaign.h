@@ -21,6 +21,7 @@ struct campaign_options {
     double budget_seconds;
     bool cpu_time;           /* the budget is of processor time */
     uint64_t violations_max; /* stop after so many */
+    unsigned judges;         /* of enum harness_judges */
     bool verbose, quiet;
     bool progress; /* a line on stderr that is written over */
 };

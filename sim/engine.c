@@ -11,6 +11,7 @@ const struct engine engine_hostftl = {
     .is_idle = device_is_idle,
     .get_info = device_get_info,
     .get_stats = device_get_stats,
+    .get_bands = device_get_bands,
     .blocks = device_blocks,
     .check = device_check,
     .set_limits = device_set_limits,

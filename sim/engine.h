@@ -23,6 +23,7 @@ struct engine {
     bool (*is_idle)(const struct device *device);
     void (*get_info)(const struct device *device, struct hftl_info *info);
     void (*get_stats)(const struct device *device, struct hftl_stats *stats);
+    void (*get_bands)(const struct device *device, struct hftl_bands *bands); /* may be NULL */
     uint64_t (*blocks)(const struct device *device);
     enum hftl_status (*check)(const struct device *device, struct why *why);
     /* NULL, all three, for an engine that has no cleaning to tune. */

@@ -52,8 +52,8 @@ static void report(const struct explore_options *o, struct tally *tally, int64_t
     if (op >= 0)
         snprintf(where, sizeof where, " --op %" PRId64 " --variant %d", op, variant);
     snprintf(replay, sizeof replay,
-             "build/hostftl-sim --story %s --geometry %s%s --seed %" PRIu64 "%s", o->story->name,
-             o->shape->name, where, o->seed, tuning_option());
+             "build/hostftl-sim --story %s --geometry %s%s --seed %" PRIu64 "%s%s", o->story->name,
+             o->shape->name, where, o->seed, tuning_option(), shape_latency_option());
     if (tally->violations++ == 0) {
         snprintf(tally->first, sizeof tally->first, "%s", text);
         snprintf(tally->replay, sizeof tally->replay, "%s", replay);
@@ -90,6 +90,7 @@ static void begin(struct trial *t, struct nand *nand, struct oracle *oracle)
     options.check_every = CHECK_EVERY_CASE;
     options.depth = t->options->story->depth;
     options.verbose = t->options->verbose;
+    options.judges = t->options->judges;
     harness_init(&t->harness, &options, oracle);
     t->judged = oracle ? oracle_judged(oracle) : 0;
 }
@@ -350,6 +351,7 @@ static void run(struct explorer *e)
     options.check_every = e->slots == 0 ? CHECK_EVERY_RUN : 0;
     options.depth = o->story->depth;
     options.verbose = o->verbose && e->slots == 0 && o->op < 0;
+    options.judges = o->judges;
     harness_init(&harness, &options, NULL);
     e->harness = &harness;
     e->nand = nand;

@@ -45,6 +45,7 @@ struct explore_options {
     uint64_t moments;           /* of the run, if an earlier call counted them; 0: count now */
     uint32_t points;            /* about so many ops in a pass */
     uint64_t violations_max;    /* stop when the tally has so many */
+    unsigned judges;            /* of enum harness_judges */
     bool verbose;               /* say what happens, for a replay */
     bool quiet;                 /* print no violations */
     bool (*is_over)(void *arg); /* NULL: no limit of time */

@@ -7,8 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps without an answer after which a device has stopped. Cleaning may need a few thousand. */
+/* Steps without an answer after which a device runs in a circle. Cleaning may need a few thousand.
+ * Time is what bounds it otherwise. */
 #define STEPS_MAX 60000u
+/* The longest that was seen is said in doc/testing.md. */
+#define LAPS_MAX 4u
+/* What the formula of hftl_bands leaves out, open bands, is much where there are only a few. */
+#define DEBT_BANDS_MIN 16u
+/* Bands beside the superblock's chunks: so narrow that they may not be worth it half empty. */
+#define NARROW_BANDS_MAX 2u
 #define WRITE_BUFFER_BYTES (64u * 1024)
 
 void harness_init(struct harness *harness, const struct harness_options *options,
@@ -35,7 +42,9 @@ void harness_free(struct harness *harness)
 {
     must(harness->device == NULL);
     free(harness->memory);
+    history_destroy(harness->history);
     harness->memory = NULL;
+    harness->history = NULL;
 }
 
 static void on_media(void *arg, uint64_t index, enum nand_moment moment,
@@ -60,7 +69,72 @@ uint64_t harness_blocks(const struct harness *harness)
     return oracle_blocks(harness->oracle);
 }
 
+/* ---- progress -------------------------------------------------------------------------------- */
+
+static uint64_t now(const struct harness *h)
+{
+    return nand_now(h->options.nand);
+}
+
+static void say_state(struct harness *h, const char *what)
+{
+    char flight[200];
+    const struct harness_slot *oldest = NULL;
+    for (uint32_t i = 0; i < h->options.depth; i++)
+        if (h->slots[i].used && (!oldest || h->slots[i].since_ns < oldest->since_ns))
+            oldest = &h->slots[i];
+    nand_flight_text(h->options.nand, flight, sizeof flight);
+    failure_say(&h->failure,
+                "%s at %" PRIu64 " us: %" PRIu32 " requests wait, the first (verb %d, lba %" PRIu64
+                ", %" PRIu64 " blocks) for %" PRIu64 " us; %" PRIu32
+                " operations in flight, %" PRIu32 " of them never land: %s",
+                what, now(h) / 1000, h->in_flight, oldest ? (int)oldest->ticket.verb : -1,
+                oldest ? oldest->ticket.lba : 0, oldest ? oldest->ticket.blocks : 0,
+                oldest ? (now(h) - oldest->since_ns) / 1000 : 0, nand_in_flight(h->options.nand),
+                nand_in_vain(h->options.nand), flight);
+}
+
+/* Nothing happens any more, and something should. */
+static void stand_still(struct harness *h)
+{
+    if (h->options.may_stand_still && nand_stands_still(h->options.nand))
+        h->stuck = true;
+    else
+        say_state(h, nand_in_vain(h->options.nand) ? "the drive stands still"
+                                                   : "the device stands still");
+}
+
+/* Since then something has been waited for. */
+static void bound_time(struct harness *h, uint64_t since_ns, const char *what)
+{
+    uint64_t took = now(h) - since_ns;
+    if (took > h->longest_ns)
+        h->longest_ns = took;
+    if (took > LAPS_MAX * nand_lap_ns(h->options.nand))
+        say_state(h, what);
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
+
+/* The oracle follows, whoever judges. */
+static void judge(struct harness *h, struct harness_slot *slot, enum hftl_status status)
+{
+    struct failure nobody_cares = {0};
+    const struct oracle_ticket *t = &slot->ticket;
+    bool silent = h->options.judges && !(h->options.judges & HARNESS_ORACLE);
+    oracle_answer(h->oracle, t, status, slot->memory, h->options.faults,
+                  silent ? &nobody_cares : &h->failure);
+    if (!h->history)
+        return;
+    if (oracle_forgives_old(h->oracle)) { /* whatever was read says nothing */
+        history_answer(h->history, &slot->past, HFTL_IO, NULL, &nobody_cares);
+        return;
+    }
+    uint32_t values[HARNESS_BLOCKS_MAX], bytes = oracle_block_bytes(h->oracle);
+    for (uint64_t i = 0; t->verb == HFTL_READ && status == HFTL_OK && i < t->blocks; i++)
+        values[i] = oracle_number(h->oracle, t->lba + i, slot->memory + i * bytes);
+    history_answer(h->history, &slot->past, status, values, &h->failure);
+}
 
 static void take_answer(void *arg, struct hftl_request *request)
 {
@@ -72,8 +146,8 @@ static void take_answer(void *arg, struct hftl_request *request)
     }
     bool data = request->verb == HFTL_READ || request->verb == HFTL_WRITE;
     size_t bytes = data ? request->blocks * oracle_block_bytes(h->oracle) : 0;
-    oracle_answer(h->oracle, &slot->ticket, request->status, slot->memory, h->options.faults,
-                  &h->failure);
+    judge(h, slot, request->status);
+    bound_time(h, slot->since_ns, "a request is answered late,");
     const uint64_t words[] = {slot->ticket.verb, slot->ticket.lba, slot->ticket.blocks,
                               (uint64_t)request->status};
     h->trace = nand_fold(h->trace, words, sizeof words);
@@ -163,10 +237,24 @@ static void tune_device(struct harness *h, const struct hftl_info *info)
     engine->pause_cleaning(h->device, tuning->paused);
 }
 
+static void follow(struct harness *h, uint64_t blocks)
+{
+    bool known = h->oracle == NULL;
+    if (known)
+        h->oracle = oracle_create(blocks, nand_media(h->options.nand)->facts.block_bytes,
+                                  (uint32_t)h->options.seed);
+    if (h->history || !(h->options.judges & HARNESS_HISTORY))
+        return;
+    h->history = history_create(blocks);
+    if (!known)
+        history_forget(h->history, oracle_newest(h->oracle));
+}
+
 bool harness_open(struct harness *harness)
 {
     struct harness *h = harness;
     must(h->device == NULL);
+    h->world.nand = h->options.nand;
     if (!h->oracle && !make_device(h))
         return false;
     uint64_t spoiled = nand_reads_spoiled(h->options.nand);
@@ -183,9 +271,7 @@ bool harness_open(struct harness *harness)
     if (info.read_only && !(h->options.faults && info.reason[0]))
         failure_say(&h->failure, "opens read-only: %s", info.reason);
     tune_device(h, &info);
-    if (!h->oracle)
-        h->oracle = oracle_create(blocks, nand_media(h->options.nand)->facts.block_bytes,
-                                  (uint32_t)h->options.seed);
+    follow(h, blocks);
     /* One bad read is made good by a second; of metadata that cannot be read at all FORMAT.md, 12
      * says what follows. */
     if (nand_reads_spoiled(h->options.nand) > spoiled + 1)
@@ -204,24 +290,28 @@ bool harness_open(struct harness *harness)
 void harness_step(struct harness *harness)
 {
     struct harness *h = harness;
-    (void)h->options.engine->step(h->device);
+    bool busy = h->options.engine->step(h->device);
     h->steps++;
+    h->still = !busy && !nand_pass(nand_media(h->options.nand));
     if (h->options.check_every && h->steps % h->options.check_every == 0)
         check_device(h);
 }
 
 static void wait_until(struct harness *h, uint32_t in_flight)
 {
-    uint64_t answers = h->answers, since = h->steps;
-    while (h->in_flight > in_flight && !h->failure.failed) {
+    uint64_t answers = h->answers, since = h->steps, since_ns = now(h);
+    while (h->in_flight > in_flight && !h->failure.failed && !h->stuck) {
         harness_step(h);
         if (h->answers != answers) {
             answers = h->answers;
             since = h->steps;
+            since_ns = now(h);
         }
+        if (h->still && h->in_flight > in_flight)
+            stand_still(h);
         if (h->steps - since > STEPS_MAX)
-            failure_say(&h->failure, "%" PRIu32 " requests are not answered in %u steps",
-                        h->in_flight, STEPS_MAX);
+            say_state(h, "it runs in a circle,");
+        bound_time(h, since_ns, "nothing is answered,");
     }
 }
 
@@ -245,13 +335,10 @@ static void prepare(struct harness *h, struct harness_slot *slot)
         oracle_fill(h->oracle, &slot->ticket, i, slot->memory + i * block);
 }
 
-void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, uint64_t lba,
-                  uint64_t blocks)
+/* There is a free slot. */
+static struct harness_slot *hand_over(struct harness *h, enum hftl_verb verb, unsigned flags,
+                                      uint64_t lba, uint64_t blocks)
 {
-    struct harness *h = harness;
-    wait_until(h, h->options.depth - 1);
-    if (h->failure.failed)
-        return;
     struct harness_slot *slot = h->slots;
     while (slot->used)
         slot++;
@@ -259,7 +346,12 @@ void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, 
     h->in_flight++;
     slot->request = (struct hftl_request){
         .verb = verb, .flags = flags, .lba = lba, .blocks = blocks, .arg = slot};
+    slot->since_ns = now(h);
     oracle_issue(h->oracle, &slot->ticket, verb, flags, lba, blocks);
+    slot->past = (struct history_request){
+        .verb = verb, .lba = lba, .blocks = blocks, .number = slot->ticket.version};
+    if (h->history)
+        history_invoke(h->history, &slot->past);
     if (verb == HFTL_READ || verb == HFTL_WRITE) {
         must_show(blocks > 0 && blocks <= HARNESS_BLOCKS_MAX, blocks, lba);
         prepare(h, slot);
@@ -268,6 +360,34 @@ void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, 
     h->options.engine->submit(h->device, &slot->request);
     if (h->answers != answers)
         failure_say(&h->failure, "a request is answered inside device_submit");
+    return slot;
+}
+
+void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, uint64_t lba,
+                  uint64_t blocks)
+{
+    struct harness *h = harness;
+    wait_until(h, h->options.depth - 1);
+    if (h->failure.failed || h->stuck)
+        return;
+    hand_over(h, verb, flags, lba, blocks);
+}
+
+void harness_probe(struct harness *harness, unsigned tries)
+{
+    struct harness *h = harness;
+    /* A read may wait for a tail that another one wants; on a single unit it asks for that unit. */
+    if (h->options.verify == HFTL_VERIFY_CACHED || nand_units(h->options.nand) == 1)
+        return;
+    while (tries-- > 0 && h->in_flight < h->options.depth && !h->failure.failed) {
+        uint32_t vain = nand_in_vain(h->options.nand);
+        uint64_t lba = prng_below(&h->prng, harness_blocks(h));
+        const struct harness_slot *slot = hand_over(h, HFTL_READ, 0, lba, 1);
+        for (h->still = false; slot->used && !h->still && !h->failure.failed;)
+            harness_step(h);
+        if (slot->used && nand_in_vain(h->options.nand) == vain)
+            say_state(h, "a read waits that asks nothing of the unit that stands still,");
+    }
 }
 
 void harness_drain(struct harness *harness)
@@ -277,21 +397,62 @@ void harness_drain(struct harness *harness)
         check_device(harness);
 }
 
+/* Bands that are not half full though more are wanted; what is nearly all valid is not worth it. */
+static uint32_t bands_in_debt(struct harness *h, struct hftl_bands *bands)
+{
+    struct hftl_info info = {.size = sizeof info};
+    uint32_t half_empty = 0;
+    *bands = (struct hftl_bands){.size = sizeof *bands};
+    if (!h->options.engine->get_bands || h->options.tuning.paused || h->options.tuning.limited)
+        return 0;
+    h->options.engine->get_info(h->device, &info);
+    h->options.engine->get_bands(h->device, bands);
+    for (unsigned step = 0; step < HFTL_SHARE_STEPS / 2; step++)
+        half_empty += bands->valid_share[step];
+    bool in_debt = bands->debt_blocks > 0 && bands->debt_is_payable;
+    in_debt = in_debt && !info.read_only && info.bands >= DEBT_BANDS_MIN;
+    return in_debt && half_empty > NARROW_BANDS_MAX ? half_empty : 0;
+}
+
+static void wait_until_idle(struct harness *h)
+{
+    uint64_t since_ns = now(h);
+    for (uint32_t i = 0; !h->options.engine->is_idle(h->device) && !h->failure.failed && !h->stuck;
+         i++) {
+        harness_step(h);
+        if (h->still && !h->options.engine->is_idle(h->device))
+            stand_still(h);
+        if (i > STEPS_MAX)
+            say_state(h, "it is not idle,");
+        bound_time(h, since_ns, "cleaning does not end,");
+    }
+}
+
+/* A band that was put aside until the next flush is in nobody's debt before it. */
 void harness_settle(struct harness *harness)
 {
     struct harness *h = harness;
+    struct hftl_bands bands;
     harness_drain(h);
-    for (uint32_t i = 0; !h->options.engine->is_idle(h->device) && !h->failure.failed; i++) {
-        harness_step(h);
-        if (i > STEPS_MAX)
-            failure_say(&h->failure, "not idle after %u steps without requests", STEPS_MAX);
-    }
+    wait_until_idle(h);
+    if (h->failure.failed || h->stuck || bands_in_debt(h, &bands) == 0)
+        return;
+    harness_send(h, HFTL_FLUSH, 0, 0, 0);
+    harness_drain(h);
+    wait_until_idle(h);
+    if (h->failure.failed || h->stuck)
+        return;
+    uint32_t count = bands_in_debt(h, &bands);
+    if (count > 0)
+        failure_say(&h->failure,
+                    "idle with a debt of %" PRIu64 " blocks, %" PRIu32 " bands are not half full",
+                    bands.debt_blocks, count);
 }
 
 void harness_verify_range(struct harness *harness, uint64_t first, uint64_t count)
 {
     const struct harness *h = harness;
-    for (uint64_t at = first; at < first + count && !h->failure.failed;) {
+    for (uint64_t at = first; at < first + count && !h->failure.failed && !h->stuck;) {
         uint64_t blocks = first + count - at;
         if (blocks > HARNESS_BLOCKS_MAX)
             blocks = HARNESS_BLOCKS_MAX;
@@ -319,7 +480,7 @@ void harness_close(struct harness *harness)
 {
     struct harness *h = harness;
     harness_drain(h);
-    if (h->failure.failed) {
+    if (h->failure.failed || h->stuck) {
         harness_crash(h);
         return;
     }
@@ -334,6 +495,8 @@ void harness_close(struct harness *harness)
         oracle_close(h->oracle);
     else
         oracle_crash(h->oracle);
+    if (status != HFTL_OK && h->history)
+        history_cut(h->history);
     look_for_leaks(h, "close");
 }
 
@@ -346,6 +509,8 @@ bool harness_format(struct harness *harness)
     if (h->failure.failed)
         return false;
     oracle_format_begins(h->oracle, info.id);
+    if (h->history)
+        history_forget(h->history, oracle_newest(h->oracle));
     return make_device(h) && harness_open(h);
 }
 
@@ -358,7 +523,10 @@ void harness_crash(struct harness *harness)
     for (uint32_t i = 0; i < h->options.depth; i++)
         h->slots[i].used = false;
     h->in_flight = 0;
+    h->stuck = false;
     if (h->oracle)
         oracle_crash(h->oracle);
+    if (h->history)
+        history_cut(h->history);
     look_for_leaks(h, "discard");
 }

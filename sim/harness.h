@@ -5,8 +5,11 @@
  * OWNS      the device, its world, and the requests in flight with their memory. Not the nand and
  *           not the oracle: those outlive a crash.
  * PROMISES  every answer was shown to the oracle; device_check() held after every `check_every`
- *           steps and whenever a wait ended; a request that is not answered in STEPS_MAX steps is a
- *           failure (C12); the device gave back all memory.
+ *           steps and whenever a wait ended; the device gave back all memory. Progress (C12): time
+ *           passes only when the device has nothing to do; a request is answered, and a device
+ *           without requests idle, within LAPS_MAX times what the drive needs to be erased, written
+ *           and read once; requests that wait while nothing lands any more are a failure at once,
+ *           but where a unit was told to stand still: `stuck`.
  * IGNORES   which requests make sense to send: that is a story's.
  *
  *      harness_open --> harness_send, harness_step ... --> harness_close   everything durable
@@ -19,6 +22,7 @@
 #define HOSTFTL_SIM_HARNESS_H
 
 #include "sim/engine.h"
+#include "sim/history.h"
 #include "sim/nand.h"
 #include "sim/oracle.h"
 #include "sim/tuning.h"
@@ -28,6 +32,12 @@
 
 #define HARNESS_DEPTH_MAX 64u
 #define HARNESS_BLOCKS_MAX 32u /* of one request */
+
+/* Who judges what was read: 0 is the oracle alone. */
+enum harness_judges {
+    HARNESS_ORACLE = 1, /* otherwise it only follows */
+    HARNESS_HISTORY = 2,
+};
 
 struct harness_options {
     const struct engine *engine;
@@ -42,6 +52,8 @@ struct harness_options {
     uint32_t columns;     /* of format; 0: chosen */
     uint32_t interleave;  /* of format; 0: 1 */
     struct tuning tuning; /* of each life */
+    unsigned judges;      /* of enum harness_judges */
+    bool may_stand_still; /* requests are not answered while a unit of the nand stands still */
     bool faults;          /* errors are answers, and so is a refusal with a reason */
     bool traced;          /* `trace` has what was read in it */
     bool verbose;
@@ -52,6 +64,8 @@ struct harness_slot {
     struct harness *harness;
     struct hftl_request request;
     struct oracle_ticket ticket;
+    struct history_request past;
+    uint64_t since_ns;
     struct iovec iov[2];
     uint8_t *memory;
     bool used;
@@ -59,8 +73,9 @@ struct harness_slot {
 
 struct harness {
     struct harness_options options;
-    struct oracle *oracle; /* NULL until the device's size is known */
-    struct device *device; /* NULL: not open */
+    struct oracle *oracle;   /* NULL until the device's size is known */
+    struct history *history; /* NULL: nobody asked for it */
+    struct device *device;   /* NULL: not open */
     struct sim_world world;
     struct prng prng;
     struct failure failure;
@@ -68,6 +83,9 @@ struct harness {
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;
+    uint64_t longest_ns;       /* that an answer, or idleness, took */
+    bool still;                /* after the last step: nothing will happen until a request comes */
+    bool stuck;                /* a unit stands still, and requests wait; only a crash helps */
     uint64_t trace;            /* all answers, in order, folded */
     void (*moment)(void *arg); /* harness_watch */
     void *moment_arg;
@@ -88,11 +106,15 @@ bool harness_open(struct harness *harness);
 void harness_watch(struct harness *harness, void (*moment)(void *arg), void *arg);
 
 uint64_t harness_blocks(const struct harness *harness);
-/* Steps until a slot is free, then hands a request over. `blocks` <= HARNESS_BLOCKS_MAX. */
+/* Steps until a slot is free, then hands a request over. `blocks` <= HARNESS_BLOCKS_MAX. Here and
+ * below: does nothing when stuck. */
 void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, uint64_t lba,
                   uint64_t blocks);
-/* One device_step, and device_check when it is due. */
+/* One device_step, and device_check when it is due. Time passes if there was nothing to do. */
 void harness_step(struct harness *harness);
+/* When stuck: reads of `tries` blocks, one by one. One that asks nothing of the unit that stands
+ * still must be answered (C10). With HFTL_VERIFY_CACHED there is no telling: none. */
+void harness_probe(struct harness *harness, unsigned tries);
 /* Steps until everything was answered; then checks. */
 void harness_drain(struct harness *harness);
 /* Steps until the device says that it is idle. */

@@ -35,6 +35,7 @@ struct arguments {
     struct model_options model;
     struct search_options search;
     struct swarm_options swarm;
+    enum nand_latency latency;
     uint64_t runs;
     bool list, json, seeded;
 };
@@ -56,6 +57,12 @@ static const struct argp_option argp_options[] = {
      "run devices so: default, or any of victims=N,blocks=N,policy=NAME,"
      "percent=N,start=N,paused; otherwise the seed chooses",
      0},
+    {"latency", 'y', "NAME", 0,
+     "operations land so: reaps, zero, realistic, slow, or (swarm) never; --list says what that "
+     "is; otherwise reaps, and in the swarm the seed chooses",
+     0},
+    {"judge", 'j', "NAME", 0,
+     "who judges what is read, but in explore: oracle, history, or both (the default)", 0},
     {"mode", 'M', "NAME", 0, "explore: exhaustive, nested, ace, oom, ioerr, bitflip or storm", 0},
     {"case", 'c', "PATH", 0, "explore: this case only, as in 3.120.4", 0},
     {"length", 'L', "N", 0,
@@ -131,6 +138,25 @@ static bool is_verb(const char *text)
            strcmp(text, "mutants") == 0 || strcmp(text, "explore") == 0;
 }
 
+static void set_latency(struct arguments *a, const char *text, struct argp_state *state)
+{
+    a->latency = nand_latency_find(text);
+    if (a->latency == NAND_LATENCY_COUNT)
+        argp_error(state, "there is no latency '%s'; see --list", text);
+    shape_fix_latency(a->latency);
+}
+
+static void set_judges(struct arguments *a, const char *text, struct argp_state *state)
+{
+    unsigned judges = strcmp(text, "oracle") == 0    ? HARNESS_ORACLE
+                      : strcmp(text, "history") == 0 ? HARNESS_HISTORY
+                      : strcmp(text, "both") == 0    ? HARNESS_ORACLE | HARNESS_HISTORY
+                                                     : 0;
+    if (judges == 0)
+        argp_error(state, "'%s' judges nothing; oracle, history and both do", text);
+    a->campaign.judges = a->model.judges = a->swarm.judges = judges;
+}
+
 static error_t parse_more(int key, char *text, struct argp_state *state, struct arguments *a)
 {
     switch (key) {
@@ -143,6 +169,12 @@ static error_t parse_more(int key, char *text, struct argp_state *state, struct 
     case 't':
         if (!tuning_fix(text))
             argp_error(state, "'%s' is no tuning; see --help", text);
+        break;
+    case 'y':
+        set_latency(a, text, state);
+        break;
+    case 'j':
+        set_judges(a, text, state);
         break;
     case 'm':
         a->mutant = text;
@@ -162,6 +194,10 @@ static error_t parse_more(int key, char *text, struct argp_state *state, struct 
         if (a->verb || !is_verb(text))
             argp_error(state, "'%s' is no verb; there are explore, swarm, model and mutants", text);
         a->verb = text;
+        break;
+    case ARGP_KEY_END:
+        if (a->latency == NAND_LATENCY_NEVER && (!a->verb || strcmp(a->verb, "swarm") != 0))
+            argp_error(state, "'never' is for swarm");
         break;
     default:
         return parse_search(key, text, state, a);
@@ -306,6 +342,11 @@ static void swarm_add(struct swarm_sum *sum, const struct swarm_result *r)
     sum->of.errors += r->errors;
     sum->of.opens += r->opens;
     sum->of.judged += r->judged;
+    sum->of.still += r->still;
+    sum->of.waits += r->waits;
+    sum->of.past_judged += r->past_judged;
+    if (r->laps > sum->of.laps)
+        sum->of.laps = r->laps;
 }
 
 static void swarm_one(const struct arguments *a, const struct swarm_options *options,
@@ -344,12 +385,13 @@ static int run_swarm(const struct arguments *a)
          options.seed = next_seed(options.seed))
         swarm_one(a, &options, &sum);
     if (a->json) {
-        print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mode", "swarm",
+        print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mode", "swarm",
                              "seed", (json_int_t)seed, "runs", (json_int_t)sum.runs, "points",
                              (json_int_t)(sum.of.crashes + sum.of.nested + sum.of.errors), "errors",
-                             (json_int_t)sum.of.errors, "nested", (json_int_t)sum.of.nested,
-                             "recoveries", (json_int_t)sum.of.opens, "blocks_judged",
-                             (json_int_t)sum.of.judged, "violations", (json_int_t)sum.violations));
+                             (json_int_t)sum.of.errors, "still", (json_int_t)sum.of.still, "nested",
+                             (json_int_t)sum.of.nested, "recoveries", (json_int_t)sum.of.opens,
+                             "blocks_judged", (json_int_t)sum.of.judged, "violations",
+                             (json_int_t)sum.violations));
         return sum.violations ? EXIT_VIOLATION : 0;
     }
     printf("seed 0x%" PRIx64 "\n", seed);
@@ -358,6 +400,9 @@ static int run_swarm(const struct arguments *a)
            "\n",
            sum.runs, sum.of.acts, sum.of.crashes, sum.of.nested, sum.of.errors, sum.of.opens,
            sum.of.judged, sum.hash);
+    printf("blocks in histories %" PRIu64 ", units that stood still %" PRIu64
+           ", requests that waited for them %" PRIu64 ", longest wait %.2f laps\n",
+           sum.of.past_judged, sum.of.still, sum.of.waits, sum.of.laps);
     printf("violations %" PRIu64 ": %s\n", sum.violations, sum.violations ? "FAILED" : "passed");
     return sum.violations ? EXIT_VIOLATION : 0;
 }
@@ -477,6 +522,10 @@ static void list(void)
     for (unsigned i = 0; i < NAND_CUT_COUNT; i++)
         printf("    %u %-12s %s\n", i, nand_cut_name((enum nand_cut)i),
                nand_cut_text((enum nand_cut)i));
+    printf("latencies\n");
+    for (unsigned i = 0; i < NAND_LATENCY_COUNT; i++)
+        printf("    %-12s %s\n", nand_latency_name((enum nand_latency)i),
+               nand_latency_text((enum nand_latency)i));
     printf("switches of swarm\n   ");
     for (unsigned i = 0; i < SWARM_COUNT; i++)
         printf(" %s", swarm_switch_name(i));
@@ -508,10 +557,13 @@ int main(int argc, char **argv)
                                      NULL,
                                      NULL,
                                      NULL};
-    struct arguments a = {.campaign = {.engine = &engine_hostftl, .op = -1, .variant = -1},
-                          .model = {.engine = &engine_hostftl, .acts = 400},
-                          .swarm = {.engine = &engine_hostftl, .acts = 400},
-                          .runs = 1000};
+    const unsigned both = HARNESS_ORACLE | HARNESS_HISTORY;
+    struct arguments a = {
+        .campaign = {.engine = &engine_hostftl, .op = -1, .variant = -1, .judges = both},
+        .model = {.engine = &engine_hostftl, .acts = 400, .judges = both},
+        .swarm = {.engine = &engine_hostftl, .acts = 400, .judges = both},
+        .latency = NAND_LATENCY_COUNT,
+        .runs = 1000};
     a.campaign.violations_max = 10;
     argp_err_exit_status = EXIT_USAGE;
     set_seed(&a, 1);

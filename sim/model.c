@@ -204,6 +204,7 @@ static void run_list(struct model *m, struct model_result *result)
         shape_options(&m->shape, m->options->engine, m->nand, m->options->seed);
     options.depth = 1 + (uint32_t)(m->options->seed % 32);
     options.check_every = 1;
+    options.judges = m->options->judges;
     options.verbose = m->options->verbose;
     harness_init(&m->harness, &options, NULL);
     if (!failure_trap(run_acts, m)) {
@@ -271,7 +272,8 @@ static void write_replay(const struct model *m, struct model_result *result)
                          m->options->seed, m->count);
     if (m->options->shape)
         used += (size_t)snprintf(text + used, room - used, " --geometry %s", m->shape.name);
-    used += (size_t)snprintf(text + used, room - used, "%s", tuning_option());
+    used +=
+        (size_t)snprintf(text + used, room - used, "%s%s", tuning_option(), shape_latency_option());
     const char *lead = " --skip ";
     for (uint32_t i = 0; i < m->count && used + 32 < room; i++) {
         if (!m->acts[i].skipped)

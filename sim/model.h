@@ -22,6 +22,7 @@ struct model_options {
     uint64_t seed;
     uint32_t acts;    /* at most MODEL_ACTS_MAX */
     const char *skip; /* "3-9,12": acts to leave out; NULL: none */
+    unsigned judges;  /* of enum harness_judges */
     bool verbose;
 };
 

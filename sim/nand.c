@@ -298,8 +298,7 @@ static void nand_submit(struct hftl_media *media, struct hftl_media_op **ops, un
         }
         struct nand_flight flight = {
             .op = op, .verb = op->verb, .chunk = op->chunk, .serial = nand->serial++};
-        if (nand->options.delay_max && nand->options.seed)
-            flight.delay = (uint32_t)prng_below(&nand->prng, (uint64_t)nand->options.delay_max + 1);
+        nand_schedule(nand, &flight);
         begin(nand, &flight);
         nand->flight[nand->flight_count++] = flight;
         trace(nand, op, false);
@@ -437,7 +436,7 @@ static void land(struct nand *nand, struct nand_flight *flight)
 static bool may_land(const struct nand *nand, uint32_t at, uint64_t serial_end)
 {
     const struct nand_flight *flight = &nand->flight[at];
-    if (flight->serial >= serial_end || flight->delay > 0)
+    if (flight->serial >= serial_end || !nand_is_due(nand, flight))
         return false;
     if (flight->verb != HFTL_MEDIA_WRITE)
         return true;
@@ -482,6 +481,7 @@ static unsigned nand_reap(struct hftl_media *media, unsigned max)
     unsigned landed = 0;
     for (struct nand_flight flight; landed < max && pick(nand, serial_end, &flight); landed++)
         land(nand, &flight);
+    nand_clock_reaped(nand, landed);
     nand->reaping = false;
     return landed;
 }
@@ -520,6 +520,7 @@ struct nand *nand_create(const struct nand_options *options)
 {
     struct nand *nand = allocate(options);
     prng_seed(&nand->prng, options->seed);
+    nand_clock_begin(nand);
     for (uint32_t i = 0; i < nand->count; i++) {
         nand->cells[i].chunk.capacity = options->facts.chunk_blocks;
         if (options->bad_every && (i + 3) % options->bad_every == 0)
@@ -539,6 +540,7 @@ void nand_forget(struct nand *nand)
     }
     nand->flight_count = 0;
     nand->reaping = false;
+    nand_clock_forget(nand);
 }
 
 void nand_destroy(struct nand *nand)
@@ -569,6 +571,7 @@ struct nand *nand_fork(const struct nand *nand)
         if (fork->cells[i].page)
             fork->cells[i].page->refs++;
     fork->prng = nand->prng;
+    fork->clock = nand->clock;
     return fork;
 }
 

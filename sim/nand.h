@@ -30,6 +30,20 @@
  *   N2  FREE has wp = 0; OPEN and PAUSED have 0 < wp < capacity.
  *   N3  a chunk with reach > 0 has a page.
  *   N4  open and active chunks are within the limits.
+ *
+ * TIME
+ *   The drive has the world's clock: nanoseconds that pass only when whoever drives it says that
+ *   nothing else can be done (nand_pass). A PU does one thing at a time, and so does the channel of
+ *   a group; a zoned or flat drive has four units inside, chunk by chunk, two to a channel:
+ *
+ *      read     |== unit ==|- channel, by the block -|
+ *      write    |- channel, by the block -|== unit, once a write unit ==|
+ *      reset    |== unit ==|
+ *      finish   |== unit, once ==|
+ *      flush    |== after all writes submitted before it ==|
+ *
+ *   So operations queue, and those of one unit overtake those of another. With a seed programs
+ *   differ by a quarter, and a read in 64 takes eight times as long.
  */
 #ifndef HOSTFTL_SIM_NAND_H
 #define HOSTFTL_SIM_NAND_H
@@ -38,11 +52,31 @@
 
 struct nand;
 
+/* X(NAME, name, text). When operations land. */
+#define NAND_LATENCY_LIST(X)                                                                       \
+    X(REAPS, "reaps", "after some reaps, by chance; one that lands nothing takes a microsecond")   \
+    X(ZERO, "zero", "at the next reap")                                                            \
+    X(REALISTIC, "realistic", "when its unit and its channel have done it")                        \
+    X(SLOW, "slow", "as realistic, a hundred times slower, an erase a thousand times")             \
+    X(NEVER, "never", "as realistic, until a unit stands still: nothing lands there any more")
+
+enum nand_latency {
+#define NAND_LATENCY_ENUM(name, word, text) NAND_LATENCY_##name,
+    NAND_LATENCY_LIST(NAND_LATENCY_ENUM)
+#undef NAND_LATENCY_ENUM
+        NAND_LATENCY_COUNT
+};
+const char *nand_latency_name(enum nand_latency latency);
+const char *nand_latency_text(enum nand_latency latency);
+/* NAND_LATENCY_COUNT: there is none of that name. */
+enum nand_latency nand_latency_find(const char *name);
+
 struct nand_options {
     struct hftl_media_facts facts;
     uint64_t seed; /* 0: operations land in order, at the next reap */
     uint32_t
         delay_max; /* reaps that an operation may be held back; 0 with a seed: only reordered */
+    enum nand_latency latency;
     uint32_t bad_every; /* 0: none; n: about one chunk in n is OFFLINE from the factory */
     bool steady;        /* what is there can always be read: FLAKY is as KEPT */
     bool traced;        /* nand_trace() folds in what is written, not only where */
@@ -75,6 +109,24 @@ uint64_t nand_moments(const struct nand *nand);
 void nand_set_traced(struct nand *nand);
 /* Everything that was submitted and landed so far, in order, folded. */
 uint64_t nand_trace(const struct nand *nand);
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+uint64_t nand_now(const struct nand *nand);
+/* Nothing else can be done: the clock moves on to the next landing, if it is not there. False:
+ * nothing in flight ever lands. REAPS moves when it is reaped. */
+bool nand_pass(struct hftl_media *media);
+/* How long everything on it takes to be erased, written and read once, one after the other. */
+uint64_t nand_lap_ns(const struct nand *nand);
+uint32_t nand_units(const struct nand *nand);
+/* From now on nothing lands that this unit has not done yet, nor a flush behind a write there. A
+ * cut ends it. Not with REAPS. */
+void nand_stand_still(struct nand *nand, uint32_t unit);
+bool nand_stands_still(const struct nand *nand);
+/* Operations in flight that never land. */
+uint32_t nand_in_vain(const struct nand *nand);
+/* The operations in flight, those in vain first, as far as there is room. */
+void nand_flight_text(const struct nand *nand, char *text, size_t room);
 
 /* ---- failing --------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * nand_inside.h - what nand.c (operations), nand_cut.c and nand_exact.c (power) and
- * nand_fault.c share. For nobody else.
+ * nand_inside.h - what nand.c (operations), nand_cut.c and nand_exact.c (power), nand_fault.c and
+ * nand_time.c share. For nobody else.
  */
 #ifndef HOSTFTL_SIM_NAND_INSIDE_H
 #define HOSTFTL_SIM_NAND_INSIDE_H
@@ -41,9 +41,18 @@ struct nand_flush { /* what a flush in flight will make durable */
 struct nand_flight { /* nothing here needs the op, so that its owner may die */
     struct hftl_media_op *op;
     enum hftl_media_verb verb;
-    uint32_t chunk, delay;
-    uint64_t serial;
+    uint32_t chunk, delay, unit; /* delay: reaps; unit: of what a chunk is for */
+    uint64_t serial, due_ns;
     struct nand_flush *flush;
+};
+
+#define NAND_UNITS_MAX 16u
+
+struct nand_clock { /* nand_time.c */
+    uint64_t now_ns;
+    uint64_t unit_free_ns[NAND_UNITS_MAX], channel_free_ns[NAND_UNITS_MAX];
+    uint64_t written_ns; /* when the last write submitted so far is done */
+    uint32_t still;      /* a unit; NAND_UNITS_MAX: none */
 };
 
 struct nand {
@@ -56,6 +65,7 @@ struct nand {
     struct nand_flush *flush_free;
     uint64_t serial;
     struct prng prng;
+    struct nand_clock clock;
     nand_watch_fn watch;
     void *watch_arg;
     uint64_t moments;
@@ -74,6 +84,16 @@ struct nand_page *nand_page_new(const struct hftl_media_facts *facts);
 void nand_page_drop(struct nand_page *page);
 /* Makes the cell's page its own, empty if it had none. It is about to change. */
 struct nand_page *nand_page_own(struct nand *nand, struct nand_cell *cell);
+
+/* nand_time.c, for nand.c */
+void nand_clock_begin(struct nand *nand);
+/* Nothing is under way any more; time goes on from where it was. */
+void nand_clock_forget(struct nand *nand);
+/* Sets when it is due. */
+void nand_schedule(struct nand *nand, struct nand_flight *flight);
+bool nand_is_due(const struct nand *nand, const struct nand_flight *flight);
+/* A reap is over. */
+void nand_clock_reaped(struct nand *nand, unsigned landed);
 
 /* nand_fault.c, for nand.c */
 bool nand_fault_strikes(const struct nand *nand, const struct nand_flight *flight);

@@ -82,10 +82,10 @@ void search_violation(struct search *s, const char *text)
                                  s->path[i]);
     snprintf(replay, sizeof replay,
              "build/hostftl-sim explore --mode %s --geometry %s --seed %" PRIu64
-             " --length %" PRIu32 "%s%s --case %s%s",
+             " --length %" PRIu32 "%s%s --case %s%s%s",
              search_mode_name(o->mode), o->shape->name, o->seed, s->length,
              o->story ? " --story " : "", o->story ? o->story->name : "", used ? path : "0",
-             tuning_option());
+             tuning_option(), shape_latency_option());
     if (r->violations++ == 0) {
         snprintf(r->first, sizeof r->first, "%s", text);
         snprintf(r->replay, sizeof r->replay, "%s", replay);

@@ -3,6 +3,7 @@
 
 #include "base/crc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Of all lbas of these drives, and of an eighth of them. */
@@ -212,6 +213,25 @@ void shape_random(struct shape *shape, struct prng *prng)
     shape->op_permille = prng_chance(prng, 1, 2) ? 0 : between(prng, 100, 400);
 }
 
+static enum nand_latency fixed_latency = NAND_LATENCY_COUNT;
+static char fixed_option[32];
+
+void shape_fix_latency(enum nand_latency latency)
+{
+    fixed_latency = latency;
+    snprintf(fixed_option, sizeof fixed_option, " --latency %s", nand_latency_name(latency));
+}
+
+bool shape_latency_is_fixed(void)
+{
+    return fixed_latency != NAND_LATENCY_COUNT;
+}
+
+const char *shape_latency_option(void)
+{
+    return fixed_option;
+}
+
 bool shape_checks_reads(const struct shape *shape)
 {
     return shape->facts.oob_bytes > 0 || shape->verify != HFTL_VERIFY_RELOCATION;
@@ -223,6 +243,8 @@ struct nand *shape_make(const struct shape *shape, uint64_t seed)
                                    .steady = shape->steady,
                                    .seed = shape->in_order ? 0 : seed | 1,
                                    .delay_max = shape->delay_max,
+                                   .latency =
+                                       shape_latency_is_fixed() ? fixed_latency : shape->latency,
                                    .bad_every = shape->bad_every};
     return nand_create(&options);
 }

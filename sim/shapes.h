@@ -18,7 +18,8 @@ struct shape {
     uint32_t bad_every, delay_max;             /* nand_options */
     bool steady;                               /* nand_options */
     bool searched;                             /* for sim/search, too small for campaigns */
-    bool in_order;                             /* operations land in order, at the next reap */
+    bool in_order;                             /* nothing of chance in when operations land */
+    enum nand_latency latency;                 /* nand_options */
     uint32_t columns, op_permille, interleave; /* harness_options */
     enum hftl_verify verify;
     uint64_t verify_cache_bytes;
@@ -30,6 +31,12 @@ const struct shape *shape_at(unsigned index);
 const struct shape *shape_find(const char *name);
 /* A shape like none in the list, that a device fits on. */
 void shape_random(struct shape *shape, struct prng *prng);
+
+/* All drives of this process land so: --latency. */
+void shape_fix_latency(enum nand_latency latency);
+bool shape_latency_is_fixed(void);
+/* "", or " --latency ...", for a command that replays. */
+const char *shape_latency_option(void);
 
 /* Devices on it check what they read. With HFTL_VERIFY_RELOCATION, and no OOB, a damaged block is
  * returned: so it is said, and so no damage to users' data is injected. */

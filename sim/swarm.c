@@ -13,6 +13,8 @@
 #define JOURNAL_PART 16u
 #define OVERLAP_BLOCKS 5u
 #define SALT_DRAW UINT64_C(0x5a31)
+#define SALT_STILL UINT64_C(0x571e)
+#define PROBES 24u
 
 _Static_assert(SWARM_CUT_FLAKY - SWARM_CUT_LOST + 1 == NAND_CUT_COUNT, "a switch for each cut");
 
@@ -66,6 +68,14 @@ static unsigned drawn_shapes(void)
     return count;
 }
 
+static enum nand_latency choose_latency(struct prng *prng)
+{
+    static const enum nand_latency models[] = {
+        NAND_LATENCY_REAPS,     NAND_LATENCY_REAPS,     NAND_LATENCY_REAPS, NAND_LATENCY_ZERO,
+        NAND_LATENCY_REALISTIC, NAND_LATENCY_REALISTIC, NAND_LATENCY_SLOW,  NAND_LATENCY_NEVER};
+    return models[prng_below(prng, sizeof models / sizeof models[0])];
+}
+
 /* Everything that is drawn is drawn always, so that an option changes nothing but what it says. */
 static void draw(struct swarm *s)
 {
@@ -87,9 +97,12 @@ static void draw(struct swarm *s)
     s->flush_every = 2 + (uint32_t)prng_below(&prng, 30);
     shape_random(&random, &prng);
     s->shape = o->shape ? *o->shape : of_its_own ? random : *listed;
+    s->shape.latency = choose_latency(&prng);
+    s->still_every = 20 + (uint32_t)prng_below(&prng, 150);
     if (!is_on(s, SWARM_DELAY)) {
         s->shape.delay_max = 0;
         s->shape.in_order = true;
+        s->shape.latency = NAND_LATENCY_ZERO;
     }
 }
 
@@ -183,6 +196,7 @@ static bool reopen(struct swarm *s)
 
 /* ---- crashes --------------------------------------------------------------------------------- */
 
+/* False: all are off; for those who have to cut it is LOST then. */
 static bool choose_cut(const struct swarm *s, struct prng *prng, enum nand_cut *cut)
 {
     unsigned first = (unsigned)prng_below(prng, NAND_CUT_COUNT);
@@ -191,6 +205,7 @@ static bool choose_cut(const struct swarm *s, struct prng *prng, enum nand_cut *
         if (is_on(s, SWARM_CUT_LOST + (unsigned)*cut))
             return true;
     }
+    *cut = NAND_CUT_LOST;
     return false;
 }
 
@@ -226,17 +241,14 @@ static void cut_recovery(struct swarm *s, struct prng *prng)
         s->nand = h->options.nand = catcher.fork;
         s->result->nested++;
     }
-    if (choose_cut(s, prng, &cut))
-        nand_cut(s->nand, cut, prng_next(prng));
+    (void)choose_cut(s, prng, &cut);
+    nand_cut(s->nand, cut, prng_next(prng));
 }
 
-static void crash(struct swarm *s, struct prng *prng, uint32_t act)
+static void cut_power(struct swarm *s, struct prng *prng, uint32_t act, enum nand_cut cut)
 {
     struct harness *h = &s->harness;
     const struct nand_fault none = {0};
-    enum nand_cut cut;
-    if (!choose_cut(s, prng, &cut))
-        return;
     say(s, act, nand_cut_name(cut));
     harness_crash(h);
     nand_set_fault(s->nand, &none);
@@ -247,6 +259,42 @@ static void crash(struct swarm *s, struct prng *prng, uint32_t act)
             cut_recovery(s, prng);
     if (!h->failure.failed && reopen(s) && prng_chance(prng, 2, 3))
         harness_verify(h);
+}
+
+static void crash(struct swarm *s, struct prng *prng, uint32_t act)
+{
+    enum nand_cut cut;
+    if (choose_cut(s, prng, &cut))
+        cut_power(s, prng, act, cut);
+}
+
+/* ---- units that stand still ------------------------------------------------------------------ */
+
+static void stand_still(struct swarm *s, uint32_t act)
+{
+    uint64_t drawn = mix(s->options->seed ^ SALT_STILL, act);
+    if (s->shape.latency != NAND_LATENCY_NEVER || nand_stands_still(s->nand) ||
+        drawn % s->still_every != 0)
+        return;
+    say(s, act, "a unit stands still");
+    nand_stand_still(s->nand, (uint32_t)(drawn >> 32) % nand_units(s->nand));
+    s->result->still++;
+}
+
+/* The drive that stands still ends with its power: that is always on. */
+static void end_standstill(struct swarm *s, uint32_t act)
+{
+    struct harness *h = &s->harness;
+    enum nand_cut cut;
+    struct prng prng;
+    prng_seed(&prng, mix(s->options->seed ^ ~SALT_STILL, act));
+    if (h->stuck)
+        harness_probe(h, PROBES);
+    if (h->failure.failed)
+        return;
+    s->result->waits += h->in_flight;
+    (void)choose_cut(s, &prng, &cut);
+    cut_power(s, &prng, act, cut);
 }
 
 static void inject(struct swarm *s, struct prng *prng, uint32_t act)
@@ -276,6 +324,10 @@ static void pause(struct swarm *s, struct prng *prng)
 
 static void close_and_open(struct swarm *s, uint32_t act)
 {
+    if (nand_stands_still(s->nand)) { /* it would wait for ever */
+        end_standstill(s, act);
+        return;
+    }
     say(s, act, "close, open");
     harness_close(&s->harness);
     if (!s->harness.failure.failed)
@@ -298,6 +350,7 @@ static void do_act(struct swarm *s, uint32_t act)
     struct prng prng;
     prng_seed(&prng, mix(s->options->seed, act));
     uint64_t drawn = prng_below(&prng, 1000);
+    stand_still(s, act);
     if (prng_below(&prng, s->crash_every) == 0)
         crash(s, &prng, act);
     else if (drawn < 8 && is_on(s, SWARM_REOPEN))
@@ -320,7 +373,9 @@ static void end_well(struct swarm *s)
     struct harness *h = &s->harness;
     const struct nand_fault none = {0};
     nand_set_fault(s->nand, &none);
-    if (!h->device && !reopen(s))
+    if (nand_stands_still(s->nand))
+        end_standstill(s, s->acts);
+    if (h->failure.failed || (!h->device && !reopen(s)))
         return;
     harness_settle(h);
     if (!h->failure.failed)
@@ -341,6 +396,8 @@ static void run_acts(void *arg)
         if (s->skipped[i])
             continue;
         do_act(s, i);
+        if (h->stuck)
+            end_standstill(s, i);
         s->result->acts++;
     }
     if (!h->failure.failed)
@@ -374,6 +431,8 @@ static void make_world(struct swarm *s)
     options.check_every = 8;
     options.verbose = o->verbose;
     options.traced = true;
+    options.judges = o->judges;
+    options.may_stand_still = true;
     if (!is_on(s, SWARM_TUNING))
         options.tuning = (struct tuning){0};
     harness_init(&s->harness, &options, NULL);
@@ -396,7 +455,11 @@ void swarm_run_prepared(struct swarm *s, struct swarm_result *result)
         harness_crash(h);
     result->failure = h->failure;
     result->hash = mix(mix(s->hash, nand_trace(s->nand)), h->trace);
+    result->hash = mix(result->hash, nand_now(s->nand));
     result->steps = h->steps;
+    uint64_t lap = nand_lap_ns(s->nand);
+    result->laps = lap ? (double)h->longest_ns / (double)lap : 0;
+    result->past_judged = h->history ? history_judged(h->history) : 0;
     result->judged = h->oracle ? oracle_judged(h->oracle) : 0;
     oracle_destroy(h->oracle);
     harness_free(h);

@@ -9,8 +9,9 @@
  *           medium was asked and answered and that the host was told. Act n of a run does not
  *           depend on the acts before it, so that any of them can be left out.
  *
- *      run     shape, switches, depth, tuning drawn from the seed; then acts 0, 1, ...:
- *              requests, pauses, closes, crashes (some inside recovery), errors of the medium
+ *      run     shape, switches, depth, tuning, latency drawn from the seed; then acts 0, 1, ...:
+ *              requests, pauses, closes, crashes (some inside recovery), errors of the medium, a
+ *              unit that stands still until the power goes
  *      shrink  fewer switches, cuts and errors first; fewer acts; a smaller drive
  */
 #ifndef HOSTFTL_SIM_SWARM_H
@@ -71,6 +72,7 @@ struct swarm_options {
     uint32_t acts;    /* at most SWARM_ACTS_MAX */
     uint64_t off;     /* switches that are off whatever the seed says */
     const char *skip; /* "3-9,12": acts to leave out; NULL: none */
+    unsigned judges;  /* of enum harness_judges */
     bool verbose;
 };
 
@@ -78,7 +80,11 @@ struct swarm_result {
     struct failure failure;
     uint64_t hash;
     uint64_t acts, crashes, nested, errors, opens, judged, steps;
-    uint64_t on; /* switches */
+    uint64_t still;       /* units that stood still */
+    uint64_t waits;       /* requests that one of them kept from being answered */
+    uint64_t past_judged; /* by the history */
+    double laps;          /* the longest wait, in laps of its drive */
+    uint64_t on;          /* switches */
     char shape[24];
     char replay[2048]; /* one command; after swarm_shrink a small one */
 };

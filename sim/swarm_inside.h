@@ -14,7 +14,7 @@ struct swarm {
     struct harness harness;
     struct nand *nand;
     uint64_t on, hash;
-    uint32_t acts, depth, fill_percent, crash_every, flush_every;
+    uint32_t acts, depth, fill_percent, crash_every, flush_every, still_every;
     bool skipped[SWARM_ACTS_MAX];
 };
 

@@ -135,7 +135,10 @@ void swarm_write_replay(const struct swarm *swarm, struct swarm_result *result)
         o->seed, swarm->acts);
     if (o->shape)
         used += (size_t)snprintf(text + used, room - used, " --geometry %s", o->shape->name);
-    used += (size_t)snprintf(text + used, room - used, "%s", tuning_option());
+    used +=
+        (size_t)snprintf(text + used, room - used, "%s%s", tuning_option(), shape_latency_option());
+    if (o->judges == HARNESS_HISTORY)
+        used += (size_t)snprintf(text + used, room - used, " --judge history");
     for (unsigned i = 0; i < SWARM_COUNT; i++) {
         if (!(o->off >> i & 1))
             continue;

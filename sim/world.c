@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Nanoseconds that pass between two looks at the clock. */
+/* Nanoseconds that pass between two looks at a clock that is no nand's. */
 #define TICK_NS 1000u
 #define CREATED_SECONDS UINT64_C(1700000000)
 
 static uint64_t look_at_time(void *arg)
 {
     struct sim_world *sim = arg;
+    if (sim->nand)
+        return nand_now(sim->nand);
     sim->now_ns += TICK_NS;
     return sim->now_ns;
 }
@@ -59,8 +61,12 @@ static void take_back(void *arg, void *memory, size_t bytes)
 
 static void wait_for_medium(void *arg, struct hftl_media *medium)
 {
-    (void)arg;
-    (void)medium;
+    const struct sim_world *sim = arg;
+    if (sim->nand) {
+        bool goes_on = nand_pass(medium);
+        must_show(goes_on || !"it stands still: waits for what never lands",
+                  nand_in_flight(sim->nand), nand_in_vain(sim->nand)); /* C12 */
+    }
 }
 
 static void write_log(void *arg, enum hftl_log_level level, const char *message)

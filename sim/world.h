@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * world.h - the other world: time that moves when it is looked at, chance from a seed, and memory
- * that is counted.
+ * world.h - the other world: virtual time, chance from a seed, and memory that is counted.
  *
- * OWNS      the virtual clock and the count of what the engine has not given back.
+ * OWNS      the count of what the engine has not given back. The clock is the nand's; without one
+ *           it moves when it is looked at.
  * PROMISES  the same seed gives the same world. `bytes` is 0 after a discard or close, or there is
- *           a leak.
- * IGNORES   the medium: waiting for it is doing nothing, because it moves when it is reaped.
+ *           a leak. Whoever waits for the medium lets time pass to the next landing, and stops
+ *           (must) where nothing will ever land.
+ * IGNORES   what the medium does.
  */
 #ifndef HOSTFTL_SIM_WORLD_H
 #define HOSTFTL_SIM_WORLD_H
 
 #include "base/prng.h"
 #include "core/world.h"
+#include "sim/nand.h"
 
 struct sim_world {
     struct world world; /* give this to the engine */
     struct prng prng;
-    uint64_t now_ns;
+    struct nand *nand;                  /* whose clock it is; NULL: none's */
+    uint64_t now_ns;                    /* of a world without a nand */
     uint64_t bytes, bytes_peak, blocks; /* lent to the engine now, at most, in how many pieces */
     uint64_t allocations;               /* so far */
     uint64_t fail_allocation;           /* this one (1 is the first) gets NULL; 0: none */

@@ -29,7 +29,9 @@ PROMISED = {
                 "never damaged data: an error, or where metadata was hit the version before "
                 "(FORMAT.md, 12)"),
     "swarm": ("all of these by chance, on all drives and ones made by chance: cuts, cuts in "
-              "recovery, errors", "the same as above"),
+              "recovery, errors, slow drives, units that stand still until the power goes",
+              "the same as above; answers in bounded time, but of a drive that stands still; what "
+              "is read of a block has an order"),
 }
 
 

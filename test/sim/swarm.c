@@ -9,7 +9,8 @@
 
 static struct swarm_options ask(const struct engine *engine, uint64_t seed, uint32_t acts)
 {
-    struct swarm_options options = {.engine = engine, .seed = seed, .acts = acts};
+    struct swarm_options options = {
+        .engine = engine, .seed = seed, .acts = acts, .judges = HARNESS_ORACLE | HARNESS_HISTORY};
     if (engine == &engine_toy) {
         options.shape = &toy_shape; /* which never fills, and has no answer to errors */
         (void)swarm_switches("errors,fill,flush-bands", &options.off);
@@ -53,6 +54,30 @@ static void the_hash_sees_one_act_less(void **state)
     options.skip = "50-53";
     swarm_run(&options, &less);
     assert_true(whole.hash != less.hash);
+}
+
+/* And says so in its own words; what only a crash shows is not its business. */
+static void the_history_alone_catches_what_reads_show(void **state)
+{
+    (void)state;
+    static const enum toy_lie lies[] = {TOY_STALE_READ, TOY_LOST_UPDATE, TOY_GOES_BACK,
+                                        TOY_WRONG_BLOCK, TOY_FORGETS_A_TRIM};
+    for (size_t i = 0; i <= sizeof lies / sizeof lies[0]; i++) {
+        bool honest = i == sizeof lies / sizeof lies[0];
+        struct swarm_result result = {0};
+        toy_lie = honest ? TOY_FLUSH_DOES_NOTHING : lies[i];
+        uint64_t seed = 0;
+        while (seed < 40 && !result.failure.failed) {
+            struct swarm_options options = ask(&engine_toy, ++seed, 120);
+            options.judges = HARNESS_HISTORY;
+            swarm_run(&options, &result);
+        }
+        print_message("%-22s after %2lu runs: %s\n", toy_lie_name(toy_lie), (unsigned long)seed,
+                      result.failure.text);
+        toy_lie = TOY_NONE;
+        assert_true(result.failure.failed != honest);
+        assert_true(honest || strncmp(result.failure.text, "history", 7) == 0);
+    }
 }
 
 /* Over many seeds each switch is on about as often as off; but errors, which are seldom. */
@@ -122,6 +147,7 @@ int main(void)
         cmocka_unit_test(accepts_engines_that_keep_their_promises),
         cmocka_unit_test(the_same_seed_has_the_same_hash_and_another_has_another),
         cmocka_unit_test(the_hash_sees_one_act_less),
+        cmocka_unit_test(the_history_alone_catches_what_reads_show),
         cmocka_unit_test(each_seed_switches_half_of_everything_off),
         cmocka_unit_test(reads_and_refuses_lists_of_switches),
         cmocka_unit_test(makes_a_failing_run_small_and_replayable),

@@ -4,6 +4,8 @@
 #include "base/crc.h"
 #include "base/must.h"
 
+#include "sim/nand.h"
+
 #include <string.h>
 
 #define BLOCKS 150u
@@ -99,7 +101,8 @@ static enum hftl_status run_op(struct hftl_media *medium, struct hftl_media_op *
     op->owner = &landed;
     medium->ops->submit(medium, &op, 1);
     while (!landed)
-        medium->ops->reap(medium, 16);
+        if (medium->ops->reap(medium, 16) == 0)
+            must(nand_pass(medium));
     return op->status;
 }
 
@@ -261,8 +264,12 @@ static void send_block(struct device *d, const struct hftl_request *r)
         memcpy(d->block, block_of(r, d->done), BLOCK_BYTES);
     d->label = (struct label){0, lba, ++d->seq, trim};
     d->label.crc = sum(&d->label, d->block);
-    d->before[lba] = d->now[lba];
-    d->now[lba] = (struct place){d->seq, d->chunk, d->offset, trim};
+    bool kept =
+        !(lies(TOY_LOST_UPDATE) && !trim && d->seq % 8 == 7) && !(lies(TOY_FORGETS_A_TRIM) && trim);
+    if (kept) {
+        d->before[lba] = d->now[lba];
+        d->now[lba] = (struct place){d->seq, d->chunk, d->offset, trim};
+    }
     uint32_t jump = lies(TOY_WRITES_OUT_OF_ORDER) && d->seq == 60;
     d->op = (struct hftl_media_op){.chunk = d->chunk,
                                    .offset = d->offset + jump,
@@ -279,11 +286,23 @@ static void send_block(struct device *d, const struct hftl_request *r)
     send(d, HFTL_MEDIA_WRITE);
 }
 
+/* Writes to the last chunk and erases it, again and again. */
+static void dawdle(struct device *d)
+{
+    static uint8_t garbage[BLOCK_BYTES];
+    bool erase = d->op.chunk == toy_shape.facts.chunks_per_pu - 1 && d->op.verb == HFTL_MEDIA_WRITE;
+    d->op = (struct hftl_media_op){
+        .chunk = toy_shape.facts.chunks_per_pu - 1, .blocks = 1, .data = garbage};
+    send(d, erase ? HFTL_MEDIA_RESET : HFTL_MEDIA_WRITE);
+}
+
 static void change(struct device *d, const struct hftl_request *r)
 {
     bool fua = (r->flags & HFTL_FUA) && !lies(TOY_FUA_DOES_NOTHING);
-    if (lies(TOY_NEVER_ANSWERS) && d->seq == 100)
+    if (lies(TOY_DAWDLES) && d->seq == 100) {
+        dawdle(d);
         return;
+    }
     if (d->done < r->blocks)
         send_block(d, r);
     else if (fua && !d->flushing)
@@ -304,6 +323,8 @@ static void read_on(struct device *d, const struct hftl_request *r)
     struct place p = d->now[lba - shift];
     if (lies(TOY_STALE_READ) && d->before[lba].seq && lba % 5 == 0)
         p = d->before[lba];
+    if (lies(TOY_GOES_BACK) && d->before[lba].seq && ++d->reads % 2 == 0)
+        p = d->before[lba];
     uint8_t *block = block_of(r, d->done++);
     memset(block, 0, BLOCK_BYTES);
     if (p.seq == 0 || p.trim)
@@ -322,6 +343,8 @@ static bool toy_step(struct device *d)
     if (d->queued == 0)
         return false;
     struct hftl_request *r = d->queue[0];
+    if (lies(TOY_NEVER_ANSWERS) && d->seq == 100)
+        return false;
     if (r->verb == HFTL_READ)
         read_on(d, r);
     else if (r->verb != HFTL_FLUSH)

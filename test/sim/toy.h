@@ -23,7 +23,11 @@
     X(STALE_READ)           /* a read may return the version before */                             \
     X(WRONG_BLOCK)          /* a read may return the neighbour */                                  \
     X(FAILS_A_READ)         /* an I/O error for nothing */                                         \
+    X(LOST_UPDATE)          /* a write in eight is answered and forgotten */                       \
+    X(GOES_BACK)            /* every second read sees the version before */                        \
+    X(FORGETS_A_TRIM)       /* reads go on as if it had not been */                                \
     X(NEVER_ANSWERS)        /* a write in a hundred */                                             \
+    X(DAWDLES)              /* it does other things first, and does not come to an end */          \
     X(ANSWERS_TWICE)                                                                               \
     X(LEAKS)                                                                                       \
     X(WRITES_OUT_OF_ORDER) /* breaks R1 */
