@@ -23,7 +23,8 @@ struct play {
 /*
  * A word a step:  a+ issues a write named a, a= answers it, a? fails it; capital letters are trims;
  * r+ issues a read (r s t u), r=a answers it with what a wrote, r=0 with zeros, r=* with what
- * nobody wrote, r? fails it; x a cut; o another device may be there.
+ * nobody wrote, r=^ with what the next write will write, r? fails it; x a cut; o another device may
+ * be there.
  */
 static void step(struct play *p, const char *word)
 {
@@ -51,7 +52,9 @@ static void step(struct play *p, const char *word)
     }
     uint32_t value = HISTORY_ZEROS;
     if (word[1] == '=' && read && word[2] != '0')
-        value = word[2] == '*' ? HISTORY_FOREIGN : p->requests[(int)word[2]].number;
+        value = word[2] == '*'   ? HISTORY_FOREIGN
+                : word[2] == '^' ? p->numbers + 1
+                                 : p->requests[(int)word[2]].number;
     history_answer(p->history, r, word[1] == '?' ? HFTL_IO : HFTL_OK, &value, &p->failure);
 }
 
@@ -148,6 +151,9 @@ static void what_nobody_wrote_is_refused(void **state)
     refuses("a+ a= r+ r=*");
     refuses("r+ r=*");
     refuses("x r+ r=*");
+    refuses("o r+ r=*"); /* not even as what it held first */
+    refuses("o r+ r=^");
+    refuses("a+ x r+ r=^ b+ b=");
 }
 
 static void trims_are_versions(void **state)

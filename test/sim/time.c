@@ -268,6 +268,27 @@ static void when_it_was_injected_other_reads_go_on_and_a_cut_keeps_everything(vo
     end(&h);
 }
 
+/* The toy does one thing after the other: a read behind a write that stands still waits for it. */
+static void a_read_that_waits_for_another_units_write_is_reported(void **state)
+{
+    (void)state;
+    static struct harness h;
+    struct shape shape = toy_shape;
+    shape.latency = NAND_LATENCY_NEVER;
+    shape.facts.pus_per_group = 2;
+    shape.facts.chunks_per_pu /= 2;
+    begin(&h, &engine_toy, &shape);
+    h.options.may_stand_still = true;
+    nand_stand_still(h.options.nand, 0);
+    harness_send(&h, HFTL_WRITE, 0, 0, 1);
+    harness_drain(&h);
+    assert_true(h.stuck && !h.failure.failed);
+    harness_probe(&h, 4);
+    assert_true(h.failure.failed);
+    assert_non_null(strstr(h.failure.text, "asks nothing of the unit"));
+    end(&h);
+}
+
 /* What they say of themselves, in few steps: nothing is waited for but time. */
 static void a_device_that_waits_for_nothing_or_never_comes_to_an_end_is_reported(void **state)
 {
@@ -327,6 +348,7 @@ int main(void)
         cmocka_unit_test(what_a_unit_that_stands_still_has_not_done_never_lands_until_a_cut),
         cmocka_unit_test(a_drive_that_stands_still_is_reported_as_that),
         cmocka_unit_test(when_it_was_injected_other_reads_go_on_and_a_cut_keeps_everything),
+        cmocka_unit_test(a_read_that_waits_for_another_units_write_is_reported),
         cmocka_unit_test(a_debt_that_is_not_paid_is_reported),
         cmocka_unit_test(a_device_that_waits_for_nothing_or_never_comes_to_an_end_is_reported),
     };
