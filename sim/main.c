@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_VIOLATION = 1, EXIT_USAGE = 2, EXIT_CANNOT = 77 };
@@ -47,9 +48,11 @@ static const struct argp_option argp_options[] = {
     {"op", 'n', "N", 0, "cut at this operation only", 0},
     {"variant", 'v', "N", 0, "cut in this way only; --list names them", 0},
     {"budget", 'b', "SECONDS", 0,
-     "stop looking after so long (60; explore: 3600; mutants: 20 for each)", 0},
+     "stop looking after so long (60; explore: 3600; mutants: 20 for each; swarm: never, "
+     "processor seconds)",
+     0},
     {"violations", 'k', "N", 0, "go on until there were so many (10)", 0},
-    {"runs", 'r', "N", 0, "swarm: how many (1000)", 0},
+    {"runs", 'r', "N", 0, "swarm: how many (1000; with a budget: as many as fit)", 0},
     {"off", 'O', "LIST", 0, "swarm: switches that are off, as in torn,deep; --list names them", 0},
     {"acts", 'a', "N", 0, "model, swarm: acts in a list (400)", 0},
     {"skip", 'x', "LIST", 0, "model, swarm: leave out these acts, as in 3-9,12; runs one list", 0},
@@ -368,6 +371,13 @@ static void swarm_one(const struct arguments *a, const struct swarm_options *opt
     swarm_add(sum, &result);
 }
 
+/* Of processor time, so that it is as many runs on a loaded machine. */
+static bool is_spent(const struct arguments *a)
+{
+    double budget = a->campaign.budget_seconds;
+    return budget > 0 && (double)clock() >= budget * CLOCKS_PER_SEC;
+}
+
 /* The seed of the first run is the seed; a run of one is a replay. */
 static int run_swarm(const struct arguments *a)
 {
@@ -381,7 +391,7 @@ static int run_swarm(const struct arguments *a)
         fflush(stdout);
     }
     uint64_t seed = options.seed;
-    for (; sum.runs < a->runs && sum.violations < a->campaign.violations_max;
+    for (; sum.runs < a->runs && sum.violations < a->campaign.violations_max && !is_spent(a);
          options.seed = next_seed(options.seed))
         swarm_one(a, &options, &sum);
     if (a->json) {
@@ -562,8 +572,7 @@ int main(int argc, char **argv)
         .campaign = {.engine = &engine_hostftl, .op = -1, .variant = -1, .judges = both},
         .model = {.engine = &engine_hostftl, .acts = 400, .judges = both},
         .swarm = {.engine = &engine_hostftl, .acts = 400, .judges = both},
-        .latency = NAND_LATENCY_COUNT,
-        .runs = 1000};
+        .latency = NAND_LATENCY_COUNT};
     a.campaign.violations_max = 10;
     argp_err_exit_status = EXIT_USAGE;
     set_seed(&a, 1);
@@ -571,7 +580,10 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     bool mutants = a.verb && strcmp(a.verb, "mutants") == 0;
     bool searches = a.verb && strcmp(a.verb, "explore") == 0;
-    if (a.campaign.budget_seconds <= 0)
+    bool swarm = a.verb && strcmp(a.verb, "swarm") == 0;
+    if (a.runs == 0)
+        a.runs = a.campaign.budget_seconds > 0 ? UINT64_MAX : 1000;
+    if (a.campaign.budget_seconds <= 0 && !swarm)
         a.campaign.budget_seconds = mutants ? 20 : searches ? 3600 : 60;
     a.campaign.progress = !a.campaign.verbose && isatty(STDERR_FILENO);
     /* Forks come and go by the thousand: keep their memory. */
@@ -589,7 +601,7 @@ int main(int argc, char **argv)
     }
     if (searches)
         return run_search(&a);
-    if (a.verb && strcmp(a.verb, "swarm") == 0)
+    if (swarm)
         return run_swarm(&a);
     if (a.verb)
         return run_models(&a);
