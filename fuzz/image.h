@@ -29,6 +29,7 @@ struct base {
     struct layout layout;
     struct geometry geometry;
     uint64_t blocks;
+    uint64_t *versions; /* of each lba, when it is opened as it is */
 };
 
 /* The base of this number, whatever it is. */

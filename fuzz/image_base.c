@@ -112,9 +112,11 @@ static void act(struct life *life, enum hftl_verb verb, uint64_t lba, uint64_t b
 {
     struct iovec iov = {life->data, (size_t)blocks * life->block_bytes};
     struct hftl_request request = {.verb = verb, .lba = lba, .blocks = blocks};
-    if (verb == HFTL_WRITE) {
+    if (verb == HFTL_WRITE || verb == HFTL_READ) {
         request.iov = &iov;
         request.iov_count = 1;
+    }
+    if (verb == HFTL_WRITE) {
         life->version++;
         for (uint64_t i = 0; i < blocks; i++)
             image_fill(life->data + i * life->block_bytes, life->block_bytes, lba + i,
@@ -142,6 +144,24 @@ static void live(struct life *life, uint64_t total, uint32_t acts, struct prng *
                        : HFTL_WRITE,
             what >= 2 && what < 4 ? 0 : lba, what >= 2 && what < 4 ? 0 : blocks);
     }
+}
+
+static void learn_versions(struct base *base, struct life *life)
+{
+    struct nand *copy = nand_fork(base->nand);
+    struct sim_world sim;
+    base->versions = calloc(base->blocks, sizeof *base->versions);
+    must(base->versions != NULL);
+    image_world(&sim);
+    must(image_open(copy, base, &sim, &life->device, false, note_answer, &life->answered) ==
+         HFTL_OK);
+    for (uint64_t lba = 0; lba < base->blocks; lba++) {
+        act(life, HFTL_READ, lba, 1);
+        must_show(image_is(life->data, life->block_bytes, lba, &base->versions[lba]), lba, 0);
+    }
+    device_discard(life->device);
+    must(sim.blocks == 0);
+    nand_destroy(copy);
 }
 
 /* The layout and salt, from the record that the drive begins with. */
@@ -198,6 +218,7 @@ static void make(struct base *base, const struct plan *plan)
         nand_cut(base->nand, NAND_CUT_TORN, plan->acts);
     }
     must(sim.blocks == 0);
+    learn_versions(base, life);
     free(life);
     learn(base, info.id);
 }
