@@ -48,8 +48,8 @@ static const struct argp_option argp_options[] = {
     {"op", 'n', "N", 0, "cut at this operation only", 0},
     {"variant", 'v', "N", 0, "cut in this way only; --list names them", 0},
     {"budget", 'b', "SECONDS", 0,
-     "stop looking after so long (60; explore: 3600; mutants: 20 for each; swarm: never, "
-     "processor seconds)",
+     "stop looking after so long: of processor time (60; mutants: 20 for each; swarm: "
+     "after --runs), of time that passes for model (60) and explore (3600)",
      0},
     {"violations", 'k', "N", 0, "go on until there were so many (10)", 0},
     {"runs", 'r', "N", 0, "swarm: how many (1000; with a budget: as many as fit)", 0},
@@ -371,7 +371,6 @@ static void swarm_one(const struct arguments *a, const struct swarm_options *opt
     swarm_add(sum, &result);
 }
 
-/* Of processor time, so that it is as many runs on a loaded machine. */
 static bool is_spent(const struct arguments *a)
 {
     double budget = a->campaign.budget_seconds;
@@ -574,6 +573,7 @@ int main(int argc, char **argv)
         .swarm = {.engine = &engine_hostftl, .acts = 400, .judges = both},
         .latency = NAND_LATENCY_COUNT};
     a.campaign.violations_max = 10;
+    a.campaign.cpu_time = true; /* as many cuts on a loaded machine */
     argp_err_exit_status = EXIT_USAGE;
     set_seed(&a, 1);
     a.seeded = false;
