@@ -47,7 +47,7 @@ sim: build ## a thousand random runs in the simulator; SEED=0x5eed the same agai
 soak: build ## run the long tests
 	@tools/soak.sh $(BUILD)
 
-fuzz: packages ## search with libFuzzer, FUZZ_SECONDS (60) a target; a build of its own
+fuzz: packages ## search with libFuzzer, FUZZ_SECONDS (60) of processor time a target
 	@tools/fuzz.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
 
 models: packages ## have spin search all states of the models of the risky protocols
