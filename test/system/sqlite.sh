@@ -56,6 +56,8 @@ once() {
         2>"$folder/writer.log" &
     writer=$!
     disown "$writer"
+    # The first has to make the table, however slow the machine is.
+    wait_for 60 test -s "$folder/notes.$kind" || fail "$kind: nothing is committed"
     sleep "0.$((RANDOM % 7 + 2))"
     gone "$writer" && fail "$kind, round $round: the writer ended: $(cat "$folder/writer.log")"
     kill_server
