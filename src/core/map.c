@@ -5,16 +5,6 @@
 #include "base/must.h"
 #include "core/engine.h"
 
-void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba)
-{
-    if (table->wide != NULL) {
-        table->wide[index] = pba.n;
-        return;
-    }
-    must_show(pba.n < UINT32_MAX || map_is_none(pba), pba.n, index);
-    table->narrow[index] = (uint32_t)pba.n; /* MAP_NONE becomes UINT32_MAX */
-}
-
 hftl_pba map_get(const struct device *device, hftl_lba lba)
 {
     must_show(lba.n < device->geometry.blocks, lba.n, device->geometry.blocks);

@@ -16,6 +16,7 @@
 #ifndef HOSTFTL_CORE_MAP_H
 #define HOSTFTL_CORE_MAP_H
 
+#include "base/must.h"
 #include "core/geometry.h"
 #include "core/world.h"
 
@@ -81,7 +82,24 @@ static inline hftl_pba map_table_get(const struct map_table *table, uint64_t ind
 }
 
 /* For the map's own file and for who builds the map at open: counts nothing (B1). */
-void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba);
+static inline void map_table_set(const struct map_table *table, uint64_t index, hftl_pba pba)
+{
+    if (table->wide != NULL) {
+        table->wide[index] = pba.n;
+        return;
+    }
+    must_show(pba.n < UINT32_MAX || map_is_none(pba), pba.n, index);
+    table->narrow[index] = (uint32_t)pba.n; /* MAP_NONE becomes UINT32_MAX */
+}
+
+/* Has the processor fetch the entry, which will be asked for soon. */
+static inline void map_table_fetch(const struct map_table *table, uint64_t index)
+{
+    if (table->wide != NULL)
+        __builtin_prefetch(table->wide + index, 1);
+    else
+        __builtin_prefetch(table->narrow + index, 1);
+}
 
 hftl_pba map_get(const struct device *device, hftl_lba lba);
 /* Takes the entries from their old bands to the new one. Who sets entries for a user tells

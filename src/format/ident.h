@@ -81,6 +81,14 @@ static inline uint32_t ident_data_crc(const struct ident *ident, uint64_t place_
     return ident->crc ^ ident_claim_crc(ident, ident_claim(ident), place_salt);
 }
 
+/* The same of the bytes of an identity that is not that of a lost block. */
+static inline uint32_t ident_bytes_data_crc(const uint8_t bytes[FORMAT_IDENT_BYTES],
+                                            uint64_t place_salt)
+{
+    return get_u32(bytes + IDENT_CRC_AT) ^
+           crc32c_20(get_u64(bytes + IDENT_LOW_AT), get_u32(bytes + IDENT_HIGH_AT), place_salt);
+}
+
 /* I4. Always false for a lost block: whatever it carries is not good data. */
 static inline bool ident_verifies(const struct ident *ident, uint32_t data_crc, uint64_t place_salt)
 {
@@ -103,19 +111,32 @@ static inline void ident_seal(const struct ident *ident, uint32_t data_crc, uint
 HFTL_MUST_USE enum hftl_status ident_decode_other(const uint8_t bytes[FORMAT_IDENT_BYTES],
                                                   struct ident *ident);
 
-/* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
-HFTL_MUST_USE static inline enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
-                                                          struct ident *ident)
+/* ident_decode of the commonest kind, data, alone; false: it is another, or none. */
+HFTL_MUST_USE static inline bool ident_decode_data(const uint8_t bytes[FORMAT_IDENT_BYTES],
+                                                   struct ident *ident)
 {
     uint64_t low = get_u64(bytes + IDENT_LOW_AT), seq = low & FORMAT_SEQ_MAX;
     uint64_t lba_kind = low >> FORMAT_SEQ_BITS | (uint64_t)get_u32(bytes + IDENT_HIGH_AT) << 8;
     if (lba_kind >> FORMAT_LBA_BITS != IDENT_DATA || seq == 0)
-        return ident_decode_other(bytes, ident);
+        return false;
     ident->crc = get_u32(bytes + IDENT_CRC_AT);
     ident->seq = seq;
     ident->lba = lba_kind & FORMAT_LBA_MAX;
     ident->kind = IDENT_DATA;
-    return HFTL_OK;
+    return true;
+}
+
+/* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */
+HFTL_MUST_USE static inline enum hftl_status ident_decode(const uint8_t bytes[FORMAT_IDENT_BYTES],
+                                                          struct ident *ident)
+{
+    return ident_decode_data(bytes, ident) ? HFTL_OK : ident_decode_other(bytes, ident);
+}
+
+/* What stands where an lba would, whatever it is: to look ahead with, never to be believed. */
+static inline uint64_t ident_peek_lba(const uint8_t bytes[FORMAT_IDENT_BYTES])
+{
+    return (get_u64(bytes + IDENT_LOW_AT + 4) >> (FORMAT_SEQ_BITS - 32)) & FORMAT_LBA_MAX;
 }
 
 /* "data", "pad", ...; "invalid" for a number that is no kind. Static. */

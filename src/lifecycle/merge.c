@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define WINDOW_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define AHEAD 16u /* entries of a tail whose lines of the map are on their way */
 
 struct entry {
     struct band *band;
@@ -146,7 +147,7 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
 
 static void survey_version(struct opening *o, const struct entry *e)
 {
-    if (!map_is_none(map_get(o->device, (hftl_lba){e->ident.lba})))
+    if (!map_is_none(map_table_get(&o->device->map.pba, e->ident.lba)))
         bitmap_set(o->contested, e->ident.lba);
     else
         set_map(o, e);
@@ -240,11 +241,84 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
 
 /* ---- passes ---- */
 
+static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
+{
+    uint64_t lba = ident_peek_lba(bytes);
+    if (lba >= o->device->geometry.blocks)
+        return;
+    map_table_fetch(&o->device->map.pba, lba);
+    if (o->device->map.crc != NULL)
+        __builtin_prefetch(o->device->map.crc + lba, 1);
+    if (o->seqs != NULL && o->contested == NULL)
+        __builtin_prefetch(o->seqs + lba, 1);
+    else if (o->seqs != NULL)
+        __builtin_prefetch(o->contested + lba / BITMAP_WORD_BITS);
+}
+
+/* What the entries of a tail have in common. */
+struct survey {
+    struct map_table table;
+    uint32_t *crc; /* or NULL */
+    uint64_t *contested;
+    uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
+};
+
+/* Of data, what nearly all entries of all tails are: as survey_version, without a call. The seq; 0:
+ * it is something else. */
+static inline uint64_t survey_data(const struct survey *s, const uint8_t *bytes, uint32_t index)
+{
+    hftl_pba pba = {s->first_pba + index};
+    struct ident ident;
+    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
+        return 0;
+    if (!map_is_none(map_table_get(&s->table, ident.lba))) {
+        bitmap_set(s->contested, ident.lba);
+        return ident.seq;
+    }
+    map_table_set(&s->table, ident.lba, pba);
+    if (s->crc != NULL)
+        s->crc[ident.lba] = ident_bytes_data_crc(bytes, s->salt ^ pba.n);
+    return ident.seq;
+}
+
+static void survey_tail(struct opening *o, struct band *band, uint32_t first,
+                        const struct tail *tail)
+{
+    const struct device *device = o->device;
+    const struct survey survey = {
+        .table = device->map.pba,
+        .crc = device->map.crc,
+        .contested = o->contested,
+        .blocks = device->geometry.blocks,
+        .first_pba = geometry_pba(&device->geometry, band->index, first).n,
+        .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
+    };
+    uint64_t seq_highest = 0;
+    for (uint32_t i = 0; i < tail->count; i++) {
+        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
+        if (i + AHEAD < tail->count)
+            fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
+        uint64_t seq = survey_data(&survey, bytes, i);
+        if (seq == 0)
+            consider(o, band, first + i, bytes);
+        seq_highest = max_u64(seq_highest, seq);
+    }
+    o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(seq_highest >> 32));
+}
+
 static void take_tail(struct opening *o, struct band *band, uint32_t index, const struct tail *tail)
 {
-    for (uint32_t i = 0; i < tail->count; i++)
-        consider(o, band, index * o->device->geometry.tail_max + i,
-                 tail->idents + (size_t)i * FORMAT_IDENT_BYTES);
+    uint32_t first = index * o->device->geometry.tail_max;
+    if (o->seqs == NULL) {
+        survey_tail(o, band, first, tail);
+        return;
+    }
+    for (uint32_t i = 0; i < tail->count; i++) {
+        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
+        if (i + AHEAD < tail->count)
+            fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
+        consider(o, band, first + i, bytes);
+    }
 }
 
 static void pass_scan(struct opening *o, const struct scan *scan)
@@ -445,16 +519,26 @@ static void count_entry(struct opening *o, hftl_pba pba)
     band_of(o->device, pba, &position)->valid++;
 }
 
+/* Neighbours are mostly in one band: it is looked for once for all of them. */
 static void count_valid(struct opening *o)
 {
     struct device *device = o->device;
+    uint64_t first = 0, stride = 0, mapped = 0; /* pbas of the band at hand */
+    struct band *band = NULL;
     for (uint64_t lba = 0; lba < device->geometry.blocks; lba++) {
-        hftl_pba pba = map_get(device, (hftl_lba){lba});
+        hftl_pba pba = map_table_get(&device->map.pba, lba);
         if (map_is_none(pba))
             continue;
-        device->map.mapped++;
-        count_entry(o, pba);
+        mapped++;
+        if (pba.n - first >= stride) {
+            uint32_t position;
+            band = band_of(device, pba, &position);
+            first = pba.n - position;
+            stride = device->geometry.stride;
+        }
+        band->valid++;
     }
+    device->map.mapped += mapped;
     for (uint32_t range = 0; range < device->geometry.ranges; range++)
         if (!map_is_none(map_page(device, range)))
             count_entry(o, map_page(device, range));
