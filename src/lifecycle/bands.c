@@ -6,7 +6,7 @@
  *   no head, no tail that can be recognised            -> to be erased
  *   named by a verdict of the newest record            -> sealed (O12)
  *   named by a clean close, write pointers agree       -> resumed
- *   all chunks FULL, every tail block good             -> closed
+ *   all chunks FULL, every tail block good             -> closed; what it names is in the map
  *   anything else                                      -> sealed
  */
 #include "base/bytes.h"
@@ -338,12 +338,6 @@ static bool is_all(const struct opening *o, const struct band *band, enum hftl_c
     return true;
 }
 
-static bool has_good_tail(struct opening *o, struct band *band)
-{
-    o->tails.take = NULL;
-    return tails_ask(o, band) == HFTL_OK && tails_take(o) == HFTL_OK;
-}
-
 static const struct verdict *verdict_of(const struct opening *o, const struct band *band)
 {
     for (uint32_t i = 0; i < o->earlier_count; i++) {
@@ -451,7 +445,7 @@ static void classify(struct opening *o, struct band *band)
     bool resumed = clean_mark_of(o, band) != NULL || mutant_resumes(o, band);
     o->sightings[band->index].head = true;
     o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(band->generation >> 32));
-    if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && has_good_tail(o, band))
+    if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && merge_take(o, band))
         return; /* closed: loaded when its valid blocks are counted */
     bool same = verdict != NULL &&
                 (verdict->columns == band->width || generation_is_bound(verdict->generation));

@@ -12,6 +12,16 @@
  *
  *      contested   0 1 1 0 0 0 1 0 | 0 0 1 0 1 0 0 1 | ...     a bit an lba
  *      seqs          0 1       2         0   1     2           by rank in the window
+ *
+ * Of the tails, such a pass reads the blocks that name a contested lba (wanted, a bit a block): the
+ * one of the version that came first, when a second one comes, and the ones of all that come later.
+ *
+ * THE FIRST PASS over the tails is made while bands are classified (merge_take): that a band is
+ * closed is known when all of its tail was read, and nobody reads it again. The order in which
+ * versions come decides nothing, so closed bands may come first and sealed ones later. A band whose
+ * tail turns out to be damaged further on is not closed: what was taken from it is no longer told
+ * from the rest, so everything is forgotten, and that pass is made once more when all bands are
+ * known (spoiled). A pass looks again at every checksum; it believes nothing from the one before.
  */
 #include "base/bitmap.h"
 #include "base/bytes.h"
@@ -145,12 +155,29 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
     return mine_goes;
 }
 
+/* The tail block that names this one is to be read once more. */
+static void want_tail(struct opening *o, hftl_pba pba)
+{
+    uint32_t position;
+    const struct band *band = band_of(o->device, pba, &position);
+    bitmap_set(o->wanted, tails_number(o, band, position));
+}
+
+static void contest(struct opening *o, uint64_t lba, hftl_pba held)
+{
+    bitmap_set(o->contested, lba);
+    want_tail(o, held);
+}
+
 static void survey_version(struct opening *o, const struct entry *e)
 {
-    if (!map_is_none(map_table_get(&o->device->map.pba, e->ident.lba)))
-        bitmap_set(o->contested, e->ident.lba);
-    else
+    hftl_pba held = map_table_get(&o->device->map.pba, e->ident.lba);
+    if (map_is_none(held)) {
         set_map(o, e);
+        return;
+    }
+    contest(o, e->ident.lba, held);
+    want_tail(o, pba_of(o, e));
 }
 
 static void take_version(struct opening *o, const struct entry *e)
@@ -236,7 +263,7 @@ static void consider(struct opening *o, struct band *band, uint32_t position, co
         take_page(o, &e);
     else
         return;
-    o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(e.ident.seq >> 32));
+    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(e.ident.seq >> 32));
 }
 
 /* ---- passes ---- */
@@ -258,52 +285,55 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
 /* What the entries of a tail have in common. */
 struct survey {
     struct map_table table;
-    uint32_t *crc; /* or NULL */
-    uint64_t *contested;
+    uint32_t *crc;                    /* or NULL */
     uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
+    uint64_t seq_highest;
+    bool contests; /* somebody else named one of these lbas before */
 };
 
-/* Of data, what nearly all entries of all tails are: as survey_version, without a call. The seq; 0:
- * it is something else. */
-static inline uint64_t survey_data(const struct survey *s, const uint8_t *bytes, uint32_t index)
+/* Of data, what nearly all entries of all tails are: as consider does, without a call. False: it is
+ * something else, or means nothing. */
+static inline bool survey_data(struct opening *o, struct survey *s, const uint8_t *bytes,
+                               uint32_t index)
 {
     hftl_pba pba = {s->first_pba + index};
     struct ident ident;
     if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
-        return 0;
-    if (!map_is_none(map_table_get(&s->table, ident.lba))) {
-        bitmap_set(s->contested, ident.lba);
-        return ident.seq;
+        return false;
+    hftl_pba held = map_table_get(&s->table, ident.lba);
+    s->seq_highest = max_u64(s->seq_highest, ident.seq);
+    if (!map_is_none(held)) {
+        contest(o, ident.lba, held);
+        s->contests = true;
+        return true;
     }
     map_table_set(&s->table, ident.lba, pba);
     if (s->crc != NULL)
         s->crc[ident.lba] = ident_bytes_data_crc(bytes, s->salt ^ pba.n);
-    return ident.seq;
+    return true;
 }
 
 static void survey_tail(struct opening *o, struct band *band, uint32_t first,
                         const struct tail *tail)
 {
     const struct device *device = o->device;
-    const struct survey survey = {
+    struct survey survey = {
         .table = device->map.pba,
         .crc = device->map.crc,
-        .contested = o->contested,
         .blocks = device->geometry.blocks,
         .first_pba = geometry_pba(&device->geometry, band->index, first).n,
         .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
     };
-    uint64_t seq_highest = 0;
     for (uint32_t i = 0; i < tail->count; i++) {
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
         if (i + AHEAD < tail->count)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
-        uint64_t seq = survey_data(&survey, bytes, i);
-        if (seq == 0)
+        if (!survey_data(o, &survey, bytes, i))
             consider(o, band, first + i, bytes);
-        seq_highest = max_u64(seq_highest, seq);
     }
-    o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(seq_highest >> 32));
+    if (survey.contests)
+        bitmap_set(o->wanted, tails_number(o, band, first));
+    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(survey.seq_highest >> 32));
 }
 
 static void take_tail(struct opening *o, struct band *band, uint32_t index, const struct tail *tail)
@@ -321,6 +351,16 @@ static void take_tail(struct opening *o, struct band *band, uint32_t index, cons
     }
 }
 
+bool merge_take(struct opening *o, struct band *band)
+{
+    uint64_t before = o->tails.taken;
+    o->tails.take = o->spoiled ? NULL : take_tail;
+    if (tails_ask(o, band) == HFTL_OK && tails_take(o) == HFTL_OK)
+        return true;
+    o->spoiled = o->spoiled || o->tails.taken != before;
+    return false;
+}
+
 static void pass_scan(struct opening *o, const struct scan *scan)
 {
     uint32_t tail = geometry_tail(&o->device->geometry, scan->band->width);
@@ -328,7 +368,8 @@ static void pass_scan(struct opening *o, const struct scan *scan)
         consider(o, scan->band, position, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
 }
 
-static enum hftl_status pass(struct opening *o)
+/* `tails`: or those of sealed bands only, the tails were taken already. */
+static enum hftl_status pass(struct opening *o, bool tails)
 {
     struct device *device = o->device;
     enum hftl_status status = HFTL_OK;
@@ -337,7 +378,7 @@ static enum hftl_status pass(struct opening *o)
         const struct sighting *seen = &o->sightings[i];
         if (seen->scan != 0)
             pass_scan(o, &o->scans[seen->scan - 1]);
-        else if (seen->head)
+        else if (seen->head && tails)
             status = tails_ask(o, &device->bands[i]);
     }
     if (status == HFTL_OK)
@@ -381,6 +422,13 @@ static void settle_tie(struct opening *o, const struct tie *tie)
 
 /* ---- trims ---- */
 
+static void contest_trimmed(struct opening *o, uint64_t lba)
+{
+    hftl_pba held = map_get(o->device, (hftl_lba){lba});
+    if (!map_is_none(held))
+        contest(o, lba, held);
+}
+
 static void apply_page(struct opening *o, const struct trim_page *page)
 {
     const struct geometry *g = &o->device->geometry;
@@ -389,7 +437,7 @@ static void apply_page(struct opening *o, const struct trim_page *page)
         uint64_t lba = first + i;
         bool is_set = trim_page_has(page, i);
         if (is_set && o->seqs == NULL)
-            bitmap_set(o->contested, lba);
+            contest_trimmed(o, lba);
         else if (is_set && is_in_window(o, lba) && o->seqs[slot_of(o, lba)] < page->seq)
             map_table_set(&o->device->map.pba, lba, (hftl_pba){MAP_NONE});
     }
@@ -432,19 +480,6 @@ static enum hftl_status no_memory(struct opening *o)
     return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
 }
 
-static enum hftl_status alloc_merge(struct opening *o)
-{
-    struct device *device = o->device;
-    const struct geometry *g = &device->geometry;
-    o->tie_room = count_sealed_entries(o);
-    o->page_seqs = build_alloc(device, (size_t)g->ranges * sizeof(uint64_t));
-    o->ties = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct tie));
-    o->twins = build_alloc(device, (size_t)(o->tie_room + 1) * sizeof(struct twin));
-    if (o->page_seqs == NULL || o->ties == NULL || o->twins == NULL)
-        return no_memory(o);
-    return HFTL_OK;
-}
-
 static enum hftl_status alloc_window(struct opening *o, uint64_t slots)
 {
     o->seqs = build_alloc(o->device, (size_t)slots * sizeof(uint64_t));
@@ -452,11 +487,63 @@ static enum hftl_status alloc_window(struct opening *o, uint64_t slots)
     return o->seqs == NULL || o->lost == NULL ? no_memory(o) : HFTL_OK;
 }
 
+static enum hftl_status alloc_survey(struct opening *o)
+{
+    uint64_t words = bitmap_words(o->device->geometry.blocks);
+    uint64_t tails = bitmap_words(o->device->geometry.bands * tails_a_band(o));
+    o->contested = build_alloc(o->device, (size_t)words * sizeof(uint64_t));
+    o->ranks = build_alloc(o->device, (size_t)(words + 1) * sizeof(uint64_t));
+    o->wanted = build_alloc(o->device, (size_t)tails * sizeof(uint64_t));
+    return o->contested == NULL || o->ranks == NULL || o->wanted == NULL ? no_memory(o) : HFTL_OK;
+}
+
+enum hftl_status merge_start(struct opening *o)
+{
+    const struct geometry *g = &o->device->geometry;
+    uint64_t bytes = o->options->recovery_memory_bytes == 0 ? WINDOW_BYTES_DEFAULT
+                                                            : o->options->recovery_memory_bytes;
+    o->seqs_room = bytes / sizeof(uint64_t);
+    o->window_first = 0;
+    o->window_end = g->blocks;
+    o->page_seqs = build_alloc(o->device, (size_t)g->ranges * sizeof(uint64_t));
+    if (o->page_seqs == NULL)
+        return no_memory(o);
+    return o->seqs_room < g->blocks ? alloc_survey(o) : alloc_window(o, g->blocks);
+}
+
+static enum hftl_status alloc_ties(struct opening *o)
+{
+    o->tie_room = count_sealed_entries(o);
+    o->ties = build_alloc(o->device, (size_t)(o->tie_room + 1) * sizeof(struct tie));
+    o->twins = build_alloc(o->device, (size_t)(o->tie_room + 1) * sizeof(struct twin));
+    return o->ties == NULL || o->twins == NULL ? no_memory(o) : HFTL_OK;
+}
+
+/* As merge_start left it. */
+static void forget_all(struct opening *o)
+{
+    const struct geometry *g = &o->device->geometry;
+    const struct map *map = &o->device->map;
+    for (uint64_t lba = 0; lba < g->blocks; lba++)
+        map_table_set(&map->pba, lba, (hftl_pba){MAP_NONE});
+    for (uint32_t range = 0; range < g->ranges; range++)
+        map_table_set(&map->page_pba, range, (hftl_pba){MAP_NONE});
+    memset(o->page_seqs, 0, (size_t)g->ranges * sizeof(uint64_t));
+    if (o->contested != NULL) {
+        memset(o->contested, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
+        memset(o->wanted, 0, bitmap_words(g->bands * tails_a_band(o)) * sizeof(uint64_t));
+    } else {
+        memset(o->seqs, 0, (size_t)g->blocks * sizeof(uint64_t));
+        memset(o->lost, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
+    }
+    o->epoch_named = 0;
+}
+
 /* What everybody who may hold an lba of the window has to say. */
-static enum hftl_status decide(struct opening *o)
+static enum hftl_status decide(struct opening *o, bool tails)
 {
     o->tie_count = 0;
-    enum hftl_status status = pass(o);
+    enum hftl_status status = pass(o, tails);
     for (uint64_t i = 0; i < o->tie_count && status == HFTL_OK; i++)
         settle_tie(o, &o->ties[i]);
     if (status == HFTL_OK)
@@ -468,11 +555,7 @@ static enum hftl_status decide(struct opening *o)
 static enum hftl_status survey(struct opening *o, uint64_t *count)
 {
     uint64_t words = bitmap_words(o->device->geometry.blocks);
-    o->contested = build_alloc(o->device, (size_t)words * sizeof(uint64_t));
-    o->ranks = build_alloc(o->device, (size_t)(words + 1) * sizeof(uint64_t));
-    if (o->contested == NULL || o->ranks == NULL)
-        return no_memory(o);
-    enum hftl_status status = pass(o);
+    enum hftl_status status = pass(o, o->spoiled);
     if (status == HFTL_OK)
         apply_trims(o);
     for (uint64_t i = 0; i < words; i++)
@@ -497,18 +580,19 @@ static void begin_window(struct opening *o, uint64_t slots)
         map_table_set(&o->device->map.pba, lba, (hftl_pba){MAP_NONE});
 }
 
-static enum hftl_status decide_in_windows(struct opening *o, uint64_t slots)
+static enum hftl_status decide_in_windows(struct opening *o)
 {
     uint64_t contested = 0;
     enum hftl_status status = survey(o, &contested);
-    slots = max_u64(min_u64(slots, contested), BITMAP_WORD_BITS);
+    uint64_t slots = max_u64(min_u64(o->seqs_room, contested), BITMAP_WORD_BITS);
     if (status == HFTL_OK && contested > 0)
         status = alloc_window(o, slots);
+    o->tails.only = o->wanted;
     o->window_end = 0;
     while (contested > 0 && o->window_end < o->device->geometry.blocks && status == HFTL_OK) {
         begin_window(o, slots);
         if (o->ranks[bitmap_words(o->window_end)] > o->ranks[o->window_first / BITMAP_WORD_BITS])
-            status = decide(o);
+            status = decide(o, true);
     }
     return status;
 }
@@ -544,25 +628,14 @@ static void count_valid(struct opening *o)
             count_entry(o, map_page(device, range));
 }
 
-static enum hftl_status merge(struct opening *o)
-{
-    uint64_t blocks = o->device->geometry.blocks;
-    uint64_t bytes = o->options->recovery_memory_bytes == 0 ? WINDOW_BYTES_DEFAULT
-                                                            : o->options->recovery_memory_bytes;
-    uint64_t slots = bytes / sizeof(uint64_t);
-    o->window_first = 0;
-    o->window_end = blocks;
-    if (slots < blocks)
-        return decide_in_windows(o, slots);
-    enum hftl_status status = alloc_window(o, blocks);
-    return status == HFTL_OK ? decide(o) : status;
-}
-
 enum hftl_status merge_map(struct opening *o)
 {
-    enum hftl_status status = alloc_merge(o);
+    enum hftl_status status = alloc_ties(o);
+    if (o->spoiled)
+        forget_all(o);
     if (status == HFTL_OK)
-        status = merge(o);
+        status = o->contested != NULL ? decide_in_windows(o) : decide(o, o->spoiled);
+    o->epoch_seen = max_u32(o->epoch_seen, o->epoch_named);
     if (status == HFTL_OK) {
         count_valid(o);
         status = twins_settle(o);
@@ -571,6 +644,7 @@ enum hftl_status merge_map(struct opening *o)
     build_free(o->device, o->lost);
     build_free(o->device, o->contested);
     build_free(o->device, o->ranks);
+    build_free(o->device, o->wanted);
     build_free(o->device, o->page_seqs);
     build_free(o->device, o->ties);
     build_free(o->device, o->twins);

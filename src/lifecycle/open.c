@@ -138,9 +138,11 @@ static enum hftl_status pad_open_chunks(void *arg)
     return status != HFTL_OK ? status : bands_leave_slots(o);
 }
 
+/* What closed bands hold goes into the map on the way. */
 static enum hftl_status classify_bands(void *arg)
 {
-    return bands_classify(arg);
+    enum hftl_status status = merge_start(arg);
+    return status == HFTL_OK ? bands_classify(arg) : status;
 }
 
 static enum hftl_status read_sealed_bands(void *arg)

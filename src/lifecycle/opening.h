@@ -10,9 +10,10 @@
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
- * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba. Time:
- * sealed bands once; tails once to know that they are, once for the map, and once more for each
- * window of those lbas that have several versions.
+ * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba and a bit a
+ * tail block. Time: sealed bands once; tails once, while bands are classified; those tail blocks
+ * that name lbas of several versions once more for each window of such lbas; and all tails once
+ * more where one of them was good at its beginning only.
  */
 #ifndef HOSTFTL_LIFECYCLE_OPENING_H
 #define HOSTFTL_LIFECYCLE_OPENING_H
@@ -72,6 +73,8 @@ struct tails {
     struct tail_read *reads; /* one a block, `count` of at most scratch_blocks */
     struct hftl_media_op *ops;
     uint32_t count, failed;
+    uint64_t taken;       /* blocks that went to `take` */
+    const uint64_t *only; /* bitmap by tails_number: no others are asked for; NULL: all are */
     /* Each that is good; NULL: nobody. */
     void (*take)(struct opening *o, struct band *band, uint32_t index, const struct tail *tail);
 };
@@ -96,9 +99,13 @@ struct opening {
     bool clean;
     uint32_t epoch_seen;
     /* merge */
+    uint64_t seqs_room;                /* what memory there may be for */
+    uint32_t epoch_named;              /* by what was merged */
+    bool spoiled;                      /* of a tail that is not good all through, some was taken */
     uint64_t window_first, window_end; /* lbas; all of them when contested is NULL */
     uint64_t *contested;               /* bitmap: lbas whose holder is to be decided by seqs */
     uint64_t *ranks;                   /* contested ones before each of its words */
+    uint64_t *wanted;                  /* bitmap by tails_number: they name contested lbas */
     uint64_t *seqs;                    /* of the window, by slot; NULL: this pass is a survey */
     uint64_t *lost; /* bitmap of the window: what holds the lba is a lost block */
     bool pages_are_known;
@@ -148,6 +155,18 @@ HFTL_MUST_USE enum hftl_status tails_ask(struct opening *o, struct band *band);
 HFTL_MUST_USE enum hftl_status tails_take(struct opening *o);
 /* Why the last one failed; returns the status. */
 enum hftl_status tails_say(struct opening *o, enum hftl_status status);
+/* At most, of a band of any width. */
+static inline uint64_t tails_a_band(const struct opening *o)
+{
+    const struct geometry *g = &o->device->geometry;
+    return ((uint64_t)g->stride + g->tail_max - 1) / g->tail_max;
+}
+/* Of the tail block that names this position; no two blocks of the device have one. */
+static inline uint64_t tails_number(const struct opening *o, const struct band *band,
+                                    uint32_t position)
+{
+    return band->index * tails_a_band(o) + position / o->device->geometry.tail_max;
+}
 
 /* twins.c */
 /* `loser`, in a sealed band, gave way to `held`. */
@@ -155,7 +174,11 @@ void twins_note(struct opening *o, const struct ident *ident, hftl_pba held, hft
 /* After the map was built and each band's valid blocks are counted. */
 HFTL_MUST_USE enum hftl_status twins_settle(struct opening *o);
 
-/* merge.c */
+/* merge.c, in this order */
+HFTL_MUST_USE enum hftl_status merge_start(struct opening *o);
+/* Reads the band's tail. True: all of it is good, and what it names is taken. */
+HFTL_MUST_USE bool merge_take(struct opening *o, struct band *band);
+/* After all bands are classified, and sealed ones judged. */
 HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tails.c - the tail blocks of bands: asked for many at a time, taken in order. */
+#include "base/bitmap.h"
 #include "base/bytes.h"
 #include "format/tail.h"
 #include "lifecycle/opening.h"
@@ -55,8 +56,10 @@ static enum hftl_status take(struct opening *o, uint32_t index, bool was_read)
         status = tail_decode(&o->device->format, &read->place, read->op.data, &tail);
     if (status != HFTL_OK)
         status = read_alone(o, read, &tail);
-    if (status == HFTL_OK && o->tails.take != NULL)
+    if (status == HFTL_OK && o->tails.take != NULL) {
         o->tails.take(o, read->band, read->place.index, &tail);
+        o->tails.taken++;
+    }
     o->tails.failed = index;
     return status;
 }
@@ -89,6 +92,13 @@ enum hftl_status tails_take(struct opening *o)
     return status;
 }
 
+static bool is_asked_for(const struct opening *o, const struct tail_place *place)
+{
+    uint32_t position = place->index * o->device->geometry.tail_max;
+    return o->tails.only == NULL ||
+           bitmap_get(o->tails.only, tails_number(o, &o->device->bands[place->band], position));
+}
+
 enum hftl_status tails_ask(struct opening *o, struct band *band)
 {
     const struct geometry *g = &o->device->geometry;
@@ -102,6 +112,8 @@ enum hftl_status tails_ask(struct opening *o, struct band *band)
     for (; first + place.index < blocks && status == HFTL_OK; place.index++) {
         if (tail_idents(&place, g->block_bytes) == 0)
             break;
+        if (!is_asked_for(o, &place))
+            continue;
         struct tail_read *read = &o->tails.reads[o->tails.count];
         *read =
             (struct tail_read){.band = band,

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tails: how often they are read, what is believed of them, and what is not. */
+#include "test/core/stand.h"
+
+#include "format/tail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TAILS_MAX 4096u
+#define SUMMARY_BAND_AT 40u /* FORMAT.md, 3 */
+
+struct tail_at {
+    struct tail_place place;
+    uint32_t chunk, offset;
+};
+
+/* The tail blocks of all closed bands, and what it takes to write them anew. */
+struct tails_of {
+    struct format_context format;
+    struct tail_at at[TAILS_MAX];
+    uint32_t count;
+    uint32_t chunks, chunk_blocks; /* of the medium */
+};
+
+/* What opening made of a device. */
+struct outcome {
+    uint32_t *map, *pages, *crc, *valid;
+    uint64_t blocks, mapped;
+    uint32_t ranges, bands, epoch;
+};
+
+static void find_tails(const struct stand *stand, struct tails_of *tails)
+{
+    const struct geometry *g = &stand->device->geometry;
+    tails->format = stand->device->format;
+    tails->count = 0;
+    tails->chunks = hftl_media_chunks(&stand->guard->facts);
+    tails->chunk_blocks = g->chunk_blocks;
+    for (uint32_t i = 0; i < g->bands; i++) {
+        const struct band *band = &stand->device->bands[i];
+        struct tail_place place = {.band = i,
+                                   .generation = band->generation,
+                                   .band_blocks = band->width * g->chunk_blocks,
+                                   .ws_min = g->ws_min};
+        if (band->state != BAND_CLOSED)
+            continue;
+        uint32_t first = tail_first(&place, g->block_bytes);
+        for (; first + place.index < place.band_blocks; place.index++) {
+            struct hftl_media_op op;
+            if (tail_idents(&place, g->block_bytes) == 0)
+                break;
+            band_locate(stand->device, band, first + place.index, &op);
+            assert_true(tails->count < TAILS_MAX);
+            tails->at[tails->count++] = (struct tail_at){place, op.chunk, op.offset};
+        }
+    }
+}
+
+static void *copy(const void *from, size_t bytes)
+{
+    void *to = malloc(bytes);
+    assert_non_null(to);
+    return memcpy(to, from, bytes);
+}
+
+/* Opens read-only, so that nothing moves, with so much memory for seqs. */
+static struct outcome open_with(struct stand *stand, uint64_t memory_bytes)
+{
+    stand->options.read_only = true;
+    stand->options.recovery_memory_bytes = memory_bytes;
+    stand_open(stand);
+    const struct device *d = stand->device;
+    const struct geometry *g = &d->geometry;
+    struct outcome o = {
+        .map = copy(d->map.pba.narrow, g->blocks * sizeof(uint32_t)),
+        .pages = copy(d->map.page_pba.narrow, g->ranges * sizeof(uint32_t)),
+        .crc = d->map.crc == NULL ? NULL : copy(d->map.crc, g->blocks * sizeof(uint32_t)),
+        .valid = calloc(g->bands, sizeof(uint32_t)),
+        .blocks = g->blocks,
+        .mapped = d->map.mapped,
+        .ranges = g->ranges,
+        .bands = g->bands,
+        .epoch = d->epoch,
+    };
+    assert_non_null(o.valid);
+    for (uint32_t i = 0; i < g->bands; i++)
+        o.valid[i] = d->bands[i].valid;
+    return o;
+}
+
+static void assert_same(const struct outcome *a, const struct outcome *b)
+{
+    for (uint64_t lba = 0; lba < a->blocks; lba++) {
+        assert_int_equal(a->map[lba], b->map[lba]);
+        if (a->crc != NULL && a->map[lba] != UINT32_MAX)
+            assert_int_equal(a->crc[lba], b->crc[lba]);
+    }
+    assert_memory_equal(a->pages, b->pages, a->ranges * sizeof(uint32_t));
+    assert_memory_equal(a->valid, b->valid, a->bands * sizeof(uint32_t));
+    assert_int_equal(a->mapped, b->mapped);
+    assert_int_equal(a->epoch, b->epoch);
+}
+
+static void drop(struct outcome *o)
+{
+    free(o->map);
+    free(o->pages);
+    free(o->crc);
+    free(o->valid);
+}
+
+/* A device of several windows of the least size, written all over, closed cleanly. */
+static void make_worn(struct stand *stand, unsigned index, struct tails_of *tails)
+{
+    struct stand_shape shape = *stand_shape(index);
+    shape.facts.chunks_per_pu *= 9;
+    stand_init(stand, &shape);
+    stand->unchecked = true;
+    stand_format(stand);
+    stand_open(stand);
+    stand_write_all(stand, 1);
+    for (uint64_t n = 0; n < 1500; n++) {
+        stand_write(stand, prng_below(&stand->prng, stand->expected_count), 1, 2 + n);
+        if (n % 75 > 0)
+            continue;
+        stand_trim(stand, prng_below(&stand->prng, stand->expected_count - 20), 20);
+        stand_flush(stand); /* a trim page, somewhere in the middle of a band */
+    }
+    find_tails(stand, tails);
+    stand_close(stand);
+}
+
+/* Something else, of any kind, beyond any bound. */
+static void make_up(struct stand *stand, uint8_t *bytes, uint64_t epoch)
+{
+    static const enum ident_kind kinds[] = {IDENT_DATA, IDENT_DATA, IDENT_LOST,   IDENT_PAD,
+                                            IDENT_HEAD, IDENT_TAIL, IDENT_SUMMARY};
+    struct ident ident = {.kind = kinds[prng_below(&stand->prng, 7)],
+                          .crc = (uint32_t)prng_next(&stand->prng)};
+    bool is_version = ident.kind == IDENT_DATA || ident.kind == IDENT_LOST;
+    if (is_version)
+        ident.lba = prng_below(&stand->prng, stand->expected_count);
+    if (is_version && prng_chance(&stand->prng, 1, 3))
+        ident.lba = prng_chance(&stand->prng, 1, 2) ? stand->expected_count
+                                                    : prng_next(&stand->prng) & FORMAT_LBA_MAX;
+    if (is_version && prng_chance(&stand->prng, 3, 4))
+        ident.seq = prng_below(&stand->prng, ident.kind == IDENT_DATA ? epoch + 3 : epoch) << 32 |
+                    prng_below(&stand->prng, 4000);
+    ident_encode(&ident, bytes);
+    if (prng_chance(&stand->prng, 1, 6)) /* no kind at all, or `map` */
+        bytes[15] = (uint8_t)(bytes[15] % 16 | prng_below(&stand->prng, 16) << 4);
+}
+
+static void write_lies(struct stand *stand, const struct tails_of *tails, uint32_t index,
+                       uint64_t epoch)
+{
+    const struct tail_at *at = &tails->at[index];
+    uint8_t *block = mem_block(stand->store, at->chunk, at->offset);
+    uint8_t idents[4096];
+    struct tail tail;
+    assert_int_equal(tail_decode(&tails->format, &at->place, block, &tail), HFTL_OK);
+    memcpy(idents, tail.idents, (size_t)tail.count * FORMAT_IDENT_BYTES);
+    tail.idents = idents;
+    for (unsigned n = 0; n < 4; n++)
+        make_up(stand, idents + prng_below(&stand->prng, tail.count) * FORMAT_IDENT_BYTES, epoch);
+    tail_encode(&tails->format, &at->place, &tail, block);
+}
+
+/* Whole tails with identities in them that nobody wrote: the survey's way and the long way bound
+ * and believe the same, down to the epoch and the checksum of each block. */
+static void a_survey_takes_what_one_pass_takes(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make_worn(&stand, i, &tails);
+        struct outcome before = open_with(&stand, 0);
+        stand_close(&stand);
+        for (uint32_t k = 0; k < tails.count; k++)
+            write_lies(&stand, &tails, k, before.epoch);
+        struct outcome whole = open_with(&stand, 0);
+        stand_close(&stand);
+        struct outcome surveyed = open_with(&stand, 1);
+        assert_same(&whole, &surveyed);
+        assert_true(whole.epoch > before.epoch); /* some were of a life to come */
+        drop(&before);
+        drop(&whole);
+        drop(&surveyed);
+        stand_end(&stand);
+    }
+}
+
+/* How often the block was read since the notes were cleared. */
+static unsigned count_reads(const struct tap *tap, const struct tail_at *at)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < tap->note_count; i++) {
+        const struct tap_note *note = &tap->notes[i];
+        count += note->verb == HFTL_MEDIA_READ && !note->landed && note->chunk == at->chunk &&
+                 at->offset - note->offset < note->blocks;
+    }
+    return count;
+}
+
+/* In the memory of all seqs, and in little memory where no lba has two versions. */
+static void a_tail_is_read_once(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < 2 * stand_shapes(); i++) {
+        struct stand_shape shape = *stand_shape(i / 2);
+        struct stand stand;
+        shape.facts.chunks_per_pu *= 9;
+        stand_init(&stand, &shape);
+        stand.unchecked = true;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_write_all(&stand, 1);
+        if (i % 2 == 0)
+            for (uint64_t lba = 0; lba < 400; lba++)
+                stand_write(&stand, lba, 1, 2);
+        find_tails(&stand, &tails);
+        stand_close(&stand);
+        tap_clear(stand.tap);
+        struct outcome o = open_with(&stand, i % 2 == 0 ? 0 : 1);
+        assert_true(tails.count > 10);
+        for (uint32_t k = 0; k < tails.count; k++)
+            assert_int_equal(count_reads(stand.tap, &tails.at[k]), 1);
+        stand_verify(&stand);
+        drop(&o);
+        stand_end(&stand);
+    }
+}
+
+static void flip(const struct stand *stand, uint32_t chunk, uint32_t offset)
+{
+    mem_block(stand->store, chunk, offset)[70] ^= 4;
+}
+
+/* Returns how many the band has; each call flips the same bits. */
+static uint32_t flip_summaries(const struct stand *stand, const struct tails_of *tails,
+                               uint32_t band)
+{
+    uint32_t count = 0;
+    for (uint32_t chunk = 0; chunk < tails->chunks; chunk++)
+        for (uint32_t offset = 0; offset < tails->chunk_blocks; offset++) {
+            const uint8_t *block = mem_block(stand->store, chunk, offset);
+            if (block == NULL || memcmp(block, "HFTLSUMM", 8) != 0 ||
+                get_u32(block + SUMMARY_BAND_AT) != band)
+                continue;
+            flip(stand, chunk, offset);
+            count++;
+        }
+    return count;
+}
+
+/* What opening makes of the tail in little memory and in much, as it is. */
+static void open_both(struct stand *stand, bool whole, struct outcome outcomes[2])
+{
+    for (uint64_t memory = 0; memory < 2; memory++) {
+        outcomes[memory] = open_with(stand, memory);
+        if (whole)
+            stand_verify(stand);
+        stand_close(stand);
+    }
+}
+
+/* Damaged from block `from` of `tails` to `last`, the band's last. */
+static void open_damaged(struct stand *stand, const struct tails_of *tails, uint32_t from,
+                         uint32_t last, struct outcome outcomes[2])
+{
+    bool bare = flip_summaries(stand, tails, tails->at[last].place.band) > 0;
+    for (uint32_t k = from; k <= last; k++)
+        flip(stand, tails->at[k].chunk, tails->at[k].offset);
+    open_both(stand, false, outcomes);
+    if (bare)
+        (void)flip_summaries(stand, tails, tails->at[last].place.band);
+    struct outcome whole[2];
+    open_both(stand, true, whole); /* with summaries all of it is told by its blocks */
+    for (uint32_t k = from; k <= last; k++)
+        flip(stand, tails->at[k].chunk, tails->at[k].offset);
+    drop(&whole[0]);
+    drop(&whole[1]);
+}
+
+/* The tail of each third band of the first few, damaged at its end, and all through. */
+static void damage_tails(struct stand *stand, const struct tails_of *tails, uint32_t most)
+{
+    uint32_t tried = 0;
+    for (uint32_t last = 1; last < tails->count && tried < most; last++) {
+        uint32_t first = last - tails->at[last].place.index;
+        bool is_last = last + 1 == tails->count || tails->at[last + 1].place.index == 0;
+        struct outcome end[2], all[2];
+        if (!is_last || last == first || tails->at[last].place.band % 3 != 0)
+            continue;
+        open_damaged(stand, tails, last, last, end);
+        open_damaged(stand, tails, first, last, all);
+        for (unsigned k = 0; k < 2; k++) {
+            assert_same(&all[k], &end[k]);
+            drop(&all[k]);
+            drop(&end[k]);
+        }
+        tried++;
+    }
+}
+
+/*
+ * A tail of which only the last block is damaged is as good as one that is damaged all through:
+ * nothing of it is believed, and nothing of it is left in the map that nobody else names.
+ */
+static void a_tail_whose_end_is_damaged_leaves_nothing_in_the_map(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make_worn(&stand, i, &tails);
+        damage_tails(&stand, &tails, 4);
+        stand_end(&stand);
+    }
+}
+
+/* A third of the device, one trim page at its beginning. The page names all of its range that was
+ * not mapped, also what was never written, and what was written afterwards has one version only. */
+static void make_trimmed(struct stand *stand, unsigned index, struct tails_of *tails)
+{
+    struct stand_shape shape = *stand_shape(index);
+    shape.facts.chunks_per_pu *= 9;
+    stand_init(stand, &shape);
+    stand->unchecked = true;
+    stand_format(stand);
+    stand_open(stand);
+    stand_write(stand, 0, 24, 1);
+    stand_trim(stand, 8, 5);
+    stand_flush(stand);
+    for (uint64_t lba = 32; lba < stand->expected_count / 3; lba += 16)
+        stand_write(stand, lba, 16, 2);
+    find_tails(stand, tails);
+    assert_true(tails->count > 0);
+    stand_close(stand);
+}
+
+/* A lone trim page, in a band whose tail may be all that names it. */
+static void a_damaged_tail_leaves_no_trim_page_in_the_map(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make_trimmed(&stand, i, &tails);
+        damage_tails(&stand, &tails, 2);
+        stand_end(&stand);
+    }
+}
+
+/* Its tail has to be read again, though nobody else names the lbas. */
+static void what_is_written_after_a_trim_page_is_there(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        struct outcome both[2];
+        make_trimmed(&stand, i, &tails);
+        open_both(&stand, true, both);
+        assert_same(&both[0], &both[1]);
+        drop(&both[0]);
+        drop(&both[1]);
+        stand_end(&stand);
+    }
+}
+
+/* Of a tail that is read once: a block of a life that no superblock tells of. */
+static void the_epoch_of_what_a_tail_names_is_never_given_again(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        struct outcome both[2];
+        struct ident ident;
+        struct tail tail;
+        uint8_t idents[4096];
+        make_trimmed(&stand, i, &tails);
+        const struct tail_at *at = &tails.at[tails.count / 2];
+        uint8_t *block = mem_block(stand.store, at->chunk, at->offset);
+        assert_int_equal(tail_decode(&tails.format, &at->place, block, &tail), HFTL_OK);
+        memcpy(idents, tail.idents, (size_t)tail.count * FORMAT_IDENT_BYTES);
+        tail.idents = idents;
+        uint8_t *bytes = idents;
+        while (ident_decode(bytes, &ident) != HFTL_OK || ident.kind != IDENT_DATA)
+            bytes += FORMAT_IDENT_BYTES;
+        ident.seq += UINT64_C(77) << 32;
+        ident_encode(&ident, bytes);
+        tail_encode(&tails.format, &at->place, &tail, block);
+        open_both(&stand, false, both);
+        assert_true(both[0].epoch > 77);
+        assert_int_equal(both[0].epoch, both[1].epoch);
+        drop(&both[0]);
+        drop(&both[1]);
+        stand_end(&stand);
+    }
+}
+
+/* Where few lbas have two versions, few tail blocks are read again. */
+static void only_tail_blocks_that_name_contested_lbas_are_read_again(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand_shape shape = *stand_shape(i);
+        struct stand stand;
+        unsigned again = 0;
+        shape.facts.chunks_per_pu *= 9;
+        stand_init(&stand, &shape);
+        stand.unchecked = true;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand_write_all(&stand, 1);
+        for (uint64_t lba = 0; lba < 20; lba++)
+            stand_write(&stand, lba, 1, 2);
+        find_tails(&stand, &tails);
+        stand_close(&stand);
+        tap_clear(stand.tap);
+        struct outcome o = open_with(&stand, 1);
+        for (uint32_t k = 0; k < tails.count; k++) {
+            unsigned reads = count_reads(stand.tap, &tails.at[k]);
+            assert_true(reads == 1 || reads == 2);
+            again += reads - 1;
+        }
+        assert_true(again >= 1 && again <= 6); /* of 20 neighbours, in two places */
+        stand_verify(&stand);
+        drop(&o);
+        stand_end(&stand);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_survey_takes_what_one_pass_takes),
+        cmocka_unit_test(a_tail_is_read_once),
+        cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_the_map),
+        cmocka_unit_test(a_damaged_tail_leaves_no_trim_page_in_the_map),
+        cmocka_unit_test(the_epoch_of_what_a_tail_names_is_never_given_again),
+        cmocka_unit_test(what_is_written_after_a_trim_page_is_there),
+        cmocka_unit_test(only_tail_blocks_that_name_contested_lbas_are_read_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
