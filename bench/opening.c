@@ -2,16 +2,21 @@
 /*
  * opening.c - how long it takes to open a device, and what is read for it, as devices grow.
  *
- *     bench-opening GIB...
+ *     bench-opening [--random] [--opens N] GIB...
  *
  * The device is written whole, in order, with zeros, on a drive that keeps none (hollow.h), in
  * bands of 1 GiB; then it is opened after a close ("clean"), written on a little and opened after
- * the death of its process ("cut"). Says for each
+ * the death of its process ("cut"). --random: blocks come one by one, each once, in no order, so
+ * that neighbours in a tail are strangers in the map. --opens: closed and opened so often (1)
+ * before the cut. Says for each opening
  *
  *     GIB clean|cut BLOCKS MS CPU_MS READS READ_BYTES
  *
- * The bar is what reading took at 1 GB/s: READ_BYTES / 1e9 seconds.
+ * CPU_MS is the processor time of the process, in which nothing else runs; the bar (tools/bench.py)
+ * is what reading 16 bytes a block, and after a cut a band of 1 GiB, would take at 1 GB/s.
  */
+#include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +33,7 @@
 #define COLUMNS 8u /* of a band, 1 GiB in all */
 #define REQUEST_BLOCKS 32u
 #define DEPTH 32u
-#define WRITTEN_ON 4096u /* requests between a clean opening and the death of the process */
+#define WRITTEN_ON 131072u /* blocks between a clean opening and the death of the process */
 
 struct slot {
     struct hftl_request request;
@@ -40,7 +45,10 @@ struct writer {
     struct hftl_device *device;
     struct hftl_channel *channel;
     struct slot slots[DEPTH];
-    uint64_t next, left; /* blocks; requests */
+    uint64_t next, step; /* in the order of requests */
+    uint64_t left;       /* requests */
+    uint64_t blocks;     /* of the device */
+    bool random;
     uint32_t in_flight;
 };
 
@@ -62,12 +70,35 @@ static double now_ms(clockid_t clock)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+/* Each number below 2^bits becomes another one: every step of it can be undone. */
+static uint64_t stir(uint64_t n, unsigned bits)
+{
+    uint64_t mask = (UINT64_C(1) << bits) - 1;
+
+    for (unsigned round = 0; round < 3; round++) {
+        n = n * UINT64_C(0x9e3779b97f4a7c15) & mask;
+        n ^= n >> bits / 2;
+    }
+    return n;
+}
+
+/* Each lba once, in no order: numbers beyond the end are stirred on until they are not. */
+static uint64_t random_lba(uint64_t n, uint64_t blocks)
+{
+    unsigned bits = 64 - (unsigned)__builtin_clzll(blocks);
+
+    do
+        n = stir(n, bits);
+    while (n >= blocks);
+    return n;
+}
+
 static void submit(struct slot *slot)
 {
     struct writer *w = slot->writer;
 
-    slot->request.lba = w->next;
-    w->next += REQUEST_BLOCKS;
+    slot->request.lba = w->random ? random_lba(w->next, w->blocks) : w->next * REQUEST_BLOCKS;
+    w->next += w->step;
     w->left--;
     w->in_flight++;
     expect(hftl_submit(w->channel, &slot->request), "a request");
@@ -83,9 +114,15 @@ static void done(struct hftl_request *request)
         submit(slot);
 }
 
-static void write_zeros(struct hftl_device *device, uint64_t requests)
+/* So many blocks of a device of `all`: the first ones, or, at random, ones out of all its bands. */
+static void write_zeros(struct hftl_device *device, uint64_t blocks, uint64_t all, bool random)
 {
-    struct writer w = {.device = device, .left = requests};
+    uint32_t each = random ? 1 : REQUEST_BLOCKS;
+    struct writer w = {.device = device,
+                       .step = random ? all / blocks : 1,
+                       .left = blocks / each,
+                       .blocks = all,
+                       .random = random};
 
     w.channel = hftl_channel_open(device, 2 * DEPTH);
     if (w.channel == NULL)
@@ -94,9 +131,9 @@ static void write_zeros(struct hftl_device *device, uint64_t requests)
         struct slot *slot = &w.slots[i];
 
         slot->writer = &w;
-        slot->iov = (struct iovec){zeros, sizeof zeros};
+        slot->iov = (struct iovec){zeros, (size_t)each * HFTL_BLOCK_BYTES};
         slot->request.verb = HFTL_WRITE;
-        slot->request.blocks = REQUEST_BLOCKS;
+        slot->request.blocks = each;
         slot->request.iov = &slot->iov;
         slot->request.iov_count = 1;
         slot->request.done = done;
@@ -138,7 +175,7 @@ static struct hftl_device *open_it(struct hollow *hollow, uint64_t gib, const ch
     return device;
 }
 
-static void measure(uint64_t gib)
+static void measure(uint64_t gib, bool random, unsigned long opens)
 {
     struct hftl_format_options format;
     struct hftl_info info = {.size = sizeof info};
@@ -158,29 +195,49 @@ static void measure(uint64_t gib)
     media->ops->close(media);
 
     struct hftl_device *device = open_it(hollow, gib, NULL);
-    write_zeros(device, info.blocks / REQUEST_BLOCKS);
+    write_zeros(device, info.blocks, info.blocks, random);
     expect(hftl_close(device), "closing the device");
+    while (opens-- > 1) {
+        device = open_it(hollow, gib, "clean");
+        expect(hftl_close(device), "closing the device");
+    }
     device = open_it(hollow, gib, "clean");
-    write_zeros(device, WRITTEN_ON);
+    write_zeros(device, WRITTEN_ON, info.blocks, random);
     (void)open_it(hollow, gib, "cut"); /* the one before is dead: nobody steps it */
     hollow_destroy(hollow);
 }
 
+static unsigned long number_of(const char *text, unsigned long least, unsigned long most)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    if (*text != '\0' && *end == '\0' && number >= least && number <= most)
+        return number;
+    fprintf(stderr, "bench-opening: '%s': %lu to %lu\n", text, least, most);
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        fprintf(stderr, "usage: bench-opening GIB...\n");
+    static const struct option options[] = {
+        {"random", no_argument, NULL, 'r'}, {"opens", required_argument, NULL, 'o'}, {0}};
+    unsigned long opens = 1;
+    bool random = false;
+
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'r')
+            random = true;
+        else if (c == 'o')
+            opens = number_of(optarg, 1, 100);
+        else
+            return 2;
+    }
+    if (optind == argc) {
+        fprintf(stderr, "usage: bench-opening [--random] [--opens N] GIB...\n");
         return 2;
     }
-    for (int i = 1; i < argc; i++) {
-        char *end;
-        unsigned long gib = strtoul(argv[i], &end, 10);
-
-        if (*end != '\0' || gib < 16 || gib > 4096) {
-            fprintf(stderr, "bench-opening: '%s': 16 to 4096 GiB\n", argv[i]);
-            return 2;
-        }
-        measure(gib);
-    }
+    for (int i = optind; i < argc; i++)
+        measure(number_of(argv[i], 16, 4096), random, opens);
     _exit(0); /* what died was closed by nobody: to those who look for leaks it is one */
 }

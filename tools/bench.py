@@ -224,16 +224,25 @@ TAIL_BYTES = 16 * 4096 / 4032  # of a block: its identity, and its part of a tai
 
 
 def part_opening(bench):
-    """How long opening takes, beside reading all tails at 1 GB/s; bands of 1 GiB, zoned."""
-    said = run([bench.build / "bench" / "bench-opening", *OPENING_GIB]).stdout.splitlines()
-    for line in said:
-        gib, how, blocks, ms, cpu, reads, read_bytes = line.split()
-        bar = int(blocks) * TAIL_BYTES / 1e6
-        note = (f"{float(ms):.0f} ms, processor {float(cpu):.0f} ms; {reads} reads of "
-                f"{int(read_bytes) / 1e6:.0f} MB")
+    """The processor time of an opening, beside reading all tails at 1 GB/s; bands of 1 GiB, zoned.
+
+    The drive is in memory and nobody else is in the process, so the time by the clock is this
+    where the machine is not shared; that is in the note.
+    """
+    said = run([bench.build / "bench" / "bench-opening", "--opens", 2 * bench.runs - 1,
+                *OPENING_GIB]).stdout.splitlines()
+    lines = [line.split() for line in said]
+    for gib, how in dict.fromkeys((line[0], line[1]) for line in lines):
+        same = [line for line in lines if line[:2] == [gib, how]]
+        blocks, reads, read_bytes = (int(same[0][i]) for i in (2, 5, 6))
+        ms, cpu = (sorted(float(line[i]) for line in same) for i in (3, 4))
+        bar = blocks * TAIL_BYTES / 1e6
+        note = (f"{statistics.median(cpu) * 1e6 / blocks:.1f} ns a block; processor {cpu[0]:.0f} "
+                f"to {cpu[-1]:.0f} ms, clock {ms[0]:.0f} to {ms[-1]:.0f} ms; {reads} reads of "
+                f"{read_bytes / 1e6:.0f} MB")
         limit = 1 if how == "clean" else 1 + OPEN_BAND_MS / bar
-        bench.bar(f"opening, {gib} GiB, {how}", float(ms) / bar, limit, "of its tails at 1 GB/s",
-                  note)
+        bench.bar(f"opening, {gib} GiB, {how}", statistics.median(cpu) / bar, limit,
+                  "of its tails at 1 GB/s", note)
 
 
 # ---- smoothness ---------------------------------------------------------------------------------
