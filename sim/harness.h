@@ -50,7 +50,7 @@ struct harness_options {
     uint64_t verify_cache_bytes;
     uint32_t op_permille; /* of format; 0: default */
     uint32_t columns;     /* of format; 0: chosen */
-    uint32_t interleave;  /* of format; 0: 1 */
+    uint32_t interleave;  /* of format; 0: not asked for */
     struct tuning tuning; /* of each life */
     unsigned judges;      /* of enum harness_judges */
     bool may_stand_still; /* requests are not answered while a unit of the nand stands still */

@@ -205,7 +205,8 @@ void shape_random(struct shape *shape, struct prng *prng)
         shape->bad_every = between(prng, 13, 40);
     uint32_t slices = shape->facts.ws_opt / shape->facts.ws_min;
     uint32_t divisor = between(prng, 1, slices);
-    shape->interleave = slices % divisor == 0 ? divisor : 1;
+    /* 0: none is asked for, and small units are joined. */
+    shape->interleave = slices % divisor == 0 ? divisor : 0;
     shape->delay_max = between(prng, 0, 6);
     shape->in_order = prng_chance(prng, 1, 6);
     shape->verify = (enum hftl_verify)prng_below(prng, HFTL_VERIFY_CACHED + 1);

@@ -187,8 +187,9 @@ struct hftl_format_options {
     /* over-provisioning, 0: 200; what the geometry needs is taken if that is more */
     uint32_t op_permille;
     uint32_t columns; /* zoned: zones written in parallel; 0: chosen */
-    /* slices of a write unit: consecutive blocks go to the next column after each; 0: 1, whole
-     * units. Divides the medium's ws_opt into multiples of its ws_min */
+    /* slices of a write unit: consecutive blocks go to the next column after each. 0: whole units,
+     * and small ones are joined to some of 32 KiB. Otherwise it divides the medium's ws_opt into
+     * multiples of its ws_min */
     uint32_t interleave;
     bool force;     /* replace a device that is already there */
     bool dry_run;   /* compute and fill in the result, write nothing */

@@ -9,6 +9,7 @@
  *   L2  regions lie inside the medium and do not overlap.                         layout_check
  *   L3  chunk blocks is a multiple of ws_min, or no chunk would ever be full.      layout_check
  *   L4  interleave divides ws_opt into multiples of ws_min.                        layout_check
+ *   L5  ws_opt is the medium's, or a multiple of it that fits twice in a chunk.    layout_check
  * On an Open-Channel drive chunk i of every PU belongs to band i *without the superblock chunks*,
  * so there, and only there, regions 1 and 2 lie inside region 3 and are cut out of it.
  *
@@ -55,7 +56,7 @@ struct layout {
     uint32_t chunks_per_pu;
     uint32_t chunk_blocks;
     uint32_t ws_min;
-    uint32_t ws_opt;
+    uint32_t ws_opt; /* of the device: L5 */
     uint32_t mw_cunits;
     uint32_t columns;
     uint32_t pu_first; /* of the instance */
@@ -85,7 +86,7 @@ void layout_take_facts(struct layout *layout, const struct hftl_media_facts *fac
  */
 void layout_set_regions(struct layout *layout);
 
-/* L1 to L4. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
+/* L1 to L5. GEOMETRY, and one sentence in `why` (which may be NULL when why_bytes is 0). */
 HFTL_MUST_USE enum hftl_status layout_check(const struct layout *layout,
                                             const struct hftl_media_facts *facts, char *why,
                                             size_t why_bytes);

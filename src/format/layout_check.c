@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * layout_check.c - L1 to L4. The first check that fails is named, and the later groups
+ * layout_check.c - L1 to L5. The first check that fails is named, and the later groups
  * run only when the earlier ones passed, because they rest on them. A product of two fields
  * is taken in 64 bits, which holds it; a third factor goes through mul_overflows_u64.
  */
@@ -73,7 +73,6 @@ static void check_facts(struct finding *finding, const struct layout *layout,
     same(finding, "chunks per PU", layout->chunks_per_pu, facts->chunks_per_pu);
     same(finding, "chunk blocks", layout->chunk_blocks, facts->chunk_blocks);
     same(finding, "ws_min", layout->ws_min, facts->ws_min);
-    same(finding, "ws_opt", layout->ws_opt, facts->ws_opt);
     same(finding, "mw_cunits", layout->mw_cunits, facts->mw_cunits);
     at_least(finding, "ws_min", layout->ws_min, 1);
     at_least(finding, "chunk blocks", layout->chunk_blocks, 1);
@@ -81,6 +80,17 @@ static void check_facts(struct finding *finding, const struct layout *layout,
         follows(finding, "chunk blocks as a multiple of ws_min", layout->chunk_blocks,
                 layout->chunk_blocks / layout->ws_min * layout->ws_min); /* L3 */
     at_least(finding, "chunks of the medium", chunks_of(layout), 1);
+}
+
+/* L5 */
+static void check_unit(struct finding *finding, const struct layout *layout,
+                       const struct hftl_media_facts *facts)
+{
+    at_least(finding, "ws_opt", layout->ws_opt, facts->ws_opt);
+    if (finding->bad || layout->ws_opt == facts->ws_opt)
+        return;
+    same(finding, "ws_opt", layout->ws_opt, layout->ws_opt / facts->ws_opt * facts->ws_opt);
+    within(finding, "ws_opt", layout->ws_opt, layout->chunk_blocks / 2);
 }
 
 /* L4: the nearest that does. */
@@ -238,6 +248,8 @@ enum hftl_status layout_check(const struct layout *layout, const struct hftl_med
     struct finding finding = {.why = text_start(why, why_bytes)};
 
     check_facts(&finding, layout, facts);
+    if (!finding.bad)
+        check_unit(&finding, layout, facts);
     if (!finding.bad)
         check_interleave(&finding, layout);
     if (!finding.bad)

@@ -17,6 +17,10 @@
 #define BANDS_LEAST 8u
 #define VERDICTS_LEAST 24u /* that fit in a superblock record: SEALED_MAX and some crashes more */
 #define COLUMNS_CHOSEN_MAX 4u
+/* What a write unit costs beside its blocks is shared by all of them: it is made as large as this.
+ * A chunk still has so many of them. */
+#define UNIT_BYTES 32768u
+#define CHUNK_UNITS_LEAST 8u
 #define BANDS_GOOD 60u /* the reserve and the open bands are then a tenth of them */
 
 struct formatting {
@@ -114,10 +118,20 @@ static enum hftl_status choose_bands(struct formatting *f)
     return HFTL_OK;
 }
 
+/* Unless slices are asked for: as many of the drive's small write units as make one worth its
+ * bookkeeping, where its chunks have enough of those. */
+static uint32_t choose_unit(const struct hftl_media_facts *facts, uint32_t slices)
+{
+    uint32_t most = min_u32(UNIT_BYTES / facts->block_bytes, facts->transfer_blocks_max);
+    most = min_u32(most, facts->chunk_blocks / CHUNK_UNITS_LEAST);
+    return slices == 0 ? max_u32(1, most / facts->ws_opt) * facts->ws_opt : facts->ws_opt;
+}
+
 static enum hftl_status choose_interleave(struct formatting *f)
 {
     const struct hftl_media_facts *facts = facts_of(f);
     uint32_t slices = max_u32(1, f->options->interleave);
+    f->layout.ws_opt = choose_unit(facts, f->options->interleave);
     f->layout.interleave = slices;
     if (slices > UINT16_MAX || facts->ws_opt % slices != 0 ||
         facts->ws_opt / slices % facts->ws_min != 0)

@@ -325,7 +325,7 @@ static const struct argp_option options[] = {
     {"capacity", KEY_CAPACITY, "SIZE", 0, "The same, as a size", 0},
     {"columns", KEY_COLUMNS, "N", 0, "Zones written in parallel; default chosen", 0},
     {"interleave", KEY_INTERLEAVE, "N", 0,
-     "Slices of a write unit, one column after the other; default 1", 0},
+     "Slices of the drive's write unit; default 1, and small units are joined", 0},
     {"pus", KEY_PUS, "RANGE", 0,
      "Only these parallel units of the drive, so that several devices share it; default all", 0},
     {"write-unit", KEY_UNIT, "SIZE", 0,

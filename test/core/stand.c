@@ -48,6 +48,7 @@ static const struct stand_shape shapes[] = {
     {"zoned, three columns", ZONED(FINISH, 62, 45, 3, 6, 14), 3, 1},
     {"three slices, ragged", OCSSD(RESET_OPEN, 16, 1, 3, 22, 44, 2, 12, 8), 0, 3},
     {"bare slices", OCSSD(0, 0, 1, 2, 24, 66, 2, 8, 10), 0, 2},
+    {"zoned, units of two joined", ZONED(FINISH, 44, 70, 1, 4, 14), 2, 0},
     {"zoned, slices of one block", ZONED(FINISH, 44, 46, 1, 6, 14), 2, 6},
 };
 

@@ -415,6 +415,27 @@ static void tail_blocks_is_the_smallest(void **state)
     }
 }
 
+/* The sample's chunks have 64 blocks, and the medium's ws_opt is 8. */
+static void L5_a_unit_is_whole_units_of_the_medium(void **state)
+{
+    (void)state;
+    for (uint32_t unit = 1; unit <= 64; unit++) {
+        struct layout layout = sample_layout();
+        layout.ws_opt = unit;
+        if (unit % 8 == 0 && unit <= 32)
+            assert_int_equal(check(&layout), HFTL_OK);
+        else if (unit < 8)
+            assert_refused(&layout, "ws_opt", unit, 8);
+        else
+            assert_refused(&layout, "ws_opt", unit, unit % 8 != 0 ? unit / 8 * 8 : 32);
+    }
+    struct layout layout = sample_layout();
+    layout.ws_opt = UINT32_MAX - 7; /* a multiple: its double would wrap */
+    assert_refused(&layout, "ws_opt", UINT32_MAX - 7, 32);
+    layout.ws_opt = 0;
+    assert_refused(&layout, "ws_opt", 0, 8);
+}
+
 static void has_a_text(void **state)
 {
     struct layout layout = sample_layout();
@@ -445,6 +466,7 @@ int main(void)
         cmocka_unit_test(derived_counts_are_those_of_section_11),
         cmocka_unit_test(tail_blocks_is_the_smallest),
         cmocka_unit_test(L3_a_chunk_is_whole_writes),
+        cmocka_unit_test(L5_a_unit_is_whole_units_of_the_medium),
         cmocka_unit_test(has_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

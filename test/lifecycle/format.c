@@ -131,6 +131,40 @@ static void slices_that_do_not_divide_a_write_unit_are_refused(void **state)
     stand_end(&stand);
 }
 
+/* Blocks of 512 bytes, so 64 make a unit of 32 KiB. */
+static void small_write_units_are_joined_where_no_slices_are_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t chunk_blocks, ws_min, ws_opt, interleave, transfer_max, unit;
+    } cases[] = {
+        {512, 1, 4, 0, 64, 64},      {512, 1, 4, 1, 64, 4},   {512, 1, 4, 2, 64, 4},
+        {512, 1, 64, 0, 64, 64},     {512, 4, 24, 0, 64, 48}, {512, 1, 1, 0, 64, 64},
+        {510, 1, 4, 0, 64, 60},      {200, 1, 4, 0, 64, 24},  {63, 1, 4, 0, 64, 4},
+        {64, 1, 4, 0, 64, 8},        {512, 1, 4, 0, 21, 20},  {2048, 8, 96, 0, 128, 96},
+        {2048, 8, 128, 0, 256, 128},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stand_shape shape = *stand_shape_named("zoned");
+        struct stand stand;
+        shape.facts.chunk_blocks = cases[i].chunk_blocks;
+        shape.facts.ws_min = cases[i].ws_min;
+        shape.facts.ws_opt = cases[i].ws_opt;
+        shape.facts.transfer_blocks_max = cases[i].transfer_max;
+        shape.interleave = cases[i].interleave;
+        stand_init(&stand, &shape);
+        stand_format(&stand);
+        stand_open(&stand);
+        assert_int_equal(stand.device->layout.ws_opt, cases[i].unit);
+        assert_int_equal(stand.device->geometry.slice,
+                         cases[i].unit / (cases[i].interleave == 0 ? 1 : cases[i].interleave));
+        stand_write(&stand, 0, 40, 1);
+        stand_reopen(&stand);
+        stand_expect(&stand, 0, 40, 1);
+        stand_end(&stand);
+    }
+}
+
 static void no_good_chunk_for_a_superblock_is_refused(void **state)
 {
     (void)state;
@@ -421,6 +455,7 @@ int main(void)
         cmocka_unit_test(more_columns_than_a_head_can_name_are_refused),
         cmocka_unit_test(single_block_units_of_more_columns_than_a_summary_names_are_refused),
         cmocka_unit_test(slices_that_do_not_divide_a_write_unit_are_refused),
+        cmocka_unit_test(small_write_units_are_joined_where_no_slices_are_asked_for),
         cmocka_unit_test(no_good_chunk_for_a_superblock_is_refused),
         cmocka_unit_test(bad_chunks_are_gone_around),
         cmocka_unit_test(over_provisioning_has_a_limit_and_what_is_asked_for_is_given),

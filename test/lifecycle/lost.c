@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A block that was answered as lost stays lost (V5), whatever copies of it are still about. */
+/* A block that was answered as lost stays lost (V5), whatever copies of it are still about; and
+ * what was only torn is never answered so. */
 #include "test/core/stand.h"
 
 #define NO_LBA UINT64_MAX
@@ -156,10 +157,44 @@ static void a_mark_counts_although_a_good_copy_is_left(void **state)
     }
 }
 
+/* As much as the device's write unit is one write, and may be torn in any of its blocks, although
+ * the drive's own unit is half of it (L5, O15). */
+static void a_torn_write_of_a_joined_unit_gives_what_was_before(void **state)
+{
+    (void)state;
+    for (uint64_t torn = 0; torn < 6; torn++) {
+        struct stand stand;
+        struct ask flush;
+        stand_begin(&stand, "zoned, units of two joined");
+        const struct pen *pen = stand.device->streams[STREAM_USER].open;
+        assert_int_equal(stand.device->geometry.ws_opt, 2 * stand.device->medium->facts.ws_opt);
+        stand_write(&stand, 0, 6, 1);
+        stand_flush(&stand);
+        for (uint64_t lba = 6; pen->unit != NULL; lba++) /* to the begin of a unit */
+            stand_write(&stand, lba, 1, 1);
+        stand_settle(&stand);
+        tap_clear(stand.tap);
+        stand_write(&stand, 0, 6, 2);
+        tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
+        stand_ask(&stand, &flush, HFTL_FLUSH, 0, 0, 0, NULL);
+        stand_settle(&stand);
+        assert_int_equal(tap_count(stand.tap, HFTL_MEDIA_WRITE), 1); /* six and a summary */
+        uint8_t *block = stand_media_block(&stand, torn);
+        stand_crash(&stand, false, 0);
+        block[99] ^= 1;
+        stand_open(&stand);
+        if (torn > 0)
+            stand_expect(&stand, 0, torn, 2);
+        stand_expect(&stand, torn, 6 - torn, 1);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mark_counts_although_a_good_copy_is_left),
+        cmocka_unit_test(a_torn_write_of_a_joined_unit_gives_what_was_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
