@@ -354,6 +354,7 @@ static void start(struct device *device, struct request *request)
         answer_extents(device, request);
         break;
     default:
+        map_fetch(&device->map, (hftl_lba){public->lba}); /* accepted when others came, too */
         list_push_back(&device->writes, &request->link);
         device->writes_more = true;
         break;
