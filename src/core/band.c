@@ -66,8 +66,10 @@ void band_enter(struct device *device, struct band *band, enum band_state state)
     count(device, band->state, -1);
     band_index_remove(device, band);
     band->state = state;
-    if (state == BAND_EMPTIED)
+    if (state == BAND_EMPTIED) {
         band->aside = false;
+        device->erase.emptied_blocks += geometry_data_blocks(&device->geometry, band->width);
+    }
     count(device, state, 1);
     check_entered(device, band);
     band_index_put(device, band);

@@ -191,6 +191,7 @@ bool device_step(struct device *device)
     if (!busy && is_stuck(device) && !relocation_try_again(device))
         device_degrade(device, HFTL_SPACE, "no band can be freed");
     bool delivered = deliver(device);
+    relocation_resume(device);
     bool more = device->writes_more && !device->read_only && !list_is_empty(&device->writes);
     return busy || delivered || more || !list_is_empty(&device->ready);
 }

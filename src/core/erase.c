@@ -11,7 +11,8 @@ enum deed { PICK, REPORT, RESET, SYNC };
 /* Emptied bands that wait for durability before a flush is asked for on their behalf alone: a flush
  * pads, and padding for every band would eat what cleaning gains on small bands. */
 #define EMPTIED_PATIENCE 4u
-/* For a user who finds no band one is enough, where a flush pads less than this part of it. */
+/* For a user who finds no band one is enough, where a flush pads less than this part of it; for one
+ * who will find none when his is full, half of this part. */
 #define FLUSH_SHARE 32u
 
 static bool may_erase(const struct device *device, const struct band *band)
@@ -23,6 +24,14 @@ static bool may_erase(const struct device *device, const struct band *band)
     if (mutant("erase-while-overwrite-volatile"))
         return band->relocation_mark <= device->relocation_durable;
     return band_is_durably_empty(device, band);
+}
+
+/* A drive that erases does nothing else meanwhile: between two erases who can go on is to move a
+ * batch, so that users who pay for their blocks by what is moved wait for one erase at most. */
+static bool relocation_had_a_turn(const struct device *device)
+{
+    const struct mover *lead = relocation_lead(device);
+    return lead == NULL || device->erase.turn != device->relocation.turn || lead->stuck;
 }
 
 /* Past those with readers only. */
@@ -39,6 +48,8 @@ static struct band *pick_of(struct device *device, const struct list *list)
 static struct band *pick_band(struct device *device)
 {
     if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
+        return NULL;
+    if (!relocation_had_a_turn(device))
         return NULL;
     struct band *band = pick_of(device, &device->index.ready);
     if (band == NULL &&
@@ -137,11 +148,26 @@ bool erase_is_enough(const struct device *device)
     return erase_coming(device, wanted) >= wanted;
 }
 
-/* What a round of both streams pads is little of a band. */
-static bool is_cheap(const struct device *device)
+/* What emptying bands has gained: their blocks, less those that were moved out of them, and those
+ * that were filled with nothing. */
+static int64_t count_gained(const struct device *device)
+{
+    return (int64_t)(device->erase.emptied_blocks - device->relocation_clock -
+                     device->stats.written[HFTL_IO_PAD].blocks);
+}
+
+/* Users get no band, now or when theirs is full, and what a round of both streams pads is little of
+ * a band, and of what was gained since the last one that was asked for. */
+static bool is_wanted(const struct device *device)
 {
     const struct geometry *g = &device->geometry;
-    return geometry_data_blocks(g, g->columns) >= FLUSH_SHARE * (2 * g->ws_min + 2);
+    uint32_t pads = 2 * g->ws_min + 2, band = geometry_data_blocks(g, g->columns);
+    if (device->bands_free > BANDS_RESERVE || band < FLUSH_SHARE * pads)
+        return false;
+    if (!list_is_empty(&device->writes) && stream_band(&device->streams[STREAM_USER]) == NULL)
+        return true;
+    return band >= 2 * FLUSH_SHARE * pads &&
+           count_gained(device) - device->erase.gained >= (int64_t)(FLUSH_SHARE / 2 * pads);
 }
 
 static void ask_for_durability(struct device *device)
@@ -153,12 +179,11 @@ static void ask_for_durability(struct device *device)
     if (erase_is_enough(device) &&
         !(relocation_is_idle(device) && device->index.emptied_sealed > 0))
         return;
-    /* A user finds no band to open: this one is worth what its flush pads. */
-    bool wanted = is_cheap(device) && device->bands_free <= BANDS_RESERVE &&
-                  !list_is_empty(&device->writes) &&
-                  stream_band(&device->streams[STREAM_USER]) == NULL;
-    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device) || wanted)
+    if (device->bands_emptied >= EMPTIED_PATIENCE || relocation_is_stuck(device) ||
+        is_wanted(device)) {
+        device->erase.gained = count_gained(device);
         flush_ask(device, true);
+    }
 }
 
 static void send_reports(struct device *device)
@@ -209,6 +234,7 @@ static void finish(struct device *device, enum hftl_status status)
 {
     struct erase *erase = &device->erase;
     struct band *band = erase->band;
+    erase->turn = device->relocation.turn;
     erase->band = NULL;
     erase->errand.at = PICK;
     band->idents = NULL;

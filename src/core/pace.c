@@ -9,12 +9,6 @@ void pace_init(struct device *device)
     device->pace = (struct pace){.open = true};
 }
 
-/* Without bad chunks. */
-static int64_t band_blocks(const struct device *device)
-{
-    return geometry_data_blocks(&device->geometry, device->geometry.columns);
-}
-
 static int64_t left_in(const struct pen *pen)
 {
     return pen->band == NULL || pen->position >= pen->tail ? 0 : pen->tail - pen->position;
@@ -30,11 +24,15 @@ static int64_t given_by(const struct device *device, const struct mover *mover)
     return (mover->valid_first - left) * capacity / mover->valid_first;
 }
 
-static int64_t space_of(const struct device *device)
+/* Those that users or relocation could open when what is under way has ended, the reserve's too. */
+static int64_t bands_coming(const struct device *device)
 {
-    int64_t bands = (int64_t)device->bands_free + device->bands_emptied +
-                    (device->erase.band != NULL) - BANDS_RESERVE;
-    int64_t space = bands * band_blocks(device);
+    return (int64_t)device->bands_free + device->bands_emptied + (device->erase.band != NULL);
+}
+
+static int64_t space_of(const struct device *device, int64_t capacity)
+{
+    int64_t space = (bands_coming(device) - BANDS_RESERVE) * capacity;
     for (unsigned i = 0; i < STREAMS; i++)
         space += left_in(device->streams[i].open);
     for (uint32_t i = 0; i < device->relocation.depth; i++)
@@ -42,22 +40,80 @@ static int64_t space_of(const struct device *device)
     return space;
 }
 
-static int64_t twice_target_of(const struct device *device)
+/* Users find a band to open while between `from` and `to` blocks were moved from now on. */
+struct window {
+    int64_t from, to;
+};
+
+/* What of the bands that are coming is free still takes a while. */
+static int64_t delay_of_now(const struct device *device, int64_t delay)
 {
-    return PACE_TARGET_QUARTERS * band_blocks(device) / 2;
+    if (device->bands_free > BANDS_RESERVE)
+        return 0;
+    bool erasing = device->bands_free + (device->erase.band != NULL) > BANDS_RESERVE;
+    return erasing ? delay / 4 : delay;
+}
+
+/* The first window that lasts until `end` at least: the future, were all victims like the lead's.
+ * False: none that soon. */
+static bool find_window(const struct device *device, int64_t capacity, int64_t end,
+                        struct window *window)
+{
+    const struct mover *lead = relocation_lead(device);
+    if (lead == NULL || capacity < (int64_t)PACE_BATCHES * device->relocation.batch)
+        return false;
+    int64_t moved = 0, bands = bands_coming(device), delay = capacity / PACE_DELAY;
+    int64_t left = left_in(device->streams[STREAM_RELOCATION].open); /* of relocation's band */
+    int64_t valid = lead->victim->valid;                             /* and of its victim */
+    window->from = delay_of_now(device, delay);
+    for (unsigned i = 0; i < PACE_EVENTS_MAX; i++) {
+        int64_t next = left < valid ? left : valid;
+        moved += next;
+        left -= next;
+        valid -= next;
+        if (bands <= BANDS_RESERVE)
+            window->from = moved + delay;
+        if (valid == 0) {
+            bands++;
+            valid = lead->valid_first;
+        } else {
+            bands--;
+            left = capacity;
+        }
+        window->to = moved - 2 * (int64_t)device->relocation.batch;
+        if (bands <= BANDS_RESERVE && window->to >= end && window->from < window->to)
+            return true;
+    }
+    window->to = INT64_MAX / PACE_ONE; /* so much is gained that there always is one */
+    return bands > BANDS_RESERVE;
+}
+
+/* The same, so that users come to the end of their band in a window. */
+static int64_t in_time(const struct device *device, int64_t capacity, int64_t a_move)
+{
+    int64_t users = (left_in(device->streams[STREAM_USER].open) + 1) * PACE_ONE;
+    int64_t fast = a_move * PACE_HURRY;
+    struct window window;
+    if (!find_window(device, capacity, users / fast, &window))
+        return a_move;
+    int64_t least = users / window.to, most = window.from > 0 ? users / window.from : INT64_MAX;
+    return a_move > most ? most : a_move < least ? least : a_move;
 }
 
 void pace_set(struct device *device, uint32_t valid, uint32_t capacity)
 {
     struct pace *pace = &device->pace;
-    int64_t space = space_of(device);
-    int64_t twice_target = twice_target_of(device);
+    int64_t space = space_of(device, capacity);
+    int64_t twice_target = (int64_t)PACE_TARGET_QUARTERS * capacity / 2;
     pace->open = space >= twice_target || valid == 0 || capacity <= valid;
     if (pace->open)
         return;
     int64_t gain = (int64_t)(capacity - valid) * PACE_ONE / valid;
     space = space > twice_target / PACE_LEAST ? space : twice_target / PACE_LEAST;
-    pace->a_move = gain * space / (twice_target - space) + 1;
+    int64_t least = gain / (PACE_LEAST - 1) + 1; /* that of the least space */
+    pace->a_move = in_time(device, capacity, gain * space / (twice_target - space) + 1);
+    if (pace->a_move < least)
+        pace->a_move = least;
 }
 
 void pace_earn(struct device *device, uint32_t blocks)

@@ -9,8 +9,8 @@
  *      + what is left of the bands being written
  *      + of each victim its capacity, by the share of its valid blocks that was moved already
  *
- * A user's block takes one from it. A block moved takes one as well, and gives capacity / valid of
- * its victim: together it adds
+ * where a band is taken to have the capacity of the victim in hand. A user's block takes one from
+ * it. A block moved takes one as well, and gives capacity / valid of its victim: together it adds
  *
  *      gain = (capacity - valid) / valid
  *
@@ -24,6 +24,22 @@
  * device so full that cleaning gains nothing more, a seventh of `gain` still gets on (C12). The
  * target is PACE_TARGET_QUARTERS quarter bands: less, and users find no band to open when theirs is
  * full; more is spare space that is not used, and costs written blocks.
+ *
+ * THE END OF A BAND. Space is smooth, and bands are not: a good part of it is what is left of
+ * relocation's band, and the victim that is moved halfway. So users may find no band at the end of
+ * theirs, with space enough on its way; or find one a moment before relocation takes it from them.
+ * Both can be foreseen. Were all victims like the one in hand, this is how many bands there are:
+ *
+ *      above the reserve   1        ______________            _________
+ *                          0   ____|              |__________|         |____
+ *                                victim ends,    relocation   the next       -> blocks moved
+ *                                and is erased   opens one    victim
+ *
+ * The rate is set so that users come to the end of their band while there is one: later than its
+ * victim's end by what a flush and an erase take (PACE_DELAY, less when it is being erased), and
+ * two batches before relocation takes it. They may write PACE_HURRY times what space gives them for
+ * that, and as little as they get with next to no space. Not where bands have few batches: they are
+ * over before anything of this is of use.
  *
  * I own        the account: what was given and is not used, PACE_BURST_BLOCKS at most.
  * I promise    nobody waits while cleaning has nothing under way; limits.h has why that suffices.
@@ -41,6 +57,10 @@
 #define PACE_BURST_BLOCKS 64
 #define PACE_TARGET_QUARTERS 5
 #define PACE_LEAST 8
+#define PACE_HURRY 2
+#define PACE_DELAY 4       /* a quarter of a band moved: until an emptied band is free */
+#define PACE_BATCHES 10    /* of a band, at least */
+#define PACE_EVENTS_MAX 32 /* that are looked ahead at */
 
 struct device;
 

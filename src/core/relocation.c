@@ -51,6 +51,8 @@ static void let_go_of(struct device *device, struct mover *mover, bool aside)
     struct band *victim = mover->victim;
     trace(device, VICTIM_END, mover->trace_id, victim->index, victim->valid);
     mover->victim = NULL;
+    device->relocation.turn++;
+    erase_consider(device);
     mover->errand.at = PICK;
     band_index_give_back(device, victim, aside);
     band_read_end(device, victim);
@@ -296,6 +298,7 @@ static bool append_some(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
     struct slot slot = {.blocks = 0};
+    mover->stuck = false;
     while (mover->batch_next < mover->batch_count) {
         struct moving *moving = &mover->batch[mover->batch_next];
         if (!is_needed(device, mover->victim, moving) &&
@@ -308,6 +311,7 @@ static bool append_some(struct device *device, struct mover *mover)
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
         uint32_t most = mover->batch_count - mover->batch_next;
         if (slot.blocks == 0 && !stream_take(stream, FOR_RELOCATION, most, &slot)) {
+            mover->stuck = true;
             errand_wait(&mover->errand,
                         stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
             erase_consider(device); /* we are stuck now: it may have to ask for a flush */
@@ -324,11 +328,49 @@ static bool append_batch(struct device *device, struct mover *mover)
     uint64_t before = device->relocation_clock;
     bool done = append_some(device, mover);
     uint32_t moved = (uint32_t)(device->relocation_clock - before);
+    if (done) {
+        device->relocation.turn++;
+        if (device->bands_emptied > 0)
+            erase_consider(device);
+    }
     if (moved > 0) {
         limits_earn(device, moved);
         pace_earn(device, moved);
     }
     return done;
+}
+
+/* ---- reads first ---- */
+
+/* Users do nothing but read, and have read little since the last batch. */
+static bool yields(const struct device *device)
+{
+    const struct relocation *relocation = &device->relocation;
+    const struct flush *flush = &device->flush;
+    uint64_t reads = device->stats.read[HFTL_IO_USER].operations - relocation->yielded_read;
+    return device->requests_in_flight > 0 && !device->closing && !device->read_only &&
+           list_is_empty(&device->writes) && device->user_clock == relocation->yielded_user &&
+           list_is_empty(&flush->waiting) && list_is_empty(&flush->riding) &&
+           reads < (uint64_t)RELOCATION_READS * relocation->batch;
+}
+
+void relocation_resume(struct device *device)
+{
+    if (!list_is_empty(&device->relocation.yielding) && !yields(device))
+        errand_wake_all(&device->relocation.yielding);
+}
+
+/* True: the mover waits until reads have had their share. */
+static bool let_reads_go_first(struct device *device, struct mover *mover)
+{
+    struct relocation *relocation = &device->relocation;
+    if (yields(device)) {
+        errand_wait(&mover->errand, &relocation->yielding);
+        return true;
+    }
+    relocation->yielded_user = device->user_clock;
+    relocation->yielded_read = device->stats.read[HFTL_IO_USER].operations;
+    return false;
 }
 
 /* ---- the errand ---- */
@@ -391,6 +433,8 @@ static bool go_on(struct device *device, struct mover *mover)
     case GATHER:
         if (gives_way(device, mover)) /* before it reads what it may not append */
             return true;
+        if (let_reads_go_first(device, mover))
+            return false;
         gather(device, mover);
         if (mover->batch_count > 0) {
             read_batch(device, mover);
@@ -432,6 +476,7 @@ static void step(struct device *device, struct errand *errand)
 void relocation_init(struct device *device)
 {
     device->relocation.policy = &victim_merit;
+    list_init(&device->relocation.yielding);
     for (uint32_t i = 0; i < device->relocation.depth; i++)
         errand_init(&device->relocation.movers[i].errand, device, "relocation", step);
 }

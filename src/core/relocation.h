@@ -39,6 +39,11 @@
  * L7  no band is the victim of two movers.
  * L8  a helper appends only while free bands are above BANDS_RESERVE.
  *
+ * READS FIRST. While users do nothing but read, a mover begins its next batch only when they have
+ * read RELOCATION_READS times its blocks from the medium since the last one: nobody waits for
+ * cleaning then, and the drive is theirs. It goes on as soon as somebody writes, flushes or closes,
+ * or nobody reads any more.
+ *
  * PAUSED  no victim is taken, and those in hand are finished; but when writers wait and free bands
  * are at or below the critical limit, or users get no band (BANDS_RESERVE, SEALED_MAX), relocation
  * goes on all the same: overwriting never fails for want of space (C11).
@@ -58,6 +63,8 @@ struct band;
 #define RELOCATION_CHANCES_MAX 4u
 #define RELOCATION_VICTIMS_DEFAULT 3u
 #define RELOCATION_BLOCKS_DEFAULT 64u
+/* Users' reads for each block moved while they do nothing else. */
+#define RELOCATION_READS 16u
 
 struct moving {
     struct ident ident;
@@ -82,6 +89,7 @@ struct mover {
     struct errand_op *ops;
     uint32_t op_count;
     bool retried, tail_retried;
+    bool stuck; /* waits for a band to append to, or a unit */
 };
 
 struct relocation {
@@ -94,6 +102,10 @@ struct relocation {
     uint32_t in_vain;    /* victims since then, with a write waiting */
     const struct victim_policy *policy;
     bool paused;
+    uint64_t turn;         /* batches that were appended, and victims that ended */
+    struct list yielding;  /* movers that let reads go first */
+    uint64_t yielded_user; /* when the last batch began: device.user_clock */
+    uint64_t yielded_read; /* and operations of users' reads so far */
 };
 
 void relocation_init(struct device *device);
@@ -102,6 +114,8 @@ void relocation_consider(struct device *device);
 /* False: more bands are free than cleaning keeps, none is sealed and none emptied, so that no mover
  * would find a victim, nor erase a band. For who would ask often. */
 bool relocation_is_due(const struct device *device);
+/* Movers that let reads go first go on, when they may. */
+void relocation_resume(struct device *device);
 /* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
 bool relocation_try_again(struct device *device);
 /* No mover has a victim. */

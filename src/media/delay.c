@@ -18,6 +18,7 @@ struct delay {
     uint64_t *unit_free_ns, *channel_free_ns;
     uint64_t written_ns; /* when the last write submitted so far is programmed */
     uint64_t sequence;   /* twin->note: who came first */
+    /* twin->begun_ns: of a read, what is still to come when it is due, the transfer */
     /* Finished by the inner medium, waiting for their time: a heap, the next due at [0]. */
     struct wrap_twin **waiting;
     size_t waiting_count, waiting_room;
@@ -40,6 +41,10 @@ struct delay_options delay_plain(void)
 
 /* ---- the model --------------------------------------------------------------------------- */
 
+struct where {
+    uint64_t *unit_free, *channel_free;
+};
+
 /* Takes a resource from `from` on for `length`; returns when it is free again. */
 static uint64_t occupy(uint64_t *free_ns, uint64_t from, uint64_t length)
 {
@@ -47,31 +52,36 @@ static uint64_t occupy(uint64_t *free_ns, uint64_t from, uint64_t length)
     return *free_ns;
 }
 
+static struct where where_is(const struct delay *delay, uint32_t chunk)
+{
+    const struct hftl_media_facts *f = &delay->wrap.media.facts;
+    uint32_t pu = chunk / f->chunks_per_pu;
+    bool shown = delay->units == hftl_media_pus(f);
+    uint32_t unit = (shown ? pu : chunk) % delay->units;
+    return (struct where){&delay->unit_free_ns[unit],
+                          &delay->channel_free_ns[shown ? unit / f->pus_per_group : unit]};
+}
+
+/* When it lands; of a read when it leaves the unit for the channel. */
 static uint64_t find_due(struct delay *delay, const struct hftl_media_op *op, uint64_t now)
 {
     const struct delay_options *o = &delay->options;
     const struct hftl_media_facts *f = &delay->wrap.media.facts;
-    uint32_t pu = op->chunk / f->chunks_per_pu;
-    bool shown = delay->units == hftl_media_pus(f);
-    uint32_t unit = (shown ? pu : op->chunk) % delay->units;
-    uint64_t *unit_free = &delay->unit_free_ns[unit];
-    uint64_t *channel_free = &delay->channel_free_ns[shown ? unit / f->pus_per_group : unit];
-    uint64_t transfer = op->blocks * o->transfer_ns;
+    struct where where = where_is(delay, op->chunk);
     uint64_t due = now;
 
     switch (op->verb) {
     case HFTL_MEDIA_READ:
-        due = occupy(channel_free, occupy(unit_free, now, o->read_ns), transfer);
-        break;
+        return occupy(where.unit_free, now, o->read_ns);
     case HFTL_MEDIA_WRITE:
     case HFTL_MEDIA_APPEND:
-        due = occupy(channel_free, now, transfer);
-        due = occupy(unit_free, due, div_round_up_u32(op->blocks, f->ws_opt) * o->program_ns);
+        due = occupy(where.channel_free, now, op->blocks * o->transfer_ns);
+        due = occupy(where.unit_free, due, div_round_up_u32(op->blocks, f->ws_opt) * o->program_ns);
         break;
     case HFTL_MEDIA_RESET:
-        return occupy(unit_free, now, o->erase_ns);
+        return occupy(where.unit_free, now, o->erase_ns);
     case HFTL_MEDIA_FINISH:
-        due = occupy(unit_free, now, o->program_ns);
+        due = occupy(where.unit_free, now, o->program_ns);
         break;
     case HFTL_MEDIA_FLUSH:
         return max_u64(now, delay->written_ns) + o->flush_ns;
@@ -80,8 +90,7 @@ static uint64_t find_due(struct delay *delay, const struct hftl_media_op *op, ui
     case HFTL_MEDIA_VERB_COUNT:
         return now;
     }
-    if (op->verb != HFTL_MEDIA_READ)
-        delay->written_ns = max_u64(delay->written_ns, due);
+    delay->written_ns = max_u64(delay->written_ns, due);
     return due;
 }
 
@@ -166,6 +175,8 @@ static void submit_op(struct delay *delay, struct hftl_media_op *op)
     uint64_t now = media_clock_now(delay->options.clock);
     bool placed = op->chunk < hftl_media_chunks(&delay->wrap.media.facts);
     twin->due_ns = placed ? find_due(delay, op, now) : now; /* a bad address is refused below */
+    twin->begun_ns =
+        placed && op->verb == HFTL_MEDIA_READ ? op->blocks * delay->options.transfer_ns : 0;
     twin->note = delay->sequence++;
     delay->below++;
     wrap_send(&delay->wrap, twin);
@@ -207,17 +218,34 @@ static bool moves_clock(const struct delay_options *options)
     return options->clock != NULL && options->clock->advance_ns != NULL;
 }
 
-/* What is due by now goes to the done queue. */
+/* The first of those that wait is due. A read has left its unit then and takes the channel: not
+ * when it came, because others have that meanwhile. */
+static void release_first(struct delay *delay)
+{
+    struct wrap_twin *twin = pop_waiting(delay);
+    if (twin->begun_ns == 0) {
+        wrap_return(&delay->wrap, twin);
+        return;
+    }
+    struct where where = where_is(delay, twin->op.chunk);
+    twin->due_ns = occupy(where.channel_free, twin->due_ns, twin->begun_ns);
+    twin->begun_ns = 0;
+    push_waiting(delay, twin);
+}
+
+/* What is due by now goes to the done queue; when nothing is, and the clock is ours, the clock goes
+ * to what is next. */
 static void release_due(struct delay *delay)
 {
-    uint64_t now = media_clock_now(delay->options.clock);
-    if (moves_clock(&delay->options) && delay->below == 0 && delay->waiting_count > 0 &&
-        !delay->wrap.done_first && delay->waiting[0]->due_ns > now) {
-        now = delay->waiting[0]->due_ns;
-        delay->options.clock->advance_ns(delay->options.clock->arg, now);
+    for (;;) {
+        uint64_t now = media_clock_now(delay->options.clock);
+        while (delay->waiting_count > 0 && delay->waiting[0]->due_ns <= now)
+            release_first(delay);
+        if (!moves_clock(&delay->options) || delay->below > 0 || delay->waiting_count == 0 ||
+            delay->wrap.done_first != NULL)
+            return;
+        delay->options.clock->advance_ns(delay->options.clock->arg, delay->waiting[0]->due_ns);
     }
-    while (delay->waiting_count > 0 && delay->waiting[0]->due_ns <= now)
-        wrap_return(&delay->wrap, pop_waiting(delay));
 }
 
 uint64_t delay_due(const struct hftl_media *media)

@@ -5,7 +5,7 @@
  * OWNS      the inner medium; a model of when a drive's parallel units and channels are busy; the
  *           operations that the inner medium has finished and the drive would not have yet.
  * PROMISES  an operation lands when the inner medium has finished it and the model says so, never
- *           earlier; those of one PU in the order in which they were submitted. The contract of
+ *           earlier; a PU works in the order in which operations were submitted. The contract of
  *           media.h holds because landing late is always allowed.
  * IGNORES   what is read and written; a drive's cache, suspension of programs, error correction.
  *
@@ -50,8 +50,8 @@ struct delay_options delay_plain(void);
 HFTL_MUST_USE enum hftl_status delay_open(struct hftl_media *inner,
                                           const struct delay_options *options,
                                           struct hftl_media **delay);
-/* When the next operation lands; now, if the inner medium has to be reaped first; UINT64_MAX:
- * nothing is in flight. */
+/* When the next operation lands, or a read leaves its PU for the channel; now, if the inner medium
+ * has to be reaped first; UINT64_MAX: nothing is in flight. */
 uint64_t delay_due(const struct hftl_media *delay);
 
 #endif

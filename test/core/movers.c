@@ -296,9 +296,69 @@ static void a_paused_device_takes_no_victim_until_writes_would_stop(void **state
     stand_end(&stand);
 }
 
+/* Reads in flight, one or another all the time. */
+static void keep_reading(struct stand *stand, struct ask asks[2], uint8_t data[2][HFTL_BLOCK_BYTES])
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (asks[i].answered)
+            stand_ask(stand, &asks[i], HFTL_READ, 0, prng_below(&stand->prng, 200), 1, data[i]);
+}
+
+/* Cleaning is due, and users do nothing but read: a batch goes on when they have read
+ * RELOCATION_READS blocks for each of it, or nothing more, or somebody writes or closes. */
+static void movers_let_reads_go_first(void **state)
+{
+    (void)state;
+    static uint8_t data[2][HFTL_BLOCK_BYTES], written[HFTL_BLOCK_BYTES];
+    for (unsigned what = 0; what < 3; what++) {
+        struct stand stand;
+        struct ask reads[2] = {{.answered = true}, {.answered = true}}, write;
+        begin(&stand, 1);
+        struct relocation *relocation = &stand.device->relocation;
+        uint64_t half = stand.expected_count / 2;
+        for (uint64_t i = 0; i < half / 2; i++)
+            stand_write(&stand, prng_below(&stand.prng, half), 1, 2);
+        stand_flush(&stand);
+        stand_settle(&stand);
+        assert_true(stand.device->bands_free > 10);
+        relocation->batch = 8;
+        keep_reading(&stand, reads, data);
+        start_at(&stand, 50);
+        uint64_t moved = stand.device->relocation_clock;
+        uint64_t read = stand.device->stats.read[HFTL_IO_USER].operations;
+        const uint64_t *landed = &stand.device->stats.read[HFTL_IO_USER].operations;
+        while (*landed - read < 4 * 8 * RELOCATION_READS) {
+            (void)stand_step(&stand);
+            keep_reading(&stand, reads, data);
+        }
+        assert_in_range(stand.device->relocation_clock - moved, 2 * 8, 5 * 8);
+        moved = stand.device->relocation_clock;
+        if (what == 1) {
+            stand.expected[0] = 3;
+            stand_fill(&stand, written, 0, 1, 3);
+            stand_ask(&stand, &write, HFTL_WRITE, 0, 0, 1, written);
+            for (unsigned i = 0; i < 20; i++) {
+                (void)stand_step(&stand);
+                keep_reading(&stand, reads, data);
+            }
+            assert_true(stand.device->relocation_clock > moved);
+        }
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(stand_wait(&stand, &reads[i]), HFTL_OK);
+        if (what < 2) {
+            stand_settle(&stand);
+            assert_true(stand.device->relocation_clock > moved + 8);
+            assert_true(list_is_empty(&relocation->yielding));
+            stand_verify(&stand);
+        }
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(movers_let_reads_go_first),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
         cmocka_unit_test(helpers_let_go_when_bands_run_short),

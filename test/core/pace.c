@@ -109,7 +109,6 @@ static void the_rate_follows_what_is_left(void **state)
     stand_format(&stand);
     stand_open(&stand);
     struct device *device = stand.device;
-    int64_t band = geometry_data_blocks(&device->geometry, 1);
     uint32_t free = device->bands_free;
     struct {
         int64_t halves; /* of a band of space */
@@ -128,6 +127,7 @@ static void the_rate_follows_what_is_left(void **state)
             assert_int_equal(device->pace.a_move, 0);
             continue;
         }
+        int64_t band = cases[i].capacity; /* what is not a band counts as nothing here */
         int64_t twice = PACE_TARGET_QUARTERS * band / 2, space = cases[i].halves * band / 2;
         int64_t gain = (int64_t)(cases[i].capacity - cases[i].valid) * PACE_ONE / cases[i].valid;
         space = space < twice / PACE_LEAST ? twice / PACE_LEAST : space; /* never nothing */
@@ -140,6 +140,87 @@ static void the_rate_follows_what_is_left(void **state)
     assert_int_equal(device_check(device, &stand.why), HFTL_CORRUPT);
     assert_non_null(strstr(stand.why.text, "G1"));
     pace_init(device);
+    stand_end(&stand);
+}
+
+/* A moment of a device: so much is left of the users' band and of relocation's, and its victim has
+ * so many valid blocks, of `first`. */
+struct moment {
+    uint32_t bands_free, users, left, valid, first;
+};
+
+static void pretend(struct device *device, const struct moment *m, uint32_t capacity)
+{
+    static struct band bands[3];
+    struct pen *pens[] = {device->streams[STREAM_USER].open,
+                          device->streams[STREAM_RELOCATION].open};
+    device->relocation.batch = 8;
+    device->bands_free = m->bands_free;
+    for (unsigned i = 0; i < 2; i++) {
+        pens[i]->band = &bands[i];
+        pens[i]->tail = capacity;
+        pens[i]->position = capacity - (i == 0 ? m->users : m->left);
+    }
+    bands[2] = (struct band){.width = 1, .valid = m->valid};
+    device->relocation.movers[0].victim = &bands[2];
+    device->relocation.movers[0].valid_first = m->first;
+    device->relocation.movers[0].taken = 1;
+    pace_init(device);
+    pace_set(device, m->first, capacity);
+}
+
+static void pretend_no_more(struct device *device, uint32_t bands_free)
+{
+    device->bands_free = bands_free;
+    device->streams[STREAM_USER].open->band = device->streams[STREAM_RELOCATION].open->band = NULL;
+    device->relocation.movers[0].victim = NULL;
+    device->relocation.movers[0].taken = 0;
+    pace_init(device);
+}
+
+static int64_t rate_by_space(const struct moment *m, int64_t capacity)
+{
+    int64_t space = ((int64_t)m->bands_free - BANDS_RESERVE) * capacity + m->users + m->left +
+                    (m->first - m->valid) * capacity / m->first;
+    int64_t twice = PACE_TARGET_QUARTERS * capacity / 2;
+    return (capacity - m->first) * PACE_ONE / m->first * space / (twice - space) + 1;
+}
+
+/* Users come to the end of their band when there is another. */
+static void the_rate_meets_the_next_band(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_init(&stand, &roomy);
+    stand_format(&stand);
+    stand_open(&stand);
+    struct device *device = stand.device;
+    uint32_t free = device->bands_free;
+    int64_t capacity = geometry_data_blocks(&device->geometry, 1), delay = capacity / PACE_DELAY;
+    /* There is one now, and relocation takes it long after they have come to their end. */
+    struct moment now = {BANDS_RESERVE + 1, 20, 120, 190, 200};
+    pretend(device, &now, (uint32_t)capacity);
+    assert_int_equal(device->pace.a_move, rate_by_space(&now, capacity));
+    /* None before the victim has ended and was erased: slower. */
+    struct moment late = {BANDS_RESERVE, 20, 200, 100, 200};
+    pretend(device, &late, (uint32_t)capacity);
+    assert_true(device->pace.a_move < rate_by_space(&late, capacity));
+    assert_int_equal(device->pace.a_move, 21 * PACE_ONE / (100 + delay));
+    /* There is one now, and relocation will take it after 70 blocks: faster. */
+    struct moment soon = {BANDS_RESERVE + 1, 20, 70, 200, 200};
+    pretend(device, &soon, (uint32_t)capacity);
+    assert_true(device->pace.a_move > rate_by_space(&soon, capacity));
+    assert_int_equal(device->pace.a_move, 21 * PACE_ONE / (70 - 2 * 8));
+    /* Too soon for that: as slow as it takes until the victim has ended and was erased. */
+    struct moment gone = {BANDS_RESERVE + 1, 100, 30, 100, 200};
+    pretend(device, &gone, (uint32_t)capacity);
+    assert_int_equal(device->pace.a_move, 101 * PACE_ONE / (100 + delay));
+    /* Bands of a few batches: nothing is foreseen. */
+    pretend(device, &late, (uint32_t)capacity);
+    device->relocation.batch = 64;
+    pace_set(device, late.first, (uint32_t)capacity);
+    assert_int_equal(device->pace.a_move, rate_by_space(&late, capacity));
+    pretend_no_more(device, free);
     stand_end(&stand);
 }
 
@@ -162,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_waits_for_less_than_two_victims),
         cmocka_unit_test(the_rate_follows_what_is_left),
+        cmocka_unit_test(the_rate_meets_the_next_band),
         cmocka_unit_test(nobody_waits_while_nothing_is_cleaned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,6 +466,30 @@ static void reads_wait_for_the_program_in_their_unit(void **state)
     close_all();
 }
 
+/* A read has the channel when its unit is done with it: until then others have it. */
+static void a_read_that_waits_for_its_unit_keeps_no_channel(void **state)
+{
+    (void)state;
+    open_mem(HFTL_KIND_OCSSD, 0);
+    open_slow(0);
+    for (uint32_t chunk = 0; chunk <= 32; chunk += 32)
+        for (uint32_t at = 0; at < 24; at += 8)
+            assert_int_equal(do_write(top, chunk, at, 8, 1), HFTL_OK);
+    now_ns = 100000;
+    struct hftl_media_op ops[] = {
+        {.verb = HFTL_MEDIA_WRITE, .chunk = 1, .blocks = 8},
+        {.verb = HFTL_MEDIA_READ, .chunk = 0, .blocks = 2},  /* behind it */
+        {.verb = HFTL_MEDIA_READ, .chunk = 32, .blocks = 2}, /* in the other unit: at once */
+        {.verb = HFTL_MEDIA_READ, .chunk = 32, .blocks = 3},
+    };
+    run_together(ops, 4);
+    assert_int_equal(landed_at[0] - 100000, 80 + 1000);
+    assert_int_equal(landed_at[1] - 100000, 80 + 1000 + 100 + 20);
+    assert_int_equal(landed_at[2] - 100000, 100 + 20);
+    assert_int_equal(landed_at[3] - 100000, 200 + 30);
+    close_all();
+}
+
 /* Nothing lands while he has not moved the clock, and all that is due by then when he has. */
 static void waits_for_an_owner_who_moves_the_clock(void **state)
 {
@@ -586,6 +610,7 @@ int main(void)
         cmocka_unit_test(fails_those_behind_a_failed_write),
         cmocka_unit_test(keeps_units_and_channels_busy),
         cmocka_unit_test(reads_wait_for_the_program_in_their_unit),
+        cmocka_unit_test(a_read_that_waits_for_its_unit_keeps_no_channel),
         cmocka_unit_test(waits_for_an_owner_who_moves_the_clock),
         cmocka_unit_test(traces_what_when_and_how_it_ended),
         cmocka_unit_test(counts_what_it_cannot_write),
