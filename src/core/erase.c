@@ -26,14 +26,6 @@ static bool may_erase(const struct device *device, const struct band *band)
     return band_is_durably_empty(device, band);
 }
 
-/* A drive that erases does nothing else meanwhile: between two erases who can go on is to move a
- * batch, so that users who pay for their blocks by what is moved wait for one erase at most. */
-static bool relocation_had_a_turn(const struct device *device)
-{
-    const struct mover *lead = relocation_lead(device);
-    return lead == NULL || device->erase.turn != device->relocation.turn || lead->stuck;
-}
-
 /* Past those with readers only. */
 static struct band *pick_of(struct device *device, const struct list *list)
 {
@@ -48,8 +40,6 @@ static struct band *pick_of(struct device *device, const struct list *list)
 static struct band *pick_band(struct device *device)
 {
     if (device->bands_emptied == 0 || (device->closing && relocation_is_idle(device)))
-        return NULL;
-    if (!relocation_had_a_turn(device))
         return NULL;
     struct band *band = pick_of(device, &device->index.ready);
     if (band == NULL &&
@@ -234,7 +224,6 @@ static void finish(struct device *device, enum hftl_status status)
 {
     struct erase *erase = &device->erase;
     struct band *band = erase->band;
-    erase->turn = device->relocation.turn;
     erase->band = NULL;
     erase->errand.at = PICK;
     band->idents = NULL;

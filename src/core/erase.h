@@ -2,9 +2,8 @@
 /*
  * erase.h - EMPTIED bands become FREE, one at a time.
  *
- *   PICK    an EMPTIED band nobody reads, whose emptying is durable (B4, O8), when relocation had a
- *           turn since the last one. If there is none but free bands are short, a flush of both
- *           streams is asked for.
+ *   PICK    an EMPTIED band nobody reads, whose emptying is durable (B4, O8). If there is none but
+ *           free bands are short, a flush of both streams is asked for.
  *   REPORT  what state its chunks are in. Recovery has filled or finished the chunks that may not
  *           be reset open (FORMAT.md, 9.4), so none of those is left here
  *   RESET   its chunks that are not FREE (O9)
@@ -31,7 +30,6 @@ struct erase {
     struct errand_op *ops;      /* one a column */
     struct hftl_chunk *reports; /* one a column */
     bool report_retried;
-    uint64_t turn;           /* relocation.turn when the last one ended */
     uint64_t emptied_blocks; /* in bands that were emptied, so far */
     int64_t gained;          /* by that when a flush was last asked for */
 };

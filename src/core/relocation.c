@@ -51,8 +51,6 @@ static void let_go_of(struct device *device, struct mover *mover, bool aside)
     struct band *victim = mover->victim;
     trace(device, VICTIM_END, mover->trace_id, victim->index, victim->valid);
     mover->victim = NULL;
-    device->relocation.turn++;
-    erase_consider(device);
     mover->errand.at = PICK;
     band_index_give_back(device, victim, aside);
     band_read_end(device, victim);
@@ -298,7 +296,6 @@ static bool append_some(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
     struct slot slot = {.blocks = 0};
-    mover->stuck = false;
     while (mover->batch_next < mover->batch_count) {
         struct moving *moving = &mover->batch[mover->batch_next];
         if (!is_needed(device, mover->victim, moving) &&
@@ -311,7 +308,6 @@ static bool append_some(struct device *device, struct mover *mover)
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
         uint32_t most = mover->batch_count - mover->batch_next;
         if (slot.blocks == 0 && !stream_take(stream, FOR_RELOCATION, most, &slot)) {
-            mover->stuck = true;
             errand_wait(&mover->errand,
                         stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
             erase_consider(device); /* we are stuck now: it may have to ask for a flush */
@@ -328,11 +324,6 @@ static bool append_batch(struct device *device, struct mover *mover)
     uint64_t before = device->relocation_clock;
     bool done = append_some(device, mover);
     uint32_t moved = (uint32_t)(device->relocation_clock - before);
-    if (done) {
-        device->relocation.turn++;
-        if (device->bands_emptied > 0)
-            erase_consider(device);
-    }
     if (moved > 0) {
         limits_earn(device, moved);
         pace_earn(device, moved);
@@ -342,15 +333,24 @@ static bool append_batch(struct device *device, struct mover *mover)
 
 /* ---- reads first ---- */
 
-/* Users do nothing but read, and have read little since the last batch. */
+/* There are requests, and none of them is anything but a read. */
+static bool users_only_read(const struct device *device)
+{
+    const struct list *others[] = {&device->writes, &device->flush.waiting, &device->flush.riding,
+                                   &device->flush_bands.waiting, &device->flush_bands.riding};
+    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (!list_is_empty(others[i]))
+            return false;
+    return device->requests_in_flight > 0;
+}
+
+/* Nobody wrote since the last batch, and users have read little since. */
 static bool yields(const struct device *device)
 {
     const struct relocation *relocation = &device->relocation;
-    const struct flush *flush = &device->flush;
     uint64_t reads = device->stats.read[HFTL_IO_USER].operations - relocation->yielded_read;
-    return device->requests_in_flight > 0 && !device->closing && !device->read_only &&
-           list_is_empty(&device->writes) && device->user_clock == relocation->yielded_user &&
-           list_is_empty(&flush->waiting) && list_is_empty(&flush->riding) &&
+    return users_only_read(device) && !device->closing && !device->read_only &&
+           device->user_clock == relocation->yielded_user &&
            reads < (uint64_t)RELOCATION_READS * relocation->batch;
 }
 

@@ -89,7 +89,6 @@ struct mover {
     struct errand_op *ops;
     uint32_t op_count;
     bool retried, tail_retried;
-    bool stuck; /* waits for a band to append to, or a unit */
 };
 
 struct relocation {
@@ -102,7 +101,6 @@ struct relocation {
     uint32_t in_vain;    /* victims since then, with a write waiting */
     const struct victim_policy *policy;
     bool paused;
-    uint64_t turn;         /* batches that were appended, and victims that ended */
     struct list yielding;  /* movers that let reads go first */
     uint64_t yielded_user; /* when the last batch began: device.user_clock */
     uint64_t yielded_read; /* and operations of users' reads so far */

@@ -305,14 +305,15 @@ static void keep_reading(struct stand *stand, struct ask asks[2], uint8_t data[2
 }
 
 /* Cleaning is due, and users do nothing but read: a batch goes on when they have read
- * RELOCATION_READS blocks for each of it, or nothing more, or somebody writes or closes. */
+ * RELOCATION_READS blocks for each of it, or nothing more, or somebody asks for something else, or
+ * closes. */
 static void movers_let_reads_go_first(void **state)
 {
     (void)state;
     static uint8_t data[2][HFTL_BLOCK_BYTES], written[HFTL_BLOCK_BYTES];
-    for (unsigned what = 0; what < 3; what++) {
+    for (unsigned what = 0; what < 4; what++) {
         struct stand stand;
-        struct ask reads[2] = {{.answered = true}, {.answered = true}}, write;
+        struct ask reads[2] = {{.answered = true}, {.answered = true}}, other;
         begin(&stand, 1);
         struct relocation *relocation = &stand.device->relocation;
         uint64_t half = stand.expected_count / 2;
@@ -332,20 +333,32 @@ static void movers_let_reads_go_first(void **state)
             keep_reading(&stand, reads, data);
         }
         assert_in_range(stand.device->relocation_clock - moved, 2 * 8, 5 * 8);
+        while (list_is_empty(&relocation->yielding) || *landed - relocation->yielded_read > 16) {
+            (void)stand_step(&stand);
+            keep_reading(&stand, reads, data);
+        }
+        uint64_t began = relocation->yielded_read; /* the last batch */
         moved = stand.device->relocation_clock;
         if (what == 1) {
             stand.expected[0] = 3;
             stand_fill(&stand, written, 0, 1, 3);
-            stand_ask(&stand, &write, HFTL_WRITE, 0, 0, 1, written);
-            for (unsigned i = 0; i < 20; i++) {
-                (void)stand_step(&stand);
-                keep_reading(&stand, reads, data);
-            }
-            assert_true(stand.device->relocation_clock > moved);
+            stand_ask(&stand, &other, HFTL_WRITE, 0, 0, 1, written);
+        } else if (what == 2) {
+            tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
+            stand_ask(&stand, &other, HFTL_FLUSH_BANDS, 0, 0, 0, NULL);
+        }
+        for (unsigned i = 0; i < 20; i++) {
+            (void)stand_step(&stand);
+            keep_reading(&stand, reads, data);
+        }
+        assert_int_equal(relocation->yielded_read != began, what == 1 || what == 2);
+        if (what == 2) {
+            tap_release(stand.tap);
+            assert_int_equal(stand_wait(&stand, &other), HFTL_OK);
         }
         for (unsigned i = 0; i < 2; i++)
             assert_int_equal(stand_wait(&stand, &reads[i]), HFTL_OK);
-        if (what < 2) {
+        if (what < 3) {
             stand_settle(&stand);
             assert_true(stand.device->relocation_clock > moved + 8);
             assert_true(list_is_empty(&relocation->yielding));
