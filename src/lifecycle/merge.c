@@ -391,17 +391,24 @@ static enum hftl_status pass(struct opening *o, bool tails)
 
 /* ---- ties ---- */
 
-static bool holds_version(struct opening *o, hftl_pba pba, uint32_t crc)
+/* The version can be read there, as users read it: with OOB by the identity there, which a tail
+ * that says the same does not make good. */
+static bool holds_version(struct opening *o, uint64_t lba, hftl_pba pba, uint32_t crc)
 {
+    const struct geometry *g = &o->device->geometry;
     uint32_t position;
     struct band *band = band_of(o->device, pba, &position);
-    struct hftl_media_op op = {.blocks = 1, .data = o->block};
+    struct hftl_media_op op = {.blocks = 1, .data = o->block, .oob = g->oob ? o->oob : NULL};
+    struct ident ident;
     band_locate(o->device, band, position, &op);
     if (!hftl_media_readable(&o->b.medium->facts, &o->chunks[op.chunk], op.offset))
         return false;
     if (blocking_read(&o->b, op) != HFTL_OK && blocking_read(&o->b, op) != HFTL_OK)
         return false;
-    return crc32c(0, o->block, o->device->geometry.block_bytes) == crc;
+    if (crc32c(0, o->block, g->block_bytes) != crc)
+        return false;
+    return !g->oob || (ident_decode(o->oob, &ident) == HFTL_OK && ident.lba == lba &&
+                       ident_verifies(&ident, crc, band_salt(o->device, band, position)));
 }
 
 /* The copy that holds the lba is only kept when it can be read; the other one was. */
@@ -415,7 +422,8 @@ static void settle_tie(struct opening *o, const struct tie *tie)
         return; /* a newer version won meanwhile */
     if (bitmap_get(o->lost, slot))
         return; /* or a mark that the version is lost, which stays so (V5) */
-    if (holds_version(o, held, tie->crc) || !holds_version(o, tie->pba, tie->crc))
+    if (holds_version(o, tie->lba, held, tie->crc) ||
+        !holds_version(o, tie->lba, tie->pba, tie->crc))
         return;
     map_table_set(&o->device->map.pba, tie->lba, tie->pba);
 }
