@@ -60,7 +60,8 @@ static bool find_window(const struct device *device, int64_t capacity, int64_t e
                         struct window *window)
 {
     const struct mover *lead = relocation_lead(device);
-    if (lead == NULL || capacity < (int64_t)PACE_BATCHES * device->relocation.batch)
+    if (lead == NULL || device->geometry.bands < PACE_BANDS ||
+        capacity < (int64_t)PACE_BATCHES * device->relocation.batch)
         return false;
     int64_t moved = 0, bands = bands_coming(device), delay = capacity / PACE_DELAY;
     int64_t left = left_in(device->streams[STREAM_RELOCATION].open); /* of relocation's band */
@@ -109,6 +110,8 @@ void pace_set(struct device *device, uint32_t valid, uint32_t capacity)
     if (pace->open)
         return;
     int64_t gain = (int64_t)(capacity - valid) * PACE_ONE / valid;
+    if (gain > PACE_BURST_BLOCKS * PACE_ONE) /* more for one block is not kept (G1) */
+        gain = PACE_BURST_BLOCKS * PACE_ONE;
     space = space > twice_target / PACE_LEAST ? space : twice_target / PACE_LEAST;
     int64_t least = gain / (PACE_LEAST - 1) + 1; /* that of the least space */
     pace->a_move = in_time(device, capacity, gain * space / (twice_target - space) + 1);

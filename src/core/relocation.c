@@ -433,7 +433,7 @@ static bool go_on(struct device *device, struct mover *mover)
     case GATHER:
         if (gives_way(device, mover)) /* before it reads what it may not append */
             return true;
-        if (let_reads_go_first(device, mover))
+        if (mover->victim->valid > 0 && let_reads_go_first(device, mover))
             return false;
         gather(device, mover);
         if (mover->batch_count > 0) {

@@ -39,10 +39,11 @@
  * L7  no band is the victim of two movers.
  * L8  a helper appends only while free bands are above BANDS_RESERVE.
  *
- * READS FIRST. While users do nothing but read, a mover begins its next batch only when they have
- * read RELOCATION_READS times its blocks from the medium since the last one: nobody waits for
- * cleaning then, and the drive is theirs. It goes on as soon as somebody writes, flushes or closes,
- * or nobody reads any more.
+ * READS FIRST. While users do nothing but read, a mover begins its next batch only when
+ * RELOCATION_READS reads of the medium for each block of one have landed since the last: nobody
+ * waits for cleaning then, and the drive is theirs. It goes on as soon as somebody asks for
+ * something else, or nothing is asked for any more. Users who read without end, and nothing that
+ * the medium has to be asked for, keep cleaning off until they write.
  *
  * PAUSED  no victim is taken, and those in hand are finished; but when writers wait and free bands
  * are at or below the critical limit, or users get no band (BANDS_RESERVE, SEALED_MAX), relocation

@@ -162,6 +162,30 @@ static void cleaning_survives_it_on_a_full_device(void **state)
     }
 }
 
+/* Who waits for a band is no reader: movers do not let him go first. */
+static void it_waits_for_cleaning_and_is_done(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        uint32_t waited = 0;
+        stand_begin(&stand, stand_shape(i)->name);
+        stand.unchecked = true;
+        stand_write_all(&stand, 1);
+        for (uint64_t n = 2; n < 1000 && waited < 10; n++) {
+            stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, n);
+            if (stand.device->bands_free >= BANDS_RESERVE || relocation_is_idle(stand.device))
+                continue;
+            waited++;
+            assert_int_equal(flush_bands(&stand), HFTL_OK);
+        }
+        assert_int_equal(waited, 10);
+        stand_check(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 static void it_is_refused_where_the_reserve_would_have_to_pay(void **state)
 {
     (void)state;
@@ -227,6 +251,7 @@ int main(void)
         cmocka_unit_test(several_at_once_do_not_disturb_one_another),
         cmocka_unit_test(writers_are_not_kept_waiting_by_it),
         cmocka_unit_test(cleaning_survives_it_on_a_full_device),
+        cmocka_unit_test(it_waits_for_cleaning_and_is_done),
         cmocka_unit_test(it_is_refused_where_the_reserve_would_have_to_pay),
         cmocka_unit_test(a_degraded_device_fails_it_now_and_later),
         cmocka_unit_test(a_close_answers_it_first),

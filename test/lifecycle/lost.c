@@ -3,6 +3,8 @@
  * what was only torn is never answered so. */
 #include "test/core/stand.h"
 
+#include <stdlib.h>
+
 #define NO_LBA UINT64_MAX
 #define HALF_MOVED 20u
 
