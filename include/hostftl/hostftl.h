@@ -219,6 +219,7 @@ struct hftl_info {
     uint32_t op_effective_permille; /* (blocks_data - blocks) / blocks */
     uint32_t columns, bands, band_blocks, bands_free, bands_sealed, bands_reserve;
     uint32_t interleave; /* slices of a write unit; 1: none */
+    uint32_t write_unit; /* blocks; the medium's, or several of them */
     uint32_t overlap; /* bands that may be closed while writing goes on: 0 to 2, by open chunks */
     bool identity_in_oob;
     enum hftl_verify verify;

@@ -300,6 +300,7 @@ void layout_to_info(const struct layout *layout, const struct hftl_media_facts *
     info->band_blocks = layout->band_stride;
     info->bands_reserve = BANDS_RESERVE;
     info->interleave = layout->interleave;
+    info->write_unit = layout->ws_opt;
     info->overlap = geometry_overlap(layout, facts);
     info->identity_in_oob = layout->ident_place == IDENT_IN_OOB;
     info->created = layout->created;

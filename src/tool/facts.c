@@ -80,6 +80,7 @@ static void add_layout(struct sheet *sheet, const struct hftl_info *info)
     sheet_count(sheet, "bands", "Bands", info->bands);
     sheet_count(sheet, "band_blocks", "Band, blocks", info->band_blocks);
     sheet_count(sheet, "bands_reserve", "Bands in reserve", info->bands_reserve);
+    sheet_count(sheet, "write_unit", "Write unit, blocks", info->write_unit);
     sheet_count(sheet, "interleave", "Slices of a write unit", info->interleave);
     sheet_count(sheet, "overlap", "Bands closed while writing goes on", info->overlap);
     sheet_text(sheet, "identity", "Identity of blocks", info->identity_in_oob ? "oob" : "summary");
