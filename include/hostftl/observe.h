@@ -77,7 +77,8 @@ struct hftl_bands {
      *          free + emptied + erasing + k - m / data blocks of a band  >  start limit
      *
      * 0: enough bands are free. Where no k is enough, debt is the sum over all of them and
-     * debt_is_payable is false. Bands are told apart by 256ths of a band.
+     * debt_is_payable is false. Bands are told apart by 256ths of a band. Those that cleaning has
+     * set aside, because their tails cannot be read, are not counted.
      */
     uint64_t debt_blocks;
     bool debt_is_payable;

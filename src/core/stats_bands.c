@@ -38,8 +38,10 @@ static void count_bands(const struct device *device, struct hftl_bands *bands, s
         bands->count[band->state]++;
         if (!can_be_emptied(band))
             continue;
-        uint32_t step = share_of(device, band, DEBT_STEPS);
         bands->valid_share[share_of(device, band, HFTL_SHARE_STEPS)]++;
+        if (band->aside)
+            continue; /* cleaning has tried */
+        uint32_t step = share_of(device, band, DEBT_STEPS);
         debt->bands[step]++;
         debt->valid[step] += band->valid;
     }

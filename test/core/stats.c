@@ -217,6 +217,12 @@ static void debt_is_what_has_to_be_moved(void **state)
     device_get_bands(device, &bands);
     assert_false(bands.debt_is_payable);
     assert_int_equal(bands.debt_blocks, 4 * (full / 2) + 2 * full);
+    device->bands[1].aside = true; /* cleaning has tried it */
+    device->limits.level[HFTL_LIMIT_START].bands_free = 1;
+    device_get_bands(device, &bands);
+    assert_false(bands.debt_is_payable);
+    assert_int_equal(bands.debt_blocks, 3 * (full / 2) + 2 * full);
+    device->bands[1].aside = false;
     device->bands[0].state = BAND_EMPTIED; /* it costs no move */
     device->bands[0].valid = 0;
     device->limits.level[HFTL_LIMIT_START].bands_free = 1;
