@@ -75,7 +75,7 @@ static const struct hint {
     {"format-erases-bands-first", "format", NULL, NULL},
     {"verify-cache-stale-generation", NULL, "zoned-cached", NULL},
     {"no-slot-for-the-record", NULL, "zoned-exact", NULL},
-    {"erased-under-a-reader", "bands", "oc-1pu", NULL},
+    {"erased-under-a-reader", "same", "oc-3pu", NULL},
     {"trim-without-a-clock", "trim", "tiny", NULL},
     {"failed-read-served", NULL, NULL, "ioerr"},
     {"failed-write-unseen", NULL, NULL, "ioerr"},
