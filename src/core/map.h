@@ -81,7 +81,7 @@ static inline hftl_pba map_table_get(const struct map_table *table, uint64_t ind
     return (hftl_pba){entry == UINT32_MAX ? MAP_NONE : entry};
 }
 
-/* The entry is wanted soon: the processor fetches it meanwhile. Costs no wait, and does nothing. */
+/* The lba's entry and checksum are wanted soon: the processor fetches them meanwhile. */
 static inline void map_fetch(const struct map *map, hftl_lba lba)
 {
     if (map->pba.wide != NULL)
@@ -101,15 +101,6 @@ static inline void map_table_set(const struct map_table *table, uint64_t index, 
     }
     must_show(pba.n < UINT32_MAX || map_is_none(pba), pba.n, index);
     table->narrow[index] = (uint32_t)pba.n; /* MAP_NONE becomes UINT32_MAX */
-}
-
-/* Has the processor fetch the entry, which will be asked for soon. */
-static inline void map_table_fetch(const struct map_table *table, uint64_t index)
-{
-    if (table->wide != NULL)
-        __builtin_prefetch(table->wide + index, 1);
-    else
-        __builtin_prefetch(table->narrow + index, 1);
 }
 
 hftl_pba map_get(const struct device *device, hftl_lba lba);

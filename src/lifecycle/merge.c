@@ -273,9 +273,7 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
     uint64_t lba = ident_peek_lba(bytes);
     if (lba >= o->device->geometry.blocks)
         return;
-    map_table_fetch(&o->device->map.pba, lba);
-    if (o->device->map.crc != NULL)
-        __builtin_prefetch(o->device->map.crc + lba, 1);
+    map_fetch(&o->device->map, (hftl_lba){lba});
     if (o->seqs != NULL && o->contested == NULL)
         __builtin_prefetch(o->seqs + lba, 1);
     else if (o->seqs != NULL)
