@@ -4,7 +4,9 @@
 # lib.bash - what the tests of the whole system share; sourced, not run.
 #
 #   a test is in a folder of its own ($folder), and whatever it leaves running or mounted is taken
-#   down when it ends, in the order umount, losetup -d, fusermount3 -u, server
+#   down when it ends, in the order umount, losetup -d, fusermount3 -u, server. What a test that was
+#   killed left mounted is taken down by the next that mounts something: mkfs.btrfs looks at every
+#   mount of the machine, and fails at one whose server is gone
 #
 # The build is the folder BUILD or HFTL_BUILD (default build). Exit status 77: could not run, and
 # the last line printed says why.
@@ -17,6 +19,7 @@ python=/usr/bin/python3 # the one that Debian's python3-libnbd is for
 PATH=$PATH:/usr/sbin:/sbin
 name=$(basename "$0" .sh)
 folder=$(mktemp -d "${TMPDIR:-/tmp}/hostftl-$name-XXXXXX")
+echo $$ >"$folder/owner"
 socket=$folder/socket
 uri="nbd+unix:///?socket=$socket"
 server=0 fuse=0 loop='' mounted=''
@@ -48,12 +51,31 @@ need_libnbd() {
     "$python" -c 'import nbd' 2>/dev/null || skip "python3-libnbd is not installed"
 }
 
+# Of tests that are gone without their clean_up: the folder names its owner. A loop device that is
+# detached goes with the last mount that is on it.
+take_down_leftovers() {
+    local left owner where device
+    for left in "${TMPDIR:-/tmp}"/hostftl-*-??????; do
+        owner=$(cat "$left/owner" 2>/dev/null) || continue
+        [ ! -e "/proc/$owner" ] || continue
+        for device in $(losetup -nlO NAME,BACK-FILE | grep -F " $left/" | cut -d ' ' -f 1); do
+            timeout 20 losetup -d "$device" || return
+        done
+        for where in mnt nbd; do
+            ! grep -q " $left/$where " /proc/mounts || timeout 20 umount -l "$left/$where" || return
+        done
+        echo "note: took down what $left had mounted, its test was killed"
+        rm -rf "$left"
+    done
+}
+
 # Whether a file system can be put on top: root, FUSE and a loop device.
 need_file_systems() {
     need nbdfuse losetup fusermount3 mount umount mkfs.ext4 e2fsck
     [ "$(id -u)" -eq 0 ] || skip "needs root, for loop devices and mount"
     [ -c /dev/fuse ] || skip "there is no /dev/fuse"
     losetup --find >/dev/null 2>&1 || skip "there is no free loop device"
+    take_down_leftovers || fail "what a test that was killed had mounted cannot be taken down"
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds. False when it never did.
