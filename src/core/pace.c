@@ -60,8 +60,8 @@ static bool find_window(const struct device *device, int64_t capacity, int64_t e
                         struct window *window)
 {
     const struct mover *lead = relocation_lead(device);
-    if (lead == NULL || device->geometry.bands < PACE_BANDS ||
-        capacity < (int64_t)PACE_BATCHES * device->relocation.batch)
+    if (lead == NULL || capacity < (int64_t)PACE_BATCHES * device->relocation.batch ||
+        (capacity - lead->valid_first) * device->geometry.bands < PACE_SPARE_BANDS * capacity)
         return false;
     int64_t moved = 0, bands = bands_coming(device), delay = capacity / PACE_DELAY;
     int64_t left = left_in(device->streams[STREAM_RELOCATION].open); /* of relocation's band */

@@ -39,8 +39,9 @@
  * victim's end by what a flush and an erase take (PACE_DELAY, less when it is being erased), and
  * two batches before relocation takes it. They may write PACE_HURRY times what space gives them for
  * that, and as little as they get with next to no space. Not where bands have few batches, which
- * are over before anything of this is of use, nor where there are few bands: users would be kept
- * from a good part of them.
+ * are over before anything of this is of use, nor where little is spare: it keeps a part of a band
+ * from being used, and of fewer than PACE_SPARE_BANDS spare ones that is felt in written blocks.
+ * What is spare is reckoned by what the victim has invalid, times the bands.
  *
  * I own        the account: what was given and is not used, PACE_BURST_BLOCKS at most.
  * I promise    nobody waits while cleaning has nothing under way; limits.h has why that suffices.
@@ -61,7 +62,7 @@
 #define PACE_HURRY 2
 #define PACE_DELAY 4       /* a quarter of a band moved: until an emptied band is free */
 #define PACE_BATCHES 10    /* of a band, at least */
-#define PACE_BANDS 32      /* of a device, at least */
+#define PACE_SPARE_BANDS 8 /* of a device, at least, by what its victims have invalid */
 #define PACE_EVENTS_MAX 32 /* that are looked ahead at */
 
 struct device;

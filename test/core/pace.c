@@ -220,6 +220,16 @@ static void the_rate_meets_the_next_band(void **state)
     device->relocation.batch = 64;
     pace_set(device, late.first, (uint32_t)capacity);
     assert_int_equal(device->pace.a_move, rate_by_space(&late, capacity));
+    /* Nor where less than eight bands are spare, by what the victim has invalid. */
+    uint32_t bands = device->geometry.bands;
+    int64_t enough = PACE_SPARE_BANDS * capacity / (capacity - late.first) + 1;
+    device->geometry.bands = (uint32_t)enough;
+    pretend(device, &late, (uint32_t)capacity);
+    assert_true(device->pace.a_move < rate_by_space(&late, capacity));
+    device->geometry.bands = (uint32_t)enough - 1;
+    pretend(device, &late, (uint32_t)capacity);
+    assert_int_equal(device->pace.a_move, rate_by_space(&late, capacity));
+    device->geometry.bands = bands;
     pretend_no_more(device, free);
     stand_end(&stand);
 }
