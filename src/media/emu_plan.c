@@ -48,10 +48,12 @@ static void plan_ocssd(const struct emu_create_options *o, struct hftl_media_fac
     f->active_max = choose(o->active_max, 0);
     uint64_t pu_blocks =
         o->bytes / f->block_bytes / max_u32(1, f->groups) / max_u32(1, f->pus_per_group);
-    uint64_t blocks = 1024; /* 64 or more chunks a PU where 4 MiB chunks allow it */
+    uint64_t blocks = 1024; /* 64 chunks a PU, or 32 where they would be smaller than 128 blocks */
     if (o->chunks_per_pu != 0 && o->bytes != 0)
         blocks = max_u64(1, min_u64(pu_blocks / o->chunks_per_pu, 1u << 30));
     else {
+        while (blocks > 128 && pu_blocks / blocks < 64)
+            blocks /= 2;
         while (blocks > 64 && pu_blocks / blocks < 32)
             blocks /= 2;
         while (blocks < 65536 && pu_blocks / blocks > 2048)
