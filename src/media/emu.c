@@ -391,6 +391,7 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         submit_op(emu, ops[i]);
     emu->in_flight += count;
     fileio_kick(emu->io);
+    emu->signalled = emu->signalled || fileio_is_owed(emu->io);
     if (emu->done_first && !emu->signalled) {
         uint64_t one = 1;
         (void)!write(emu->eventfd, &one, sizeof one);
@@ -407,6 +408,8 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
 static void quieten(struct emu *emu)
 {
     emu->idle_reaps++;
+    if (fileio_is_owed(emu->io))
+        return;
     if (!(emu->signalled && emu->idle_reaps >= 2) && emu->idle_reaps % 16 != 0)
         return;
     uint64_t count;
@@ -422,7 +425,7 @@ static void quieten(struct emu *emu)
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
 {
     struct emu *emu = (struct emu *)media;
-    if (fileio_reap(emu->io) > 0)
+    if (fileio_reap(emu->io) > 0 || fileio_is_owed(emu->io))
         emu->signalled = true; /* the kernel or a thread did it */
     unsigned landed = 0;
     while (landed < max && emu->done_first) {

@@ -26,7 +26,8 @@ struct fileio {
     int eventfd;
     bool uring;
     unsigned in_flight;   /* given and not done */
-    struct queue waiting; /* uring: no room in the ring yet */
+    struct queue waiting; /* uring: no room in the ring yet, or given by guests */
+    bool owed;            /* some are guests', and the eventfd was written to for them */
     void (*watch)(void *arg, const struct fileio_job *job, bool done);
     void *watch_arg;
 
@@ -41,6 +42,18 @@ struct fileio {
     unsigned thread_count;
     pthread_t threads[THREADS];
 };
+
+static _Thread_local bool is_guest;
+
+void fileio_be_guest(bool guest)
+{
+    is_guest = guest;
+}
+
+bool fileio_is_owed(const struct fileio *io)
+{
+    return io->owed;
+}
 
 static void init_queue(struct queue *queue)
 {
@@ -263,10 +276,25 @@ void fileio_watch(struct fileio *io,
     io->watch_arg = arg;
 }
 
+/* Somebody else's thread is to start what waits. */
+static void call_others(struct fileio *io)
+{
+    uint64_t one = 1;
+    if (!io->waiting.first || io->owed)
+        return;
+    io->owed = true;
+    (void)!write(io->eventfd, &one, sizeof one);
+}
+
 void fileio_kick(struct fileio *io)
 {
     if (!io->uring || io->in_flight == 0)
         return;
+    if (is_guest) {
+        call_others(io);
+        return;
+    }
+    io->owed = false;
     fill_ring(io);
     if (io_uring_sq_ready(&io->ring) > 0)
         (void)io_uring_submit(&io->ring); /* what it refused now stays ready for the next kick */

@@ -5,11 +5,16 @@
  *
  * OWNS      an io_uring, or where that is not allowed a few threads; the jobs given to it.
  * PROMISES  a job is done once, whole or with an errno; `done` is called from fileio_reap and from
- *           nowhere else. The eventfd given at creation is written to after a job is done.
+ *           nowhere else. The eventfd given at creation is written to after a job is done, and when
+ *           one waits for a thread that may start it.
  * IGNORES   what the file means.
  *
  * Writes to the page cache need not come here: they cost a copy, which is less than handing them
  * over.
+ *
+ * GUESTS. What a thread gave to the io_uring fails when the thread ends before it is done (a read
+ * with EFAULT on Linux 6.18). So a thread that may end meanwhile calls itself a guest: its jobs
+ * wait until another thread kicks or reaps.
  */
 #ifndef HOSTFTL_MEDIA_FILEIO_H
 #define HOSTFTL_MEDIA_FILEIO_H
@@ -46,9 +51,14 @@ HFTL_MUST_USE enum hftl_status fileio_create(struct fileio **io, int eventfd, bo
 /* Waits for what is in flight; its `done` is not called any more. */
 void fileio_destroy(struct fileio *io);
 
+/* The calling thread is a guest, or is not any more. */
+void fileio_be_guest(bool guest);
+
 /* Takes the job; it starts at the next fileio_kick at the latest. */
 void fileio_submit(struct fileio *io, struct fileio_job *job);
 void fileio_kick(struct fileio *io);
+/* A guest's jobs wait, and the eventfd was written to: it is to stay readable. */
+bool fileio_is_owed(const struct fileio *io);
 /* Calls `done` of all that are; how many. Never blocks. */
 unsigned fileio_reap(struct fileio *io);
 

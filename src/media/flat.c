@@ -273,7 +273,8 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
 static void quieten(struct flat *flat)
 {
     uint64_t count;
-    if (read(flat->eventfd, &count, sizeof count) != (ssize_t)sizeof count)
+    if (fileio_is_owed(flat->io) ||
+        read(flat->eventfd, &count, sizeof count) != (ssize_t)sizeof count)
         return;
     (void)fileio_reap(flat->io);
     ring(flat);
