@@ -22,6 +22,8 @@
  * HOW IT RUNS: one engine, two ways
  *   HFTL_OPEN_THREAD: the engine runs on a thread of the library's own. Any thread may submit on
  *   its own channel.
+ *   With HFTL_OPEN_HELP besides, threads that wait for a request of theirs run the engine while its
+ *   own sleeps, which saves them waking one another.
  *   Otherwise the engine runs on the caller's loop: call hftl_step() when hftl_fd() is readable and
  *   after submitting; everything then happens inside hftl_step(), on one thread.
  *
@@ -111,6 +113,10 @@ enum hftl_open_flag {
     HFTL_OPEN_THREAD = 1u << 0,
     /* writes nothing at all, not even recovery: needs a cleanly closed device */
     HFTL_OPEN_READ_ONLY = 1u << 1,
+    /* with HFTL_OPEN_THREAD: who waits in hftl_run, hftl_read and the like runs the engine himself
+     * while its thread sleeps. The medium is still called by one thread at a time, but not always
+     * by the same */
+    HFTL_OPEN_HELP = 1u << 2,
 };
 
 /*
@@ -392,7 +398,12 @@ HFTL_PUBLIC unsigned hftl_reap(struct hftl_channel *channel, unsigned max);
 HFTL_PUBLIC int hftl_channel_fd(const struct hftl_channel *channel);
 
 /* ---- one request at a time ---- */
-/* Submit and wait, on a channel of the caller's. `blocks` * 4096 bytes at `data`. */
+/* Submit and wait, on a channel of the caller's. Callbacks of other requests on it may run. */
+
+/* `done` and `arg` are taken. The status is the request's, or that of submitting it. */
+HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_run(struct hftl_channel *channel,
+                                                    struct hftl_request *request);
+/* `blocks` * 4096 bytes at `data`. */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_read(struct hftl_channel *channel, uint64_t lba,
                                                      uint64_t blocks, void *data);
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_write(struct hftl_channel *channel, uint64_t lba,

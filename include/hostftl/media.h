@@ -54,7 +54,8 @@
  *   Lba, bands, maps, who calls it. A medium never interprets data or OOB bytes.
  *
  * Wrappers (guard, fault, delay, trace, overlay) are media around media and obey the same contract.
- * Threads: submit, reap and close are called by one thread; fd() may be polled by it.
+ * Threads: submit, reap and close are called by one thread, or with HFTL_OPEN_HELP by one at a
+ * time; fd() may be polled by it.
  */
 #ifndef HOSTFTL_MEDIA_H
 #define HOSTFTL_MEDIA_H

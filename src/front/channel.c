@@ -54,14 +54,12 @@ void channel_free(struct hftl_channel *channel)
 
 /* ---- the client's side ----------------------------------------------------------------------- */
 
-enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *request)
+enum hftl_status channel_accept(struct hftl_channel *channel, struct hftl_request *request,
+                                bool *queued)
 {
+    struct hftl_device *host = channel->host;
     enum hftl_status status;
-    struct hftl_device *host;
 
-    if (!channel || !request)
-        return HFTL_INVALID;
-    host = channel->host;
     if (atomic_load_explicit(&host->closing, memory_order_acquire))
         return HFTL_CLOSING;
     status = check_request(request, host->blocks);
@@ -74,9 +72,23 @@ enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *
     request->internal[CHANNEL_INTERNAL_WORD] = (uintptr_t)channel; /* N4 */
     bool pushed = ring_push(&channel->submitted, request);
     must_show(pushed, channel->in_flight, channel->depth); /* N1 */
-    if (!atomic_exchange(&channel->queued, true))          /* N2 */
-        host_ready(host, channel);
+    *queued = !atomic_exchange(&channel->queued, true);    /* N2 */
+    if (*queued)
+        host_queue(host, channel);
     return HFTL_OK;
+}
+
+enum hftl_status hftl_submit(struct hftl_channel *channel, struct hftl_request *request)
+{
+    enum hftl_status status;
+    bool queued = false;
+
+    if (!channel || !request)
+        return HFTL_INVALID;
+    status = channel_accept(channel, request, &queued);
+    if (queued)
+        host_ring(channel->host);
+    return status;
 }
 
 static struct hftl_request *next_landed(struct hftl_channel *channel)

@@ -4,6 +4,7 @@
  *
  *      client thread                                                    engine (round of host.h)
  *      hftl_submit --> check --> [ submitted ring ] --> in turn ------> device_submit
+ *      (hftl_run, which may run that round itself: host.h)                   |
  *                                                                            |
  *      done() <------ hftl_reap <-- [ landed ring ] <-- channel_land <-- complete
  *                         ^----------- bell ----------- channel_announce, once a round
@@ -73,8 +74,8 @@ struct hftl_request *channel_take(struct hftl_channel *channel, bool *again);
 struct hftl_channel *channel_land(struct hftl_request *request);
 void channel_announce(struct hftl_channel *channel);
 
-/* Submits and waits until it landed; `done` and `arg` are taken. The status is that of either. */
-HFTL_MUST_USE enum hftl_status channel_run(struct hftl_channel *channel,
-                                           struct hftl_request *request);
+/* The client's: hftl_submit but for the doorbell. *queued: it is to be rung (host.h). */
+HFTL_MUST_USE enum hftl_status channel_accept(struct hftl_channel *channel,
+                                              struct hftl_request *request, bool *queued);
 
 #endif

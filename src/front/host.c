@@ -98,6 +98,7 @@ static struct hftl_device *create_host(struct hftl_media *medium,
     host->medium = medium;
     host->options = *options;
     host->threaded = options->flags & HFTL_OPEN_THREAD;
+    host->helped = host->threaded && options->flags & HFTL_OPEN_HELP;
     host->doorbell.fd = -1;
     host->epoll = -1;
     live_init(&host->live, options->log, options->log_arg);

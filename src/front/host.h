@@ -5,10 +5,10 @@
  *
  * I own      the medium, the engine, its thread when it has one, the lock, the doorbell, the list
  *            of channels. struct hftl_device of the public header is this.
- * I promise  the engine is called by one thread at a time, and the medium, with HFTL_OPEN_THREAD,
- *            by the engine's thread only, from the open to the close. Idle means asleep: no timer,
- *            no polling. No channel starves another: each hands over CHANNEL_BATCH_MAX requests a
- *            turn.
+ * I promise  the engine is called by one thread at a time, and the medium, with HFTL_OPEN_THREAD
+ *            and without HFTL_OPEN_HELP, by the engine's thread only, from the open to the close.
+ *            Idle means asleep: no timer, no polling. No channel starves another: each hands over
+ *            CHANNEL_BATCH_MAX requests a turn.
  * I ignore   what requests mean; how the engine keeps its promises.
  *
  * THE ROUND, on the engine's thread or inside hftl_step, under the lock:
@@ -31,11 +31,24 @@
  * closes) takes the lock. The engine gives it away between rounds when there are visitors, and
  * sleeps without it: statistics of an idle device wake nobody.
  *
+ * HELPING. A client that is going to wait (hftl_run) may run rounds in the place of the engine's
+ * thread, if nobody has the lock and no visitor wants it. Then nobody is woken for its request, and
+ * for what else is in the ready stack. It is the doorbell's listener meanwhile, as it has the lock:
+ *
+ *      try the lock --> bell_awake --> rounds --> bell_listen --> ready stack: nothing --> unlock
+ *           | taken                                                   | something: again
+ *           '--> ring: who has the lock looks again, or the engine's thread wakes
+ *
+ * What is left goes to the engine's thread: after HELP_ROUNDS_MAX rounds by the doorbell,
+ * operations in flight by the medium's descriptor (H4).
+ *
  * INVARIANTS
  *   H1  engine, turn, landings, channels and live are touched under `lock` only.
  *   H2  the engine sleeps with an empty turn list, and with an empty ready stack, or one whose
- *       pusher is about to ring.
+ *       pusher is about to ring; or a helper has rung, or will look himself.
  *   H3  `engine` is NULL from the end of closing on.
+ *   H4  With helpers the engine's thread hears the medium's descriptor only while it is `watched`,
+ *       once, and it is when the lock is given away with something in flight.
  */
 #ifndef HOSTFTL_FRONT_HOST_H
 #define HOSTFTL_FRONT_HOST_H
@@ -60,10 +73,12 @@ struct hftl_device {
     struct hftl_open_options options;
     uint64_t blocks; /* fixed after open */
     bool threaded;
+    bool helped;       /* HFTL_OPEN_HELP */
     bool always_ready; /* the medium has no descriptor to wait on */
 
     struct bell doorbell;
-    int epoll; /* the medium's descriptor and the doorbell's */
+    int epoll;    /* the medium's descriptor and the doorbell's */
+    bool watched; /* H4; under lock */
     pthread_t thread;
     enum hftl_status ended; /* what closing gave */
 
@@ -90,8 +105,12 @@ HFTL_MUST_USE enum hftl_status host_open(struct hftl_media *medium,
                                          const struct hftl_open_options *options,
                                          struct hftl_device **host, struct why *why);
 
-/* A client's: puts the channel, whose `queued` it has just set, before the engine. */
-void host_ready(struct hftl_device *host, struct hftl_channel *channel);
+/* A client's: puts the channel, whose `queued` it has just set, before the engine. The second of
+ * the two is to follow: it rings the doorbell. */
+void host_queue(struct hftl_device *host, struct hftl_channel *channel);
+void host_ring(struct hftl_device *host);
+/* HELPING: the same, and runs what was queued if nobody else does. */
+void host_help(struct hftl_device *host);
 
 /* VISITING: between the two, the engine is the caller's, if there is one (H3). */
 void host_enter(struct hftl_device *host);

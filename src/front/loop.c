@@ -4,15 +4,20 @@
 #include "front/host.h"
 
 #include "base/must.h"
+#include "media/fileio.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define HELP_ROUNDS_MAX 8u /* that a client runs before the engine's thread is to go on */
+
+enum watched { DOORBELL, MEDIUM };
+
 enum hftl_status loop_init(struct hftl_device *host, struct why *why)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = DOORBELL};
     int medium_fd = host->medium->ops->fd(host->medium);
 
     host->always_ready = medium_fd < 0;
@@ -25,6 +30,7 @@ enum hftl_status loop_init(struct hftl_device *host, struct why *why)
                        strerror(errno));
     if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, host->doorbell.fd, &event) != 0)
         return why_say(why, HFTL_MEMORY, "the doorbell cannot be polled: %s", strerror(errno));
+    event = (struct epoll_event){.events = host->helped ? 0 : EPOLLIN, .data.u32 = MEDIUM};
     if (medium_fd >= 0 && epoll_ctl(host->epoll, EPOLL_CTL_ADD, medium_fd, &event) != 0)
         return why_say(why, HFTL_INVALID, "the descriptor of medium %s cannot be polled: %s",
                        host->medium->ops->name, strerror(errno));
@@ -39,7 +45,7 @@ void loop_free(struct hftl_device *host)
     host->epoll = -1;
 }
 
-void host_ready(struct hftl_device *host, struct hftl_channel *channel)
+void host_queue(struct hftl_device *host, struct hftl_channel *channel)
 {
     struct hftl_channel *top = atomic_load_explicit(&host->ready, memory_order_relaxed);
 
@@ -47,6 +53,10 @@ void host_ready(struct hftl_device *host, struct hftl_channel *channel)
     do
         channel->ready_next = top;
     while (!atomic_compare_exchange_weak(&host->ready, &top, channel));
+}
+
+void host_ring(struct hftl_device *host)
+{
     bell_ring(&host->doorbell); /* W1 */
 }
 
@@ -160,18 +170,83 @@ static bool nothing_came(struct hftl_device *host)
     return !atomic_load(&host->ready) && !atomic_load(&host->closing);
 }
 
+/* H4. Why not hear it always? A helper's operations make it readable, and most have landed before
+ * he leaves: the engine's thread would be woken by each for nothing. */
+static void watch_medium(struct hftl_device *host)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = MEDIUM};
+    int fd;
+
+    if (!host->helped || host->watched || host->always_ready || device_is_idle(host->engine))
+        return;
+    fd = host->medium->ops->fd(host->medium);
+    must_show(epoll_ctl(host->epoll, EPOLL_CTL_MOD, fd, &event) == 0, errno, fd);
+    host->watched = true;
+}
+
 static void sleep_well(struct hftl_device *host)
 {
     struct epoll_event events[2];
+    int count;
 
     bell_listen(&host->doorbell);
     if (nothing_came(host)) { /* W2, H2 */
+        watch_medium(host);
         pthread_mutex_unlock(&host->lock);
-        while (epoll_wait(host->epoll, events, 2, -1) < 0)
+        while ((count = epoll_wait(host->epoll, events, 2, -1)) < 0)
             must_show(errno == EINTR, errno, host->epoll);
         pthread_mutex_lock(&host->lock);
+        while (--count >= 0)
+            if (events[count].data.u32 == MEDIUM)
+                host->watched = false;
     }
     bell_awake(&host->doorbell);
+}
+
+/* A helper's rounds, until nothing is to be done. What the medium had at once is taken in one more,
+ * instead of waking the engine's thread for it. True: there is more. */
+static bool run_some(struct hftl_device *host, unsigned *rounds)
+{
+    unsigned idle = 0;
+    bool more;
+
+    do {
+        more = run_round(host);
+        idle = more ? 0 : idle + 1;
+    } while (++*rounds < HELP_ROUNDS_MAX && idle < 2 && (more || !device_is_idle(host->engine)));
+    return more;
+}
+
+/* Under the lock, in the place of the engine's thread, which sleeps or waits for the lock. */
+static void help(struct hftl_device *host)
+{
+    unsigned rounds = 0;
+    bool more;
+
+    fileio_be_guest(true); /* this thread is the client's, and may end */
+    do {
+        bell_awake(&host->doorbell);
+        more = run_some(host, &rounds);
+        bell_listen(&host->doorbell);
+    } while (!nothing_came(host) && rounds < HELP_ROUNDS_MAX); /* W2 */
+    fileio_be_guest(false);
+    watch_medium(host);
+    if (more || !nothing_came(host))
+        bell_ring(&host->doorbell);
+}
+
+void host_help(struct hftl_device *host)
+{
+    /* Who has the lock looks at the ready stack before he sleeps, if the bell says that he does not
+     * yet. Visitors come first: the engine's thread lets them in. */
+    if (!host->helped || atomic_load(&host->visitors) > 0 ||
+        pthread_mutex_trylock(&host->lock) != 0) {
+        host_ring(host);
+        return;
+    }
+    if (host->engine) /* H3 */
+        help(host);
+    pthread_mutex_unlock(&host->lock);
 }
 
 void loop_run(struct hftl_device *host)

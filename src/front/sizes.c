@@ -59,7 +59,7 @@ static enum hftl_status take(void *known, size_t known_bytes, const void *given,
 enum hftl_status sizes_take_open(struct hftl_open_options *known,
                                  const struct hftl_open_options *given, struct why *why)
 {
-    const unsigned flags = HFTL_OPEN_THREAD | HFTL_OPEN_READ_ONLY;
+    const unsigned flags = HFTL_OPEN_THREAD | HFTL_OPEN_READ_ONLY | HFTL_OPEN_HELP;
     enum hftl_status status;
 
     hftl_open_options_init(known);

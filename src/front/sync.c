@@ -21,16 +21,23 @@ static void wait_readable(int fd)
         ;
 }
 
-enum hftl_status channel_run(struct hftl_channel *channel, struct hftl_request *request)
+enum hftl_status hftl_run(struct hftl_channel *channel, struct hftl_request *request)
 {
-    bool landed = false, more;
+    bool landed = false, queued = false, more;
     enum hftl_status status;
 
+    if (!channel || !request)
+        return HFTL_INVALID;
     request->done = note_landing;
     request->arg = &landed;
-    status = hftl_submit(channel, request);
+    status = channel_accept(channel, request, &queued);
     if (status != HFTL_OK)
         return status;
+    /* What lands while we help need not wake us. From hftl_reap on it does again. */
+    if (channel->host->helped)
+        bell_awake(&channel->bell);
+    if (queued)
+        host_help(channel->host);
     for (;;) {
         more = hftl_step(channel->host); /* false with a thread */
         hftl_reap(channel, 0);
@@ -46,7 +53,7 @@ enum hftl_status hftl_read(struct hftl_channel *channel, uint64_t lba, uint64_t 
     struct iovec iov = {.iov_base = data, .iov_len = blocks * HFTL_BLOCK_BYTES};
     struct hftl_request request = {
         .verb = HFTL_READ, .lba = lba, .blocks = blocks, .iov = &iov, .iov_count = 1};
-    return channel_run(channel, &request);
+    return hftl_run(channel, &request);
 }
 
 enum hftl_status hftl_write(struct hftl_channel *channel, uint64_t lba, uint64_t blocks,
@@ -60,24 +67,24 @@ enum hftl_status hftl_write(struct hftl_channel *channel, uint64_t lba, uint64_t
                                    .blocks = blocks,
                                    .iov = &iov,
                                    .iov_count = 1};
-    return channel_run(channel, &request);
+    return hftl_run(channel, &request);
 }
 
 enum hftl_status hftl_trim(struct hftl_channel *channel, uint64_t lba, uint64_t blocks,
                            unsigned flags)
 {
     struct hftl_request request = {.verb = HFTL_TRIM, .flags = flags, .lba = lba, .blocks = blocks};
-    return channel_run(channel, &request);
+    return hftl_run(channel, &request);
 }
 
 enum hftl_status hftl_flush(struct hftl_channel *channel)
 {
     struct hftl_request request = {.verb = HFTL_FLUSH};
-    return channel_run(channel, &request);
+    return hftl_run(channel, &request);
 }
 
 enum hftl_status hftl_flush_bands(struct hftl_channel *channel)
 {
     struct hftl_request request = {.verb = HFTL_FLUSH_BANDS};
-    return channel_run(channel, &request);
+    return hftl_run(channel, &request);
 }

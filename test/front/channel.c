@@ -195,20 +195,21 @@ static void a_crowded_channel_does_not_starve_another(void **state)
     assert_int_equal(hftl_close(device), HFTL_OK);
 }
 
-static unsigned modes[] = {0, HFTL_OPEN_THREAD};
+static unsigned modes[] = {0, HFTL_OPEN_THREAD, HFTL_OPEN_THREAD | HFTL_OPEN_HELP};
 
-#define IN_BOTH(name)                                                                              \
-    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
+#define IN_EACH(name)                                                                              \
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1]),        \
+        cmocka_unit_test_prestate(name, &modes[2])
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_BOTH(says_again_when_the_depth_is_in_flight),
-        IN_BOTH(refused_requests_are_never_called_back),
-        IN_BOTH(reaping_in_pieces_keeps_the_descriptor_readable),
-        IN_BOTH(a_callback_may_submit_its_own_request_again),
-        IN_BOTH(each_request_is_called_back_once_in_whatever_order),
-        IN_BOTH(a_crowded_channel_does_not_starve_another),
+        IN_EACH(says_again_when_the_depth_is_in_flight),
+        IN_EACH(refused_requests_are_never_called_back),
+        IN_EACH(reaping_in_pieces_keeps_the_descriptor_readable),
+        IN_EACH(a_callback_may_submit_its_own_request_again),
+        IN_EACH(each_request_is_called_back_once_in_whatever_order),
+        IN_EACH(a_crowded_channel_does_not_starve_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 
 #define MANY 100u
 
-static unsigned modes[] = {0, HFTL_OPEN_THREAD};
+static unsigned modes[] = {0, HFTL_OPEN_THREAD, HFTL_OPEN_THREAD | HFTL_OPEN_HELP};
 
 struct note {
     struct hftl_request request;
@@ -81,15 +81,16 @@ static void an_idle_device_closes_at_any_moment(void **state)
     }
 }
 
-#define IN_BOTH(name)                                                                              \
-    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
+#define IN_EACH(name)                                                                              \
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1]),        \
+        cmocka_unit_test_prestate(name, &modes[2])
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_BOTH(requests_in_flight_land_and_new_ones_are_refused),
-        IN_BOTH(says_when_it_could_not_be_marked_clean),
-        IN_BOTH(an_idle_device_closes_at_any_moment),
+        IN_EACH(requests_in_flight_land_and_new_ones_are_refused),
+        IN_EACH(says_when_it_could_not_be_marked_clean),
+        IN_EACH(an_idle_device_closes_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

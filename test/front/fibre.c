@@ -290,6 +290,12 @@ int fibre_lock(pthread_mutex_t *mutex)
     return pthread_mutex_trylock(mutex);
 }
 
+int fibre_trylock(pthread_mutex_t *mutex)
+{
+    fibre_point();
+    return pthread_mutex_trylock(mutex);
+}
+
 int fibre_unlock(pthread_mutex_t *mutex)
 {
     pthread_mutex_unlock(mutex);

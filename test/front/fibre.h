@@ -48,6 +48,7 @@ void fibre_point(void);
 int fibre_create(pthread_t *thread, void *(*run)(void *arg), void *arg);
 int fibre_join(pthread_t thread);
 int fibre_lock(pthread_mutex_t *mutex);
+int fibre_trylock(pthread_mutex_t *mutex);
 int fibre_unlock(pthread_mutex_t *mutex);
 int fibre_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
 int fibre_signal(pthread_cond_t *cond);

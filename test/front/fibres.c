@@ -6,7 +6,8 @@
  *
  *      owner     opens the device, makes the others, closes it: when all are done, or in the midst,
  *                as soon as nobody is in a call
- *      engine    the library's own thread, or one that calls hftl_step
+ *      engine    the library's own thread, helped by clients that wait or not, or one that calls
+ *                hftl_step
  *      clients   open a channel, keep its few places full, sleep until its descriptor is readable,
  *                close it, open another
  *      visitors  ask and change what there is to ask and to change
@@ -73,7 +74,8 @@ static struct {
     unsigned client_count, visitor_count;
     unsigned at_work;  /* clients and visitors */
     unsigned in_calls; /* and of these, who must not be disturbed by a close */
-    bool threaded, stopping, closing, step_over;
+    bool threaded, helped, stopping, closing, step_over;
+    bool in_run[FIBRES_MAX];    /* a client, in a synchronous call */
     uint64_t calls[FIBRES_MAX]; /* of the engine, by each fibre */
 } world;
 
@@ -92,7 +94,9 @@ static struct {
     X(answered_by_close)   /* requests */                                                          \
     X(failed_opens)        /* failed opens */                                                      \
     X(threaded)            /* devices with a thread */                                             \
-    X(stepped)             /* and without */                                                       \
+    X(helped)              /* and helpers */                                                       \
+    X(stepped)             /* devices without one */                                               \
+    X(by_helpers)          /* requests, taken by who waits */                                      \
     X(synchronous)         /* calls */
 
 #define COUNT_MEMBER(name) uint64_t name;
@@ -231,6 +235,8 @@ static void note_taken(struct hftl_request *request)
 {
     struct errand *errand = request->arg;
 
+    if (world.in_run[fibre_current()])
+        counts.by_helpers++;
     if (request->done != answered)
         return; /* a synchronous one */
     struct client *client = errand->client;
@@ -364,11 +370,17 @@ static void answered(struct hftl_request *request)
 /* ---- clients --------------------------------------------------------------------------------- */
 
 /* Waits inside the library, as one who has nothing else to do. */
-static void flush_synchronously(struct client *client)
+static void call_synchronously(struct client *client)
 {
-    enum hftl_status status = hftl_flush(client->channel);
+    struct hftl_request request = {.verb = HFTL_TRIM, .lba = fibre_below(BAD_LBA), .blocks = 1};
+    unsigned self = fibre_current();
+    enum hftl_status status;
+
+    world.in_run[self] = true;
+    status = fibre_chance(1, 2) ? hftl_flush(client->channel) : hftl_run(client->channel, &request);
+    world.in_run[self] = false;
     if (status != HFTL_OK)
-        fibre_fail("a flush says %s", hftl_status_name(status));
+        fibre_fail("a call says %s", hftl_status_name(status));
     counts.synchronous++;
 }
 
@@ -379,8 +391,9 @@ static void wake(struct client *client)
         (void)hftl_reap(client->channel, (unsigned)fibre_below(4));
     for (uint64_t i = fibre_below(client->depth + 2); i > 0; i--)
         submit_next(client);
-    if (world.threaded && client->in_flight < client->depth && fibre_chance(1, 8))
-        flush_synchronously(client);
+    if (world.threaded && client->in_flight < client->depth &&
+        fibre_chance(1, world.helped ? 2 : 8))
+        call_synchronously(client);
 }
 
 static bool open_channel(struct client *client)
@@ -474,6 +487,7 @@ static void draw_world(void)
     world.visitor_count = (unsigned)fibre_below(VISITORS_MAX + 1);
     world.at_work = world.client_count + world.visitor_count;
     world.threaded = fibre_chance(2, 3);
+    world.helped = world.threaded && fibre_chance(1, 2);
     stand.called = note_call;
     stand.taken = note_taken;
     stand.bad_lba_first = BAD_LBA;
@@ -491,7 +505,7 @@ static bool open_device(void)
     char why[256];
 
     hftl_open_options_init(&options);
-    options.flags = world.threaded ? HFTL_OPEN_THREAD : 0;
+    options.flags = (world.threaded ? HFTL_OPEN_THREAD : 0) | (world.helped ? HFTL_OPEN_HELP : 0);
     enum hftl_status status =
         hftl_open_media(stand_medium(1), &options, &world.device, why, sizeof why);
     if (status != stand.open_fails)
@@ -527,6 +541,7 @@ static void be_owner(void *arg)
         if (!world.threaded)
             fibre_spawn(be_engine, NULL);
         *(world.threaded ? &counts.threaded : &counts.stepped) += 1;
+        counts.helped += world.helped;
         if (fibre_chance(1, 2)) {
             for (uint64_t i = fibre_below(PATIENCE_MAX); i > 0; i--)
                 fibre_point();

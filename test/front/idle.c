@@ -30,12 +30,13 @@ static uint64_t burnt_us(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+static unsigned modes[] = {HFTL_OPEN_THREAD, HFTL_OPEN_THREAD | HFTL_OPEN_HELP};
+
 static void an_idle_engine_runs_no_round(void **state)
 {
-    struct hftl_device *device = kit_open(HFTL_OPEN_THREAD);
+    struct hftl_device *device = kit_open(*(unsigned *)*state);
     struct hftl_channel *channel = hftl_channel_open(device, 8);
     static uint8_t page[HFTL_BLOCK_BYTES];
-    (void)state;
 
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(hftl_write(channel, i, 1, page, 0), HFTL_OK);
@@ -69,12 +70,11 @@ static void waiting_for_a_slow_medium_is_sleep(void **state)
 {
     struct hftl_device *device;
     struct hftl_channel *channel;
-    (void)state;
 
     if (!stand_has_manners())
         skip();
     stand.delay_ns = 40000000;
-    device = kit_open(HFTL_OPEN_THREAD);
+    device = kit_open(*(unsigned *)*state);
     channel = hftl_channel_open(device, 8);
     uint64_t rounds = host_rounds(device);
     for (unsigned i = 0; i < 10; i++)
@@ -88,9 +88,11 @@ static void waiting_for_a_slow_medium_is_sleep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_idle_engine_runs_no_round),
+        cmocka_unit_test_prestate(an_idle_engine_runs_no_round, &modes[0]),
+        cmocka_unit_test_prestate(an_idle_engine_runs_no_round, &modes[1]),
         cmocka_unit_test(looking_at_statistics_wakes_nobody),
-        cmocka_unit_test(waiting_for_a_slow_medium_is_sleep),
+        cmocka_unit_test_prestate(waiting_for_a_slow_medium_is_sleep, &modes[0]),
+        cmocka_unit_test_prestate(waiting_for_a_slow_medium_is_sleep, &modes[1]),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

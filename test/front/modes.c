@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The two ways to run: an event loop of the caller's, a thread of ours. Sync calls, info, stats. */
+/* The ways to run: an event loop of the caller's, a thread of ours, alone or helped. Sync calls,
+ * info, stats. */
 #define _GNU_SOURCE
 #include "test/front/kit.h"
 
-static unsigned modes[] = {0, HFTL_OPEN_THREAD};
+static unsigned modes[] = {0, HFTL_OPEN_THREAD, HFTL_OPEN_THREAD | HFTL_OPEN_HELP};
 
 static void what_is_written_is_read_back(void **state)
 {
@@ -150,18 +151,19 @@ static void messages_reach_the_hook(void **state)
     assert_int_equal(hftl_close(device), HFTL_OK);
 }
 
-#define IN_BOTH(name)                                                                              \
-    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1])
+#define IN_EACH(name)                                                                              \
+    cmocka_unit_test_prestate(name, &modes[0]), cmocka_unit_test_prestate(name, &modes[1]),        \
+        cmocka_unit_test_prestate(name, &modes[2])
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_BOTH(what_is_written_is_read_back),
-        IN_BOTH(a_failing_block_fails_alone),
+        IN_EACH(what_is_written_is_read_back),
+        IN_EACH(a_failing_block_fails_alone),
         cmocka_unit_test(the_loop_descriptor_alone_drives_the_engine),
         cmocka_unit_test(a_threaded_device_has_no_loop_to_step),
-        IN_BOTH(info_counts_the_memory_of_channels),
-        IN_BOTH(messages_reach_the_hook),
+        IN_EACH(info_counts_the_memory_of_channels),
+        IN_EACH(messages_reach_the_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

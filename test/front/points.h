@@ -52,6 +52,7 @@
 #define pthread_setname_np(thread, name) ((void)(thread))
 #define pthread_join(thread, result) fibre_join(thread)
 #define pthread_mutex_lock(mutex) fibre_lock(mutex)
+#define pthread_mutex_trylock(mutex) fibre_trylock(mutex)
 #define pthread_mutex_unlock(mutex) fibre_unlock(mutex)
 #define pthread_cond_wait(cond, mutex) fibre_wait(cond, mutex)
 #define pthread_cond_signal(cond) fibre_signal(cond)

@@ -125,6 +125,26 @@ static void *come_and_go(void *arg)
     return NULL;
 }
 
+/* One request at a time, as a server's thread has: beside others it waits and helps. */
+static void *write_and_read(void *arg)
+{
+    struct client *client = arg;
+    _Alignas(uint64_t) uint8_t page[HFTL_BLOCK_BYTES];
+
+    for (uint64_t version = 1; version <= ROUNDS / 2; version++) {
+        uint64_t lba = client->first + prng_below(&client->prng, SPAN);
+        kit_fill(page, lba, 1, version);
+        must(hftl_write(client->channel, lba, 1, page, 0) == HFTL_OK);
+        client->version[lba - client->first] = version;
+        lba = client->first + prng_below(&client->prng, SPAN);
+        must(hftl_read(client->channel, lba, 1, page) == HFTL_OK);
+        uint64_t expected = client->version[lba - client->first];
+        must(expected == 0 || kit_matches(page, lba, expected));
+        client->landed += 2;
+    }
+    return NULL;
+}
+
 static void start_client(struct client *client, struct hftl_device *device, unsigned index)
 {
     memset(client, 0, sizeof *client);
@@ -133,23 +153,30 @@ static void start_client(struct client *client, struct hftl_device *device, unsi
     prng_seed(&client->prng, index + 1);
 }
 
+struct manner {
+    uint64_t delay_ns;
+    unsigned flags;
+    void *(*use)(void *client);
+};
+
 static void many_threads_see_what_they_wrote(void **state)
 {
+    const struct manner *manner = *state;
     static struct client clients[CLIENTS];
     struct hftl_device *device;
     pthread_t threads[CLIENTS], looker, goer;
     struct hftl_stats stats = {.size = sizeof stats};
 
     stand.shuffle = true;
-    stand.delay_ns = *(uint64_t *)*state;
-    device = kit_open(HFTL_OPEN_THREAD);
+    stand.delay_ns = manner->delay_ns;
+    device = kit_open(HFTL_OPEN_THREAD | manner->flags);
     over = false;
     for (unsigned i = 0; i < CLIENTS; i++)
         start_client(&clients[i], device, i);
     assert_int_equal(pthread_create(&looker, NULL, look, device), 0);
     assert_int_equal(pthread_create(&goer, NULL, come_and_go, device), 0);
     for (unsigned i = 0; i < CLIENTS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, hammer, &clients[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, manner->use, &clients[i]), 0);
     for (unsigned i = 0; i < CLIENTS; i++)
         pthread_join(threads[i], NULL);
     over = true;
@@ -216,10 +243,21 @@ static void another_threads_submit_wakes_the_callers_loop(void **state)
 
 int main(void)
 {
-    static uint64_t delays[] = {0, 200000};
+    static struct manner manners[] = {
+        {0, 0, hammer},
+        {0, HFTL_OPEN_HELP, hammer},
+        {0, HFTL_OPEN_HELP, write_and_read},
+        {200000, 0, hammer},
+        {200000, HFTL_OPEN_HELP, hammer},
+        {50000, HFTL_OPEN_HELP, write_and_read},
+    };
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &delays[0]),
-        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &delays[1]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[0]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[1]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[2]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[3]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[4]),
+        cmocka_unit_test_prestate(many_threads_see_what_they_wrote, &manners[5]),
         cmocka_unit_test(another_threads_submit_wakes_the_callers_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
