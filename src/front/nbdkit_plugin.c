@@ -15,7 +15,8 @@
  *
  * nbdkit calls from many threads at once and each call may wait. Each takes a channel of depth one
  * out of the pool and puts it back: there are as many as there were calls at one time. A call
- * always waits for its answer, also when the client is gone: nothing is ever abandoned.
+ * always waits for its answer, also when the client is gone: nothing is ever abandoned. While the
+ * engine's thread sleeps, the call runs the engine itself (HFTL_OPEN_HELP).
  */
 #define _GNU_SOURCE
 #define NBDKIT_API_VERSION 2
@@ -31,7 +32,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -276,7 +276,7 @@ static int plugin_after_fork(void)
     if (!read_only)       /* memory is never freed by writing to it */
         keep_in_memory(); /* before the engine's thread is born: it inherits */
     hftl_open_options_init(&options);
-    options.flags = HFTL_OPEN_THREAD;
+    options.flags = HFTL_OPEN_THREAD | HFTL_OPEN_HELP;
     if (read_only)
         options.flags |= HFTL_OPEN_READ_ONLY;
     options.verify = verify;
@@ -423,31 +423,16 @@ static int refuse(enum hftl_status status, const char *verb, uint64_t offset)
     return -1;
 }
 
-static void note_landing(struct hftl_request *request)
-{
-    bool *landed = request->arg;
-    *landed = true;
-}
-
 static enum hftl_status run(struct hftl_request *request)
 {
     struct lane *lane;
-    struct pollfd ready = {.events = POLLIN};
-    bool landed = false;
     enum hftl_status status = take_lane(&lane);
 
     if (status != HFTL_OK)
         return status;
-    request->done = note_landing;
-    request->arg = &landed;
-    status = hftl_submit(lane->channel, request);
-    ready.fd = hftl_channel_fd(lane->channel);
-    while (status == HFTL_OK && !landed) {
-        if (hftl_reap(lane->channel, 0) == 0)
-            poll(&ready, 1, -1); /* interrupted: looks again */
-    }
+    status = hftl_run(lane->channel, request);
     put_lane(lane);
-    return status == HFTL_OK ? request->status : status;
+    return status;
 }
 
 /* nbdkit has checked the range. The block size is advertised; clients that cannot keep to it need
