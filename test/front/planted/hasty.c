@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Planted: an engine that found a channel empty lets go of it without a second look. A client who
- * submits in between takes the channel for one that is still looked at, and does not ring. */
+ * submits in between takes the channel for one that is still looked at, and does not ring: nobody
+ * wakes, and the close does not find the request. */
 #include "front/channel.h"
 
 struct hftl_request *channel_take_well(struct hftl_channel *channel, bool *again);
