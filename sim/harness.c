@@ -16,6 +16,8 @@
 #define DEBT_BANDS_MIN 16u
 /* Bands beside the superblock's chunks: so narrow that they may not be worth it half empty. */
 #define NARROW_BANDS_MAX 2u
+/* Those that both streams write and close at once, and one between states. */
+#define OPEN_BANDS_MAX 5u
 #define WRITE_BUFFER_BYTES (64u * 1024)
 
 void harness_init(struct harness *harness, const struct harness_options *options,
@@ -116,13 +118,45 @@ static void bound_time(struct harness *h, uint64_t since_ns, const char *what)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* Something was done to the device that errors may come from. */
+static bool was_harmed(const struct harness *h)
+{
+    struct nand_harm harm = nand_harm(h->options.nand);
+    return harm.reads + harm.others + harm.bits + h->world.refused > 0;
+}
+
+/* A closing of bands is refused: may it be? What is left of bands that are open or being closed, or
+ * that is kept back, is room that nobody can use: so many bands. The rest is at least half full, or
+ * cleaning would have something to do. */
+static bool lacks_bands(const struct harness *h, const struct hftl_info *info)
+{
+    uint64_t unused = (uint64_t)(info->bands_reserve + OPEN_BANDS_MAX) * info->band_blocks;
+    bool full = 2 * oracle_held(h->oracle) + unused >= info->blocks_data;
+    return info->bands_free < info->bands_reserve && (full || h->options.tuning.paused);
+}
+
+static unsigned find_causes(const struct harness *h)
+{
+    struct hftl_info info = {.size = sizeof info};
+    unsigned causes = was_harmed(h) ? ORACLE_HARMED : 0;
+    h->options.engine->get_info(h->device, &info);
+    if (nand_harm(h->options.nand).others > h->harm.others)
+        causes |= ORACLE_FAILED;
+    if (info.read_only && info.reason[0] && was_harmed(h))
+        causes |= ORACLE_READ_ONLY;
+    if (lacks_bands(h, &info))
+        causes |= ORACLE_NO_BANDS;
+    return causes;
+}
+
 /* The oracle follows, whoever judges. */
 static void judge(struct harness *h, struct harness_slot *slot, enum hftl_status status)
 {
     struct failure nobody_cares = {0};
     const struct oracle_ticket *t = &slot->ticket;
     bool silent = h->options.judges && !(h->options.judges & HARNESS_ORACLE);
-    oracle_answer(h->oracle, t, status, slot->memory, h->options.faults,
+    h->refused |= status == HFTL_SPACE && t->verb == HFTL_FLUSH_BANDS;
+    oracle_answer(h->oracle, t, status, slot->memory, status == HFTL_OK ? 0 : find_causes(h),
                   silent ? &nobody_cares : &h->failure);
     if (!h->history)
         return;
@@ -173,7 +207,7 @@ static bool make_device(struct harness *h)
     options.interleave = h->options.interleave;
     enum hftl_status status = h->options.engine->format(nand_media(h->options.nand),
                                                         &h->world.world, &options, &info, &why);
-    if (status != HFTL_OK && !(h->options.faults && why.text[0]))
+    if (status != HFTL_OK && !(was_harmed(h) && why.text[0]))
         failure_say(&h->failure, "format fails: %s: %s", hftl_status_name(status), why.text);
     if (h->world.blocks)
         failure_say(&h->failure, "format leaks %" PRIu64 " bytes", h->world.bytes);
@@ -183,7 +217,7 @@ static bool make_device(struct harness *h)
 /* No device is what a cut in a format may leave; where faults are, a reason will do. */
 static bool is_excused(const struct harness *h, enum hftl_status status, const struct why *why)
 {
-    if (h->options.faults && why->text[0])
+    if (was_harmed(h) && why->text[0])
         return true;
     return h->oracle && oracle_is_formatting(h->oracle) &&
            (status == HFTL_FOREIGN || status == HFTL_CORRUPT);
@@ -257,10 +291,10 @@ bool harness_open(struct harness *harness)
     h->world.nand = h->options.nand;
     if (!h->oracle && !make_device(h))
         return false;
-    uint64_t spoiled = nand_reads_spoiled(h->options.nand);
+    h->harm = nand_harm(h->options.nand);
     if (!open_device(h)) {
         bool formatting = h->oracle && oracle_is_formatting(h->oracle);
-        if (h->failure.failed || !formatting || h->options.faults)
+        if (h->failure.failed || !formatting || was_harmed(h))
             return false;
         if (!make_device(h) || !open_device(h))
             return false;
@@ -268,16 +302,16 @@ bool harness_open(struct harness *harness)
     uint64_t blocks = h->options.engine->blocks(h->device);
     struct hftl_info info = {.size = sizeof info};
     h->options.engine->get_info(h->device, &info);
-    if (info.read_only && !(h->options.faults && info.reason[0]))
+    if (info.read_only && !(was_harmed(h) && info.reason[0]))
         failure_say(&h->failure, "opens read-only: %s", info.reason);
     tune_device(h, &info);
     follow(h, blocks);
     /* One bad read is made good by a second; of metadata that cannot be read at all FORMAT.md, 12
      * says what follows. */
-    if (nand_reads_spoiled(h->options.nand) > spoiled + 1)
+    if (nand_harm(h->options.nand).reads > h->harm.reads + 1)
         oracle_forgive_old(h->oracle);
     if (oracle_is_formatting(h->oracle))
-        oracle_format_ends(h->oracle, info.id, h->options.faults ? blocks : 0);
+        oracle_format_ends(h->oracle, info.id, was_harmed(h) ? blocks : 0);
     if (blocks != oracle_blocks(h->oracle))
         failure_say(&h->failure, "opens with %" PRIu64 " blocks, had %" PRIu64, blocks,
                     oracle_blocks(h->oracle));
@@ -287,14 +321,51 @@ bool harness_open(struct harness *harness)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-void harness_step(struct harness *harness)
+static void take_step(struct harness *h)
 {
-    struct harness *h = harness;
     bool busy = h->options.engine->step(h->device);
     h->steps++;
     h->still = !busy && !nand_pass(nand_media(h->options.nand));
     if (h->options.check_every && h->steps % h->options.check_every == 0)
         check_device(h);
+}
+
+static void wait_until_idle(struct harness *h)
+{
+    uint64_t since_ns = now(h);
+    for (uint32_t i = 0; !h->options.engine->is_idle(h->device) && !h->failure.failed && !h->stuck;
+         i++) {
+        take_step(h);
+        if (h->still && !h->options.engine->is_idle(h->device))
+            stand_still(h);
+        if (i > STEPS_MAX)
+            say_state(h, "it is not idle,");
+        bound_time(h, since_ns, "cleaning does not end,");
+    }
+}
+
+/* Nobody asks for anything now. If that is all it takes to have the bands, it was no reason. */
+static void doubt_refusal(struct harness *h)
+{
+    struct hftl_info info = {.size = sizeof info};
+    h->refused = false;
+    if (h->in_flight > 0)
+        return;
+    wait_until_idle(h);
+    if (h->failure.failed || h->stuck)
+        return;
+    h->options.engine->get_info(h->device, &info);
+    if (info.bands_free >= info.bands_reserve && !info.read_only)
+        failure_say(&h->failure,
+                    "bands are not closed for want of bands, and left alone it has %" PRIu32,
+                    info.bands_free);
+}
+
+void harness_step(struct harness *harness)
+{
+    take_step(harness);
+    if (harness->refused)
+        doubt_refusal(harness);
 }
 
 static void wait_until(struct harness *h, uint32_t in_flight)
@@ -414,20 +485,6 @@ static uint32_t bands_in_debt(struct harness *h, struct hftl_bands *bands)
     return in_debt && half_empty > NARROW_BANDS_MAX ? half_empty : 0;
 }
 
-static void wait_until_idle(struct harness *h)
-{
-    uint64_t since_ns = now(h);
-    for (uint32_t i = 0; !h->options.engine->is_idle(h->device) && !h->failure.failed && !h->stuck;
-         i++) {
-        harness_step(h);
-        if (h->still && !h->options.engine->is_idle(h->device))
-            stand_still(h);
-        if (i > STEPS_MAX)
-            say_state(h, "it is not idle,");
-        bound_time(h, since_ns, "cleaning does not end,");
-    }
-}
-
 /* A band that was put aside until the next flush is in nobody's debt before it. */
 void harness_settle(struct harness *harness)
 {
@@ -486,7 +543,7 @@ void harness_close(struct harness *harness)
     }
     enum hftl_status status = h->options.engine->close(h->device);
     h->device = NULL;
-    if (status != HFTL_OK && !h->options.faults)
+    if (status != HFTL_OK && !was_harmed(h))
         failure_say(&h->failure, "close fails: %s", hftl_status_name(status));
     if (nand_in_flight(h->options.nand))
         failure_say(&h->failure, "close leaves %" PRIu32 " operations in flight",
@@ -524,6 +581,7 @@ void harness_crash(struct harness *harness)
         h->slots[i].used = false;
     h->in_flight = 0;
     h->stuck = false;
+    h->refused = false;
     if (h->oracle)
         oracle_crash(h->oracle);
     if (h->history)

@@ -9,7 +9,11 @@
  *           passes only when the device has nothing to do; a request is answered, and a device
  *           without requests idle, within LAPS_MAX times what the drive needs to be erased, written
  *           and read once; requests that wait while nothing lands any more are a failure at once,
- *           but where a unit was told to stand still: `stuck`.
+ *           but where a unit was told to stand still: `stuck`. An error, a refusal and a
+ *           read-only device need a cause: that the nand failed an operation or holds other bytes,
+ *           or that memory was refused; and a reason. So does a closing of bands that is refused
+ *           (SPACE): the device is short of bands, cleaning left alone finds none either, and the
+ *           drive is half full at least.
  * IGNORES   which requests make sense to send: that is a story's.
  *
  *      harness_open --> harness_send, harness_step ... --> harness_close   everything durable
@@ -54,7 +58,6 @@ struct harness_options {
     struct tuning tuning; /* of each life */
     unsigned judges;      /* of enum harness_judges */
     bool may_stand_still; /* requests are not answered while a unit of the nand stands still */
-    bool faults;          /* errors are answers, and so is a refusal with a reason */
     bool traced;          /* `trace` has what was read in it */
     bool verbose;
 };
@@ -83,6 +86,8 @@ struct harness {
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;
+    struct nand_harm harm;     /* when this life began */
+    bool refused;              /* in this step, for want of bands */
     uint64_t longest_ns;       /* that an answer, or idleness, took */
     bool still;                /* after the last step: nothing will happen until a request comes */
     bool stuck;                /* a unit stands still, and requests wait; only a crash helps */

@@ -61,6 +61,7 @@ static const char *const names[] = {
     "head-decoded-once",
     "data-crc-not-checked",
     "leak-when-opening-fails",
+    "movers-let-a-closing-wait",
 };
 
 /*
@@ -85,6 +86,7 @@ static const struct hint {
     {"head-decoded-once", "flush", "tiny-oob", "ioerr"},
     {"data-crc-not-checked", NULL, NULL, "bitflip"},
     {"leak-when-opening-fails", NULL, NULL, "oom"},
+    {"movers-let-a-closing-wait", "bands", NULL, NULL},
 };
 
 unsigned mutants_count(void)

@@ -572,6 +572,7 @@ struct nand *nand_fork(const struct nand *nand)
             fork->cells[i].page->refs++;
     fork->prng = nand->prng;
     fork->clock = nand->clock;
+    fork->harm = nand->harm;
     return fork;
 }
 

@@ -159,8 +159,13 @@ struct nand_fault {
 /* From now on. Forks have no fault. */
 void nand_set_fault(struct nand *nand, const struct nand_fault *fault);
 bool nand_fault_struck(const struct nand *nand);
-/* Reads that were made to fail, or to return a flipped bit, so far. */
-uint64_t nand_reads_spoiled(const struct nand *nand);
+/* What was done to it so far, here and before it was forked. */
+struct nand_harm {
+    uint64_t reads;  /* made to fail, or to return a flipped bit */
+    uint64_t others; /* other operations made to fail, and reads after which the chunk was gone */
+    uint64_t bits;   /* flipped at rest */
+};
+struct nand_harm nand_harm(const struct nand *nand);
 /* Submitted so far, of all verbs. */
 uint64_t nand_operations(const struct nand *nand);
 

@@ -49,9 +49,9 @@ bool nand_fault_struck(const struct nand *nand)
     return nand->fault.struck;
 }
 
-uint64_t nand_reads_spoiled(const struct nand *nand)
+struct nand_harm nand_harm(const struct nand *nand)
 {
-    return nand->reads_spoiled;
+    return nand->harm;
 }
 
 uint64_t nand_operations(const struct nand *nand)
@@ -138,7 +138,8 @@ void nand_land_fault(struct nand *nand, struct nand_flight *flight)
     struct nand_cell *cell = &nand->cells[op->chunk < nand->count ? op->chunk : 0];
     enum nand_fault_kind kind = nand->fault.kind;
     nand->fault.struck = true;
-    nand->reads_spoiled += op->verb == HFTL_MEDIA_READ;
+    nand->harm.reads += op->verb == HFTL_MEDIA_READ;
+    nand->harm.others += op->verb != HFTL_MEDIA_READ || kind == NAND_FAULT_OFFLINE;
     op->status = kind == NAND_FAULT_OFFLINE     ? HFTL_OFFLINE
                  : kind == NAND_FAULT_READ_ONLY ? HFTL_READ_ONLY
                  : kind == NAND_FAULT_CLOSED    ? HFTL_CLOSED_EARLY
@@ -163,6 +164,7 @@ void nand_flip(struct nand *nand, const struct nand_place *place, uint8_t mask)
     must_show(place->chunk < nand->count && place->block < cell->real, place->chunk, place->block);
     struct nand_page *page = nand_page_own(nand, cell);
     uint32_t byte = place->byte;
+    nand->harm.bits++;
     must_show(byte < f->block_bytes + f->oob_bytes, byte, f->block_bytes);
     if (byte < f->block_bytes)
         page->data[(size_t)place->block * f->block_bytes + byte] ^= mask;

@@ -71,7 +71,7 @@ struct nand {
     uint64_t moments;
     struct nand_fault fault;
     uint64_t fault_from; /* the serial that `at` counts from */
-    uint64_t reads_spoiled;
+    struct nand_harm harm;
     uint64_t trace;      /* everything that happened, folded */
     uint32_t idle_reaps; /* in a row, with nothing in flight */
     bool reaping;

@@ -410,8 +410,47 @@ static void answer_read(struct oracle *o, const struct oracle_ticket *ticket,
     o->reads--;
 }
 
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+#define READS (1u << HFTL_READ)
+#define CHANGES (1u << HFTL_WRITE | 1u << HFTL_TRIM | 1u << HFTL_WRITE_ZEROES)
+#define FLUSHES (1u << HFTL_FLUSH)
+#define CLOSES (1u << HFTL_FLUSH_BANDS)
+
+static const struct excuse {
+    unsigned verbs;
+    enum hftl_status status;
+    unsigned causes; /* any of them */
+} excuses[] = {
+    /* C7, and what the medium says */
+    {READS, HFTL_MISMATCH, ORACLE_HARMED},
+    {READS, HFTL_LOST, ORACLE_HARMED},
+    {READS, HFTL_IO, ORACLE_HARMED},
+    {READS, HFTL_OFFLINE, ORACLE_HARMED},
+    /* the operation that failed turned the device read-only, and with it all who waited */
+    {CHANGES | FLUSHES | CLOSES, HFTL_IO, ORACLE_FAILED},
+    {CHANGES | FLUSHES | CLOSES, HFTL_OFFLINE, ORACLE_FAILED},
+    {CHANGES | FLUSHES | CLOSES, HFTL_CLOSED_EARLY, ORACLE_FAILED},
+    {CHANGES | FLUSHES | CLOSES, HFTL_WRITE_SKIPPED, ORACLE_FAILED},
+    {FLUSHES, HFTL_FLUSH_FAILED, ORACLE_FAILED | ORACLE_READ_ONLY},
+    {CHANGES | FLUSHES | CLOSES, HFTL_READ_ONLY, ORACLE_READ_ONLY},
+    /* C11: what is left is too little; hostftl.h: a closing needs bands to spare */
+    {CHANGES | FLUSHES | CLOSES, HFTL_SPACE, ORACLE_READ_ONLY},
+    {CLOSES, HFTL_SPACE, ORACLE_NO_BANDS},
+};
+
+static bool is_excused(enum hftl_verb verb, enum hftl_status status, unsigned causes)
+{
+    for (size_t i = 0; i < sizeof excuses / sizeof excuses[0]; i++)
+        if ((excuses[i].verbs >> verb & 1) && excuses[i].status == status &&
+            (excuses[i].causes & causes))
+            return true;
+    return status == HFTL_OK;
+}
+
 void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
-                   enum hftl_status status, const void *data, bool faults, struct failure *failure)
+                   enum hftl_status status, const void *data, unsigned causes,
+                   struct failure *failure)
 {
     static const char *const names[] = {
 #define VERB_TEXT(name, text) text,
@@ -419,10 +458,8 @@ void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
 #undef VERB_TEXT
     };
     oracle->tick++;
-    /* A full device may have no bands to spare for it, and says so. */
-    bool refused = ticket->verb == HFTL_FLUSH_BANDS && status == HFTL_SPACE;
-    if (status != HFTL_OK && !faults && !refused)
-        failure_say(failure, "%s of %" PRIu64 " blocks at lba %" PRIu64 " fails: %s",
+    if (!is_excused(ticket->verb, status, causes))
+        failure_say(failure, "%s of %" PRIu64 " blocks at lba %" PRIu64 " fails: %s, for no cause",
                     names[ticket->verb], ticket->blocks, ticket->lba, hftl_status_name(status));
     if (ticket->verb == HFTL_READ)
         answer_read(oracle, ticket, status, data, failure);
@@ -517,6 +554,14 @@ bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba)
         if (!oracle->versions[at].zero && oracle->versions[at].hidden == NEVER)
             return true;
     return false;
+}
+
+uint64_t oracle_held(const struct oracle *oracle)
+{
+    uint64_t held = 0;
+    for (uint64_t lba = 0; lba < oracle->blocks; lba++)
+        held += oracle_may_be_written(oracle, lba);
+    return held;
 }
 
 bool oracle_wrote(const void *block)

@@ -25,6 +25,11 @@
  *   While the device runs a read may return x unless something newer than x was answered, or seen
  *   instead of x, before the read began (`hidden`).
  *
+ * ERRORS
+ *   An answer that is not OK needs a cause (enum oracle_cause), which whoever asks has to have seen
+ *   outside of the device. The table in oracle.c says which cause is good for which status of which
+ *   request; what is not in it is a violation whatever happened: BUSY, MEMORY, a broken rule.
+ *
  * CONTENTS
  *   The first bytes of a block name lba, version and tag; the rest is chance seeded by them, so
  *   that a mix of two blocks, a shift or a foreign block never passes for one version.
@@ -62,12 +67,21 @@ void oracle_issue(struct oracle *oracle, struct oracle_ticket *ticket, enum hftl
 /* The contents that block `index` of a WRITE has to have. */
 void oracle_fill(const struct oracle *oracle, const struct oracle_ticket *ticket, uint64_t index,
                  void *block);
-/*
- * The device answered. `data` is what a READ returned. Faults were injected: an error is then an
- * answer (C9); otherwise it is a violation.
- */
+/* What an answer that is not OK may come from (C9). */
+enum oracle_cause {
+    /* the medium failed an operation, or its bytes are not those that were written; ever */
+    ORACLE_HARMED = 1 << 0,
+    /* it failed one that was no read since the device was opened, or lost a chunk */
+    ORACLE_FAILED = 1 << 1,
+    /* the device says that it is read-only, and why; the medium or the memory had failed it */
+    ORACLE_READ_ONLY = 1 << 2,
+    /* bands are short, and the drive is as full as that needs */
+    ORACLE_NO_BANDS = 1 << 3,
+};
+/* The device answered. `data` is what a READ returned. `causes`: those there are. */
 void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
-                   enum hftl_status status, const void *data, bool faults, struct failure *failure);
+                   enum hftl_status status, const void *data, unsigned causes,
+                   struct failure *failure);
 
 /* Everything volatile is in doubt; what was in flight is over. */
 void oracle_crash(struct oracle *oracle);
@@ -91,6 +105,8 @@ uint64_t oracle_hash(const struct oracle *oracle);
 unsigned oracle_candidates(const struct oracle *oracle, uint64_t lba);
 /* False: certainly zeros now, if read alone. */
 bool oracle_may_be_written(const struct oracle *oracle, uint64_t lba);
+/* Blocks that may be written now. */
+uint64_t oracle_held(const struct oracle *oracle);
 /* The block begins as a block that an oracle filled. */
 bool oracle_wrote(const void *block);
 /* The last version that was begun; 0: none. */

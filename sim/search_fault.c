@@ -87,7 +87,6 @@ static bool try_fault(struct search *s, const struct search_run *image, struct f
     s->report->trials++;
     /* Not the seed of the image: the ids of devices come from it. */
     search_begin(s, &t->harness, nand, oracle, search_mix(s->options->seed, t->number + 1));
-    t->harness.options.faults = true;
     t->harness.world.fail_allocation = fail_allocation;
     t->harness.world.fail_all_after = fault && fault->forever;
     if (fault && !fail_allocation)
@@ -162,7 +161,7 @@ static void act_oom(struct fault_trial *t)
     check_poor_device(t);
     if (h->device)
         harness_close(h);
-    h->options.faults = false;
+    h->world.refused = 0;
     if (!h->failure.failed && !reopen(t))
         failure_say(&h->failure, "after memory was short it does not open");
     if (h->device && !h->failure.failed)
@@ -439,7 +438,6 @@ static void act_storm(struct fault_trial *t)
     struct nand *nand = nand_fork(h->options.nand), *given = h->options.nand;
     struct prng prng;
     prng_seed(&prng, t->search->options->seed);
-    h->options.faults = false;
     h->options.nand = nand;
     if (!reopen(t))
         return;

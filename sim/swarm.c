@@ -306,7 +306,6 @@ static void inject(struct swarm *s, struct prng *prng, uint32_t act)
     fault.at = prng_below(prng, 40);
     fault.forever = prng_chance(prng, 1, 8);
     say(s, act, nand_fault_name(fault.kind));
-    s->harness.options.faults = true;
     if (fault.kind == NAND_FAULT_OFFLINE)
         oracle_forgive_old(s->harness.oracle);
     nand_set_fault(s->nand, &fault);

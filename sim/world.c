@@ -36,8 +36,10 @@ static void *lend(void *arg, size_t bytes)
 {
     struct sim_world *sim = arg;
     uint64_t number = ++sim->allocations, fails = sim->fail_allocation;
-    if (fails && (number == fails || (sim->fail_all_after && number > fails)))
+    if (fails && (number == fails || (sim->fail_all_after && number > fails))) {
+        sim->refused++;
         return NULL;
+    }
     void *memory = calloc(1, bytes ? bytes : 1);
     must(memory != NULL);
     sim->blocks++;

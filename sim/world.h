@@ -23,6 +23,7 @@ struct sim_world {
     uint64_t now_ns;                    /* of a world without a nand */
     uint64_t bytes, bytes_peak, blocks; /* lent to the engine now, at most, in how many pieces */
     uint64_t allocations;               /* so far */
+    uint64_t refused;                   /* of them */
     uint64_t fail_allocation;           /* this one (1 is the first) gets NULL; 0: none */
     bool fail_all_after;                /* and so do all after it */
     bool verbose;                       /* the engine's log goes to stderr */

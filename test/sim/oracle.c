@@ -53,8 +53,8 @@ static void step(struct play *p, const char *word)
     }
     if (read)
         load(p, word[2]);
-    oracle_answer(p->oracle, t, verb == '?' ? HFTL_IO : HFTL_OK, p->block, verb == '?',
-                  &p->failure);
+    oracle_answer(p->oracle, t, verb == '?' ? HFTL_IO : HFTL_OK, p->block,
+                  verb == '?' ? ORACLE_HARMED | ORACLE_FAILED : 0, &p->failure);
 }
 
 /* NULL: every read was fine. Otherwise the first violation. */
@@ -194,7 +194,7 @@ static void tells_contents_apart(void **state)
         if (kind == 5)
             memset(seen, 0, 24); /* a head of zeros */
         oracle_issue(p.oracle, &read, HFTL_READ, 0, 3, 1);
-        oracle_answer(p.oracle, &read, HFTL_OK, seen, false, &failure);
+        oracle_answer(p.oracle, &read, HFTL_OK, seen, 0, &failure);
         assert_int_equal(failure.failed, kind != 0);
     }
     oracle_destroy(p.oracle);
@@ -223,15 +223,50 @@ static void a_copy_goes_its_own_way(void **state)
     oracle_destroy(own);
 }
 
-static void an_error_is_a_violation_unless_faults_were_injected(void **state)
+static bool is_accepted(enum hftl_verb verb, enum hftl_status status, unsigned causes)
+{
+    struct play p;
+    struct oracle_ticket *t;
+    setup(&p);
+    t = &p.tickets['a'];
+    oracle_issue(p.oracle, t, verb, 0, 3, verb == HFTL_FLUSH || verb == HFTL_FLUSH_BANDS ? 0 : 1);
+    oracle_answer(p.oracle, t, status, p.block, causes, &p.failure);
+    oracle_destroy(p.oracle);
+    return !p.failure.failed;
+}
+
+static void each_error_needs_a_cause_of_its_own(void **state)
 {
     (void)state;
-    struct play p;
-    setup(&p);
-    step(&p, "a+");
-    oracle_answer(p.oracle, &p.tickets['a'], HFTL_IO, NULL, false, &p.failure);
-    assert_true(p.failure.failed);
-    oracle_destroy(p.oracle);
+    static const struct {
+        enum hftl_verb verb;
+        enum hftl_status status;
+        unsigned causes; /* any of these, and no other */
+    } rows[] = {
+        {HFTL_READ, HFTL_LOST, ORACLE_HARMED},
+        {HFTL_READ, HFTL_IO, ORACLE_HARMED},
+        {HFTL_READ, HFTL_SPACE, 0},
+        {HFTL_READ, HFTL_READ_ONLY, 0},
+        {HFTL_WRITE, HFTL_IO, ORACLE_FAILED},
+        {HFTL_TRIM, HFTL_READ_ONLY, ORACLE_READ_ONLY},
+        {HFTL_WRITE, HFTL_SPACE, ORACLE_READ_ONLY},
+        {HFTL_WRITE, HFTL_LOST, 0},
+        {HFTL_FLUSH, HFTL_FLUSH_FAILED, ORACLE_FAILED | ORACLE_READ_ONLY},
+        {HFTL_FLUSH_BANDS, HFTL_SPACE, ORACLE_READ_ONLY | ORACLE_NO_BANDS},
+        {HFTL_FLUSH_BANDS, HFTL_FLUSH_FAILED, 0},
+    };
+    static const enum hftl_status never[] = {HFTL_BUSY, HFTL_MEMORY, HFTL_AGAIN, HFTL_RULE_ORDER,
+                                             HFTL_CLOSING};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_false(is_accepted(rows[i].verb, rows[i].status, 0));
+        assert_true(is_accepted(rows[i].verb, HFTL_OK, 0));
+        for (unsigned cause = 1; cause <= ORACLE_NO_BANDS; cause <<= 1)
+            assert_int_equal(is_accepted(rows[i].verb, rows[i].status, cause),
+                             (rows[i].causes & cause) != 0);
+    }
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        for (unsigned verb = 0; verb < HFTL_VERB_COUNT; verb++)
+            assert_false(is_accepted((enum hftl_verb)verb, never[i], 15));
 }
 
 int main(void)
@@ -245,7 +280,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_happened_or_not),
         cmocka_unit_test(tells_contents_apart),
         cmocka_unit_test(a_copy_goes_its_own_way),
-        cmocka_unit_test(an_error_is_a_violation_unless_faults_were_injected),
+        cmocka_unit_test(each_error_needs_a_cause_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
