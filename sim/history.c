@@ -69,6 +69,20 @@ void history_destroy(struct history *history)
     free(history);
 }
 
+struct history *history_copy(const struct history *history)
+{
+    struct history *h = malloc(sizeof *h);
+    must(h != NULL);
+    *h = *history;
+    h->room = history->used + 16;
+    h->blocks = malloc(h->count * sizeof *h->blocks);
+    h->clusters = malloc(h->room * sizeof *h->clusters);
+    must(h->blocks && h->clusters);
+    memcpy(h->blocks, history->blocks, h->count * sizeof *h->blocks);
+    memcpy(h->clusters, history->clusters, h->used * sizeof *h->clusters);
+    return h;
+}
+
 static void end_life(struct history *h)
 {
     h->life++;

@@ -66,6 +66,8 @@ struct history_request {
 /* A new device: all zeros. */
 struct history *history_create(uint64_t blocks);
 void history_destroy(struct history *history);
+/* The same knowledge, from now on apart. */
+struct history *history_copy(const struct history *history);
 
 void history_invoke(struct history *history, struct history_request *request);
 /* `values`: of a READ that was answered OK, of each block. */

@@ -64,8 +64,7 @@ static const struct argp_option argp_options[] = {
      "operations land so: reaps, zero, realistic, slow, or (swarm) never; --list says what that "
      "is; otherwise reaps, and in the swarm the seed chooses",
      0},
-    {"judge", 'j', "NAME", 0,
-     "who judges what is read, but in explore: oracle, history, or both (the default)", 0},
+    {"judge", 'j', "NAME", 0, "who judges what is read: oracle, history, or both (the default)", 0},
     {"mode", 'M', "NAME", 0, "explore: exhaustive, nested, ace, oom, ioerr, bitflip or storm", 0},
     {"case", 'c', "PATH", 0, "explore: this case only, as in 3.120.4", 0},
     {"length", 'L', "N", 0,
@@ -157,7 +156,7 @@ static void set_judges(struct arguments *a, const char *text, struct argp_state 
                                                      : 0;
     if (judges == 0)
         argp_error(state, "'%s' judges nothing; oracle, history and both do", text);
-    a->campaign.judges = a->model.judges = a->swarm.judges = judges;
+    a->campaign.judges = a->model.judges = a->swarm.judges = a->search.judges = judges;
 }
 
 static error_t parse_more(int key, char *text, struct argp_state *state, struct arguments *a)

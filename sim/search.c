@@ -138,14 +138,28 @@ bool search_is_new(struct search *s, uint64_t key)
 
 /* ---- one life -------------------------------------------------------------------------------- */
 
-void search_begin(struct search *s, struct harness *harness, struct nand *nand,
-                  struct oracle *oracle, uint64_t seed)
+struct search_state search_state_of(const struct harness *harness)
+{
+    return (struct search_state){harness->options.nand, harness->oracle, harness->history};
+}
+
+struct search_state search_fork(const struct search_state *state)
+{
+    return (struct search_state){nand_fork(state->nand),
+                                 state->oracle ? oracle_copy(state->oracle) : NULL,
+                                 state->history ? history_copy(state->history) : NULL};
+}
+
+void search_begin(struct search *s, struct harness *harness, const struct search_state *state,
+                  uint64_t seed)
 {
     const struct search_options *o = s->options;
-    struct harness_options options = shape_options(o->shape, o->engine, nand, seed);
+    struct harness_options options = shape_options(o->shape, o->engine, state->nand, seed);
     options.check_every = CHECK_EVERY;
     options.verbose = o->verbose;
-    harness_init(harness, &options, oracle);
+    options.judges = o->judges ? o->judges : HARNESS_ORACLE | HARNESS_HISTORY;
+    harness_init(harness, &options, state->oracle);
+    harness->history = state->history;
 }
 
 void search_end(struct search *s, struct harness *harness, uint64_t judged)
@@ -176,7 +190,8 @@ static void at_recovery(void *arg, uint64_t index, enum nand_moment moment,
     (void)op;
     if (!search_enter(l->search, l->moments++))
         return;
-    search_cut(l->search, l->harness.options.nand, l->harness.oracle, l->depth - 1);
+    struct search_state state = search_state_of(&l->harness);
+    search_cut(l->search, &state, l->depth - 1);
     search_leave(l->search);
 }
 
@@ -194,9 +209,12 @@ static void use(struct life *l)
 {
     struct harness *h = &l->harness;
     uint64_t size = harness_blocks(h);
-    for (int i = 0; i < 6 && !h->failure.failed; i++)
-        harness_send(h, i == 4 ? HFTL_TRIM : HFTL_WRITE, i == 2 ? HFTL_FUA : 0,
-                     prng_below(&l->prng, size), 1);
+    for (int i = 0; i < 6 && !h->failure.failed; i++) {
+        uint64_t lba = prng_below(&l->prng, size);
+        harness_send(h, i == 4 ? HFTL_TRIM : HFTL_WRITE, i == 2 ? HFTL_FUA : 0, lba, 1);
+        if (i >= 3 && !h->failure.failed) /* beside it */
+            harness_send(h, HFTL_READ, 0, lba, 1);
+    }
     if (!h->failure.failed && prng_chance(&l->prng, 1, 2))
         harness_send(h, HFTL_FLUSH, 0, 0, 0);
 }
@@ -223,22 +241,33 @@ static void live(void *arg)
         (void)recover(l);
 }
 
-/* Takes nand and oracle. */
-static void try_state(struct search *s, struct nand *nand, struct oracle *oracle, uint32_t depth)
+/* Of medium and promises: what a history keeps beyond a cut, what a block that nobody wrote to was
+ * seen to hold, is a promise too, and has no other version. */
+static uint64_t key_of(const struct nand *nand, const struct oracle *oracle, uint32_t depth)
 {
     uint64_t key = search_mix(nand_hash(nand), depth);
+    return search_mix(key, oracle ? oracle_hash(oracle) : 0);
+}
+
+/* Takes nand and oracle. The history is copied when it is needed: most states were seen before. */
+static void try_state(struct search *s, struct nand *nand, struct oracle *oracle,
+                      const struct history *history, uint32_t depth)
+{
+    uint64_t key = key_of(nand, oracle, depth);
     struct life life = {.search = s, .depth = depth};
-    key = search_mix(key, oracle ? oracle_hash(oracle) : 0);
     if (!search_is_new(s, key) || search_is_over(s)) {
         oracle_destroy(oracle);
         nand_destroy(nand);
         return;
     }
+    struct search_state state = {nand, oracle, history ? history_copy(history) : NULL};
+    if (state.history)
+        history_cut(state.history);
     uint64_t judged = oracle ? oracle_judged(oracle) : 0;
     uint32_t place = s->depth;
     s->report->trials++;
     prng_seed(&life.prng, key);
-    search_begin(s, &life.harness, nand, oracle, search_mix(s->options->seed, key));
+    search_begin(s, &life.harness, &state, search_mix(s->options->seed, key));
     if (!failure_trap(live, &life)) {
         s->depth = place;
         search_violation(s, failure_why());
@@ -256,9 +285,10 @@ static void try_state(struct search *s, struct nand *nand, struct oracle *oracle
 static const enum nand_cut more_ways[] = {NAND_CUT_LIVES, NAND_CUT_FLAKY};
 #define MORE_WAYS (sizeof more_ways / sizeof more_ways[0])
 
-static void cut_once(struct search *s, const struct nand *nand, const struct oracle *oracle,
-                     uint64_t way, uint32_t depth)
+static void cut_once(struct search *s, const struct search_state *state, uint64_t way,
+                     uint32_t depth)
 {
+    const struct nand *nand = state->nand;
     struct nand *fork;
     if (way < MORE_WAYS && !nand_cut_matters(nand, more_ways[way]))
         return;
@@ -269,30 +299,29 @@ static void cut_once(struct search *s, const struct nand *nand, const struct ora
         nand_cut(fork, more_ways[way], s->options->seed);
     else
         nand_cut_way(fork, way - MORE_WAYS);
-    struct oracle *copy = oracle ? oracle_copy(oracle) : NULL;
+    struct oracle *copy = state->oracle ? oracle_copy(state->oracle) : NULL;
     if (copy)
         oracle_crash(copy);
     s->report->points++;
-    try_state(s, fork, copy, depth);
+    try_state(s, fork, copy, state->history, depth);
     search_leave(s);
 }
 
-void search_cut(struct search *s, const struct nand *nand, const struct oracle *oracle,
-                uint32_t depth)
+void search_cut(struct search *s, const struct search_state *state, uint32_t depth)
 {
-    uint64_t ways = nand_ways(nand), tried = ways < s->ways ? ways : s->ways;
+    uint64_t ways = nand_ways(state->nand), tried = ways < s->ways ? ways : s->ways;
     if (tried < ways) {
         s->report->sampled++;
         s->report->complete = false;
     }
     for (uint64_t way = 0; way < MORE_WAYS; way++)
-        cut_once(s, nand, oracle, way, depth);
+        cut_once(s, state, way, depth);
     /* The first is LOST, the last everything kept; those between are spread. */
     for (uint64_t i = 0; i < tried; i++) {
         uint64_t way = tried == ways || tried == 1 ? i
                        : i == tried - 1            ? ways - 1
                                                    : ways / (tried - 1) * i;
-        cut_once(s, nand, oracle, way + MORE_WAYS, depth);
+        cut_once(s, state, way + MORE_WAYS, depth);
     }
 }
 
@@ -304,7 +333,8 @@ static void at_moment(void *arg)
     struct search *s = run->search;
     if (!run->cuts || !search_enter(s, run->moments++))
         return;
-    search_cut(s, run->nand, run->harness.oracle, run->depth);
+    struct search_state state = search_state_of(&run->harness);
+    search_cut(s, &state, run->depth);
     search_leave(s);
 }
 
@@ -337,7 +367,8 @@ bool search_tell(struct search_run *run)
     uint32_t place = s->depth;
     if (!run->nand)
         run->nand = shape_make(s->options->shape, run->seed);
-    search_begin(s, &run->harness, run->nand, run->harness.oracle, run->seed);
+    struct search_state state = {run->nand, run->harness.oracle, run->harness.history};
+    search_begin(s, &run->harness, &state, run->seed);
     run->harness.options.check_every = 0;
     if (run->story)
         run->harness.options.depth =

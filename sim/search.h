@@ -59,6 +59,7 @@ struct search_options {
     uint32_t blocks;  /* ace: blocks that the requests are for; 0: 2 */
     uint32_t ways;    /* of a moment, at most; 0: all; nested: 64 */
     const char *path; /* this case only; NULL: all */
+    unsigned judges;  /* of enum harness_judges; 0: both */
     bool verbose, quiet;
     uint64_t violations_max;
     bool (*is_over)(void *arg); /* NULL: no limit of time */

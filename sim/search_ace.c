@@ -80,8 +80,10 @@ static void tell_all(struct search *s, const struct search_run *base, struct ace
             if (!search_enter(s, words + ace->word))
                 continue;
             run.arg = ace;
-            run.nand = nand_fork(base->nand);
-            run.harness.oracle = oracle_copy(base->harness.oracle);
+            struct search_state here = search_state_of(&base->harness), fork = search_fork(&here);
+            run.nand = fork.nand;
+            run.harness.oracle = fork.oracle;
+            run.harness.history = fork.history;
             (void)search_tell(&run);
             search_forget(&run);
             search_leave(s);

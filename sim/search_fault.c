@@ -75,8 +75,10 @@ static void act(void *arg)
 static bool try_fault(struct search *s, const struct search_run *image, struct fault_trial *t,
                       uint64_t fail_allocation, const struct nand_fault *fault)
 {
-    struct nand *nand = nand_fork(image->nand);
-    struct oracle *oracle = image->harness.oracle ? oracle_copy(image->harness.oracle) : NULL;
+    struct search_state here = {image->nand, image->harness.oracle, image->harness.history};
+    struct search_state state = search_fork(&here);
+    struct nand *nand = state.nand;
+    struct oracle *oracle = state.oracle;
     uint64_t judged = oracle ? oracle_judged(oracle) : 0;
     uint32_t place = s->depth;
     if (oracle && t->forgives_old)
@@ -86,7 +88,7 @@ static bool try_fault(struct search *s, const struct search_run *image, struct f
     s->report->points++;
     s->report->trials++;
     /* Not the seed of the image: the ids of devices come from it. */
-    search_begin(s, &t->harness, nand, oracle, search_mix(s->options->seed, t->number + 1));
+    search_begin(s, &t->harness, &state, search_mix(s->options->seed, t->number + 1));
     t->harness.world.fail_allocation = fail_allocation;
     t->harness.world.fail_all_after = fault && fault->forever;
     if (fault && !fail_allocation)

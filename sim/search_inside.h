@@ -27,16 +27,25 @@ bool search_is_new(struct search *s, uint64_t key);
 uint64_t search_mix(uint64_t a, uint64_t b);
 bool search_is_over(struct search *s);
 
-/* A harness with the shape's options for this search. */
-void search_begin(struct search *s, struct harness *harness, struct nand *nand,
-                  struct oracle *oracle, uint64_t seed);
+/* What goes on after a cut: the drive, and what those who judge know. */
+struct search_state {
+    struct nand *nand;
+    struct oracle *oracle;   /* NULL: there never was a device */
+    struct history *history; /* NULL: the same */
+};
+/* The state that a harness is in; a copy of it, apart from then on. */
+struct search_state search_state_of(const struct harness *harness);
+struct search_state search_fork(const struct search_state *state);
+
+/* A harness with the shape's options for this search, that takes the state. */
+void search_begin(struct search *s, struct harness *harness, const struct search_state *state,
+                  uint64_t seed);
 /* Ends it with a crash if it is open; a failure becomes a violation. Frees what it has, and counts
  * what was judged since `judged`. Not nand and oracle. */
 void search_end(struct search *s, struct harness *harness, uint64_t judged);
 
 /* The power goes, now, in every way; `depth` more cuts in the recoveries. */
-void search_cut(struct search *s, const struct nand *nand, const struct oracle *oracle,
-                uint32_t depth);
+void search_cut(struct search *s, const struct search_state *state, uint32_t depth);
 
 /* Tells a run from format on; each_moment is called at its moments. False: it failed, reported. */
 struct search_run {

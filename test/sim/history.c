@@ -66,8 +66,12 @@ static bool run(const char *script, struct failure *failure)
     p.history = history_create(8);
     assert_true(strlen(script) < sizeof words);
     strcpy(words, script);
-    for (char *word; (word = strtok_r(rest, " ", &rest));)
+    for (char *word; (word = strtok_r(rest, " ", &rest));) {
+        struct history *copy = history_copy(p.history); /* which knows all that this one did */
+        history_destroy(p.history);
+        p.history = copy;
         step(&p, word);
+    }
     history_destroy(p.history);
     *failure = p.failure;
     return !p.failure.failed;

@@ -103,6 +103,8 @@ static void the_first_way_loses_all_and_the_last_keeps_all(void **state)
 
 /* ---- the toy and its lies -------------------------------------------------------------------- */
 
+static unsigned judges; /* 0: both */
+
 static struct search_report search_toy(enum toy_lie lie, enum search_mode mode, uint32_t length)
 {
     struct search_report report;
@@ -115,6 +117,7 @@ static struct search_report search_toy(enum toy_lie lie, enum search_mode mode, 
                                      .depth = 1,
                                      .ways = 8,
                                      .cuts = 30,
+                                     .judges = judges,
                                      .quiet = true,
                                      .violations_max = 1};
     toy_lie = lie;
@@ -233,6 +236,31 @@ static void expect(const struct engine *engine, enum search_mode mode, bool foun
     leaked = leak = 0;
 }
 
+/* What was seen after one cut has to be there after the next: NO_FLUSH_AT_OPEN is told then. */
+static void the_history_alone_finds_lies_before_a_cut_and_after_it(void **state)
+{
+    (void)state;
+    static const struct {
+        enum toy_lie lie;
+        enum search_mode mode;
+    } lies[] = {{TOY_STALE_READ, SEARCH_EXHAUSTIVE},
+                {TOY_GOES_BACK, SEARCH_EXHAUSTIVE},
+                {TOY_NO_FLUSH_AT_OPEN, SEARCH_EXHAUSTIVE},
+                {TOY_NO_FLUSH_AT_OPEN, SEARCH_NESTED},
+                {TOY_LOST_UPDATE, SEARCH_NESTED},
+                {TOY_WRONG_BLOCK, SEARCH_ACE},
+                {TOY_GOES_BACK, SEARCH_IOERR}};
+    judges = HARNESS_HISTORY;
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct search_report r =
+            search_toy(lies[i].lie, lies[i].mode, lies[i].mode == SEARCH_ACE ? 2 : 40);
+        if (r.violations == 0 || strncmp(r.first, "history", 7) != 0)
+            fail_msg("%s, %s: %s", toy_lie_name(lies[i].lie), search_mode_name(lies[i].mode),
+                     r.violations ? r.first : "is not found");
+    }
+    judges = 0;
+}
+
 static void each_mode_accepts_the_engine_and_finds_its_bug(void **state)
 {
     (void)state;
@@ -306,6 +334,7 @@ int main(void)
         cmocka_unit_test(counts_what_a_cut_can_leave),
         cmocka_unit_test(the_first_way_loses_all_and_the_last_keeps_all),
         cmocka_unit_test(exhaustive_accepts_the_toy_and_catches_its_lies),
+        cmocka_unit_test(the_history_alone_finds_lies_before_a_cut_and_after_it),
         cmocka_unit_test(each_mode_accepts_the_engine_and_finds_its_bug),
         cmocka_unit_test(the_same_search_twice_says_the_same),
         cmocka_unit_test(a_violation_is_one_command),
