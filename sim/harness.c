@@ -20,6 +20,32 @@
 #define OPEN_BANDS_MAX 5u
 #define WRITE_BUFFER_BYTES (64u * 1024)
 
+static void give_up(void *arg)
+{
+    struct harness *h = arg;
+    must_show((h->exit != NULL && h->options.may_stand_still) || !"it stands still",
+              nand_in_flight(h->options.nand), nand_in_vain(h->options.nand));
+    longjmp(*h->exit, 1);
+}
+
+/* Lets the engine open or close. False: the drive stands still, and it would wait for ever. Whoever
+ * waits then can only be killed: the engine ends here, with all that it has. */
+static bool wait_for(struct harness *h, void (*act)(struct harness *h, void *arg), void *arg)
+{
+    jmp_buf exit;
+    if (setjmp(exit) == 0) {
+        h->exit = &exit;
+        act(h, arg);
+        h->exit = NULL;
+        return true;
+    }
+    h->exit = NULL;
+    h->device = NULL;
+    h->stuck = true;
+    sim_world_take_all(&h->world);
+    return false;
+}
+
 void harness_init(struct harness *harness, const struct harness_options *options,
                   struct oracle *oracle)
 {
@@ -32,6 +58,8 @@ void harness_init(struct harness *harness, const struct harness_options *options
     prng_seed(&harness->prng, options->seed ^ UINT64_C(0x4a12));
     sim_world_init(&harness->world, options->seed);
     harness->world.verbose = options->verbose;
+    harness->world.give_up = give_up;
+    harness->world.give_up_arg = harness;
     harness->memory = malloc(room * options->depth);
     must(harness->memory != NULL);
     for (uint32_t i = 0; i < options->depth; i++) {
@@ -223,10 +251,14 @@ static bool is_excused(const struct harness *h, enum hftl_status status, const s
            (status == HFTL_FOREIGN || status == HFTL_CORRUPT);
 }
 
-/* False: not open, and either a failure or excused. */
-static bool open_device(struct harness *h)
+struct opening {
+    struct why why;
+    enum hftl_status status;
+};
+
+static void let_open(struct harness *h, void *arg)
 {
-    struct why why = {""};
+    struct opening *o = arg;
     struct device_options options = {.world = h->world.world,
                                      .complete = take_answer,
                                      .complete_arg = h,
@@ -236,13 +268,20 @@ static bool open_device(struct harness *h)
                                      .recovery_memory_bytes = h->options.recovery_memory_bytes,
                                      .relocation_victims = h->options.tuning.victims,
                                      .relocation_blocks = h->options.tuning.blocks};
-    enum hftl_status status =
-        h->options.engine->open(nand_media(h->options.nand), &options, &h->device, &why);
-    if (status == HFTL_OK)
+    o->status = h->options.engine->open(nand_media(h->options.nand), &options, &h->device, &o->why);
+}
+
+/* False: not open, and a failure, excused or stuck. */
+static bool open_device(struct harness *h)
+{
+    struct opening o = {.status = HFTL_OK};
+    if (!wait_for(h, let_open, &o))
+        return false;
+    if (o.status == HFTL_OK)
         return true;
     h->device = NULL;
-    if (!is_excused(h, status, &why))
-        failure_say(&h->failure, "open fails: %s: %s", hftl_status_name(status), why.text);
+    if (!is_excused(h, o.status, &o.why))
+        failure_say(&h->failure, "open fails: %s: %s", hftl_status_name(o.status), o.why.text);
     if (h->world.blocks)
         failure_say(&h->failure, "open leaks %" PRIu64 " bytes", h->world.bytes);
     return false;
@@ -294,7 +333,7 @@ bool harness_open(struct harness *harness)
     h->harm = nand_harm(h->options.nand);
     if (!open_device(h)) {
         bool formatting = h->oracle && oracle_is_formatting(h->oracle);
-        if (h->failure.failed || !formatting || was_harmed(h))
+        if (h->failure.failed || h->stuck || !formatting || was_harmed(h))
             return false;
         if (!make_device(h) || !open_device(h))
             return false;
@@ -533,15 +572,21 @@ static void look_for_leaks(struct harness *h, const char *after)
                     h->world.bytes, h->world.blocks);
 }
 
+static void let_close(struct harness *h, void *arg)
+{
+    enum hftl_status *status = arg;
+    *status = h->options.engine->close(h->device);
+}
+
 void harness_close(struct harness *harness)
 {
     struct harness *h = harness;
+    enum hftl_status status = HFTL_OK;
     harness_drain(h);
-    if (h->failure.failed || h->stuck) {
+    if (h->failure.failed)
         harness_crash(h);
+    if (h->failure.failed || h->stuck || !wait_for(h, let_close, &status))
         return;
-    }
-    enum hftl_status status = h->options.engine->close(h->device);
     h->device = NULL;
     if (status != HFTL_OK && !was_harmed(h))
         failure_say(&h->failure, "close fails: %s", hftl_status_name(status));

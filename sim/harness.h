@@ -32,6 +32,7 @@
 #include "sim/tuning.h"
 #include "sim/world.h"
 
+#include <setjmp.h>
 #include <sys/uio.h>
 
 #define HARNESS_DEPTH_MAX 64u
@@ -86,12 +87,13 @@ struct harness {
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;
-    struct nand_harm harm;     /* when this life began */
-    bool refused;              /* in this step, for want of bands */
-    uint64_t longest_ns;       /* that an answer, or idleness, took */
-    bool still;                /* after the last step: nothing will happen until a request comes */
-    bool stuck;                /* a unit stands still, and requests wait; only a crash helps */
-    uint64_t trace;            /* all answers, in order, folded */
+    struct nand_harm harm; /* when this life began */
+    bool refused;          /* in this step, for want of bands */
+    uint64_t longest_ns;   /* that an answer, or idleness, took */
+    bool still;            /* after the last step: nothing will happen until a request comes */
+    bool stuck;     /* a unit stands still, and who waits waits for ever: only a crash helps */
+    jmp_buf *exit;  /* out of an opening or closing that waits so */
+    uint64_t trace; /* all answers, in order, folded */
     void (*moment)(void *arg); /* harness_watch */
     void *moment_arg;
 };
@@ -103,7 +105,7 @@ void harness_init(struct harness *harness, const struct harness_options *options
 void harness_free(struct harness *harness);
 
 /* Makes a device if there was none (or a cut left none in the middle of a format), and opens it;
- * checks it. False: see failure. */
+ * checks it. False: see failure, and `stuck`. */
 bool harness_open(struct harness *harness);
 
 /* Calls `moment` wherever a cut may find something else than before: the medium takes or has done
@@ -128,7 +130,7 @@ void harness_settle(struct harness *harness);
 void harness_verify_range(struct harness *harness, uint64_t first, uint64_t count);
 void harness_verify(struct harness *harness);
 
-/* Drains, closes, tells the oracle, looks for leaks. */
+/* Drains, closes, tells the oracle, looks for leaks; or is stuck. */
 void harness_close(struct harness *harness);
 /* Drains, closes, formats over the device, and opens the new one. False: see failure. */
 bool harness_format(struct harness *harness);

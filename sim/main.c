@@ -346,6 +346,7 @@ static void swarm_add(struct swarm_sum *sum, const struct swarm_result *r)
     sum->of.judged += r->judged;
     sum->of.still += r->still;
     sum->of.waits += r->waits;
+    sum->of.hung += r->hung;
     sum->of.past_judged += r->past_judged;
     if (r->laps > sum->of.laps)
         sum->of.laps = r->laps;
@@ -409,8 +410,9 @@ static int run_swarm(const struct arguments *a)
            sum.runs, sum.of.acts, sum.of.crashes, sum.of.nested, sum.of.errors, sum.of.opens,
            sum.of.judged, sum.hash);
     printf("blocks in histories %" PRIu64 ", units that stood still %" PRIu64
-           ", requests that waited for them %" PRIu64 ", longest wait %.2f laps\n",
-           sum.of.past_judged, sum.of.still, sum.of.waits, sum.of.laps);
+           ", requests that waited for them %" PRIu64 ", openings and closings %" PRIu64
+           ", longest wait %.2f laps\n",
+           sum.of.past_judged, sum.of.still, sum.of.waits, sum.of.hung, sum.of.laps);
     printf("violations %" PRIu64 ": %s\n", sum.violations, sum.violations ? "FAILED" : "passed");
     return sum.violations ? EXIT_VIOLATION : 0;
 }

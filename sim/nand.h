@@ -122,6 +122,8 @@ uint32_t nand_units(const struct nand *nand);
 /* From now on nothing lands that this unit has not done yet, nor a flush behind a write there. A
  * cut ends it. Not with REAPS. */
 void nand_stand_still(struct nand *nand, uint32_t unit);
+/* The same, once so many more operations were submitted. */
+void nand_stand_still_later(struct nand *nand, uint32_t unit, uint32_t operations);
 bool nand_stands_still(const struct nand *nand);
 /* Operations in flight that never land. */
 uint32_t nand_in_vain(const struct nand *nand);

@@ -53,6 +53,8 @@ struct nand_clock { /* nand_time.c */
     uint64_t unit_free_ns[NAND_UNITS_MAX], channel_free_ns[NAND_UNITS_MAX];
     uint64_t written_ns; /* when the last write submitted so far is done */
     uint32_t still;      /* a unit; NAND_UNITS_MAX: none */
+    uint32_t still_next; /* the unit that will be, at still_at; NAND_UNITS_MAX: none */
+    uint64_t still_at;   /* a serial */
 };
 
 struct nand {

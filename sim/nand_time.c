@@ -96,7 +96,7 @@ static uint32_t channel_of(const struct nand *nand, uint32_t unit)
 
 void nand_clock_begin(struct nand *nand)
 {
-    nand->clock = (struct nand_clock){.still = NAND_UNITS_MAX};
+    nand->clock = (struct nand_clock){.still = NAND_UNITS_MAX, .still_next = NAND_UNITS_MAX};
 }
 
 void nand_clock_forget(struct nand *nand)
@@ -163,6 +163,10 @@ static uint64_t find_due(struct nand *nand, const struct nand_flight *flight)
 void nand_schedule(struct nand *nand, struct nand_flight *flight)
 {
     const struct nand_options *o = &nand->options;
+    struct nand_clock *c = &nand->clock;
+    if (c->still == NAND_UNITS_MAX && c->still_next != NAND_UNITS_MAX &&
+        nand->serial >= c->still_at)
+        c->still = c->still_next;
     bool placed = flight->verb == HFTL_MEDIA_READ || flight->verb == HFTL_MEDIA_WRITE ||
                   flight->verb == HFTL_MEDIA_RESET || flight->verb == HFTL_MEDIA_FINISH;
     flight->unit = placed ? unit_of(nand, flight->chunk) : NAND_UNITS_MAX;
@@ -245,6 +249,14 @@ void nand_stand_still(struct nand *nand, uint32_t unit)
     must_show(unit < nand_units(nand), unit, nand_units(nand));
     must_show(nand->options.latency != NAND_LATENCY_REAPS, unit, 0);
     nand->clock.still = unit;
+}
+
+void nand_stand_still_later(struct nand *nand, uint32_t unit, uint32_t operations)
+{
+    must_show(unit < nand_units(nand), unit, nand_units(nand));
+    must_show(nand->options.latency != NAND_LATENCY_REAPS, unit, 0);
+    nand->clock.still_next = unit;
+    nand->clock.still_at = nand->serial + operations;
 }
 
 bool nand_stands_still(const struct nand *nand)

@@ -14,6 +14,9 @@
 #define OVERLAP_BLOCKS 5u
 #define SALT_DRAW UINT64_C(0x5a31)
 #define SALT_STILL UINT64_C(0x571e)
+#define SALT_LATER UINT64_C(0x1a7e)
+#define STILL_LATER 4u       /* one opening or closing in so many */
+#define STILL_OPERATIONS 48u /* after at most so many */
 #define PROBES 24u
 
 _Static_assert(SWARM_CUT_FLAKY - SWARM_CUT_LOST + 1 == NAND_CUT_COUNT, "a switch for each cut");
@@ -188,12 +191,6 @@ static void say(const struct swarm *s, uint32_t act, const char *what)
         fprintf(stderr, "  %4" PRIu32 " %s\n", act, what);
 }
 
-static bool reopen(struct swarm *s)
-{
-    s->result->opens++;
-    return harness_open(&s->harness);
-}
-
 /* ---- crashes --------------------------------------------------------------------------------- */
 
 /* False: all are off; for those who have to cut it is LOST then. */
@@ -207,6 +204,38 @@ static bool choose_cut(const struct swarm *s, struct prng *prng, enum nand_cut *
     }
     *cut = NAND_CUT_LOST;
     return false;
+}
+
+/* A unit will stand still while the device opens or closes, or soon after. */
+static void stand_still_later(struct swarm *s)
+{
+    uint64_t drawn = mix(s->options->seed ^ SALT_LATER, s->waited++);
+    if (s->shape.latency != NAND_LATENCY_NEVER || s->ending || nand_stands_still(s->nand) ||
+        drawn % STILL_LATER != 0)
+        return;
+    nand_stand_still_later(s->nand, (uint32_t)(drawn >> 32) % nand_units(s->nand),
+                           (uint32_t)(drawn >> 8) % STILL_OPERATIONS);
+}
+
+/* An opening that waits for such a unit is killed, and the power goes. */
+static bool reopen(struct swarm *s)
+{
+    struct harness *h = &s->harness;
+    struct prng prng;
+    for (;;) {
+        if (h->oracle)
+            stand_still_later(s);
+        s->result->opens++;
+        bool open = harness_open(h);
+        if (!h->stuck)
+            return open;
+        enum nand_cut cut;
+        prng_seed(&prng, mix(s->options->seed ^ ~SALT_LATER, s->waited));
+        (void)choose_cut(s, &prng, &cut);
+        harness_crash(h);
+        nand_cut(s->nand, cut, prng_next(&prng));
+        s->result->hung++;
+    }
 }
 
 struct catcher {
@@ -288,7 +317,7 @@ static void end_standstill(struct swarm *s, uint32_t act)
     enum nand_cut cut;
     struct prng prng;
     prng_seed(&prng, mix(s->options->seed ^ ~SALT_STILL, act));
-    if (h->stuck)
+    if (h->stuck && h->device)
         harness_probe(h, PROBES);
     if (h->failure.failed)
         return;
@@ -328,8 +357,14 @@ static void close_and_open(struct swarm *s, uint32_t act)
         return;
     }
     say(s, act, "close, open");
+    stand_still_later(s);
     harness_close(&s->harness);
-    if (!s->harness.failure.failed)
+    if (s->harness.stuck && !s->harness.device) {
+        s->result->hung++;
+        end_standstill(s, act);
+        return;
+    }
+    if (!s->harness.stuck && !s->harness.failure.failed)
         (void)reopen(s);
 }
 
@@ -372,6 +407,7 @@ static void end_well(struct swarm *s)
     struct harness *h = &s->harness;
     const struct nand_fault none = {0};
     nand_set_fault(s->nand, &none);
+    s->ending = true;
     if (nand_stands_still(s->nand))
         end_standstill(s, s->acts);
     if (h->failure.failed || (!h->device && !reopen(s)))

@@ -81,6 +81,7 @@ struct swarm_result {
     uint64_t hash;
     uint64_t acts, crashes, nested, errors, opens, judged, steps;
     uint64_t still;       /* units that stood still */
+    uint64_t hung;        /* openings and closings that one of them kept from ending */
     uint64_t waits;       /* requests that one of them kept from being answered */
     uint64_t past_judged; /* by the history */
     double laps;          /* the longest wait, in laps of its drive */

@@ -15,6 +15,8 @@ struct swarm {
     struct nand *nand;
     uint64_t on, hash;
     uint32_t acts, depth, fill_percent, crash_every, flush_every, still_every;
+    uint64_t waited; /* openings and closings so far: the place of each in the seed */
+    bool ending;     /* nothing stands still any more */
     bool skipped[SWARM_ACTS_MAX];
 };
 

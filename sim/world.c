@@ -32,6 +32,12 @@ static uint64_t draw(void *arg)
     return prng_next(&sim->prng);
 }
 
+/* Before each piece of memory that is lent. */
+struct sim_loan {
+    _Alignas(16) struct sim_loan *next;
+    struct sim_loan **link;
+};
+
 static void *lend(void *arg, size_t bytes)
 {
     struct sim_world *sim = arg;
@@ -40,13 +46,18 @@ static void *lend(void *arg, size_t bytes)
         sim->refused++;
         return NULL;
     }
-    void *memory = calloc(1, bytes ? bytes : 1);
-    must(memory != NULL);
+    struct sim_loan *loan = calloc(1, sizeof *loan + (bytes ? bytes : 1));
+    must(loan != NULL);
+    loan->next = sim->loans;
+    loan->link = &sim->loans;
+    if (loan->next)
+        loan->next->link = &loan->next;
+    sim->loans = loan;
     sim->blocks++;
     sim->bytes += bytes;
     if (sim->bytes > sim->bytes_peak)
         sim->bytes_peak = sim->bytes;
-    return memory;
+    return loan + 1;
 }
 
 static void take_back(void *arg, void *memory, size_t bytes)
@@ -58,7 +69,21 @@ static void take_back(void *arg, void *memory, size_t bytes)
     sim->blocks--;
     sim->bytes -= bytes;
     memset(memory, 0xdb, bytes < 64 ? bytes : 64); /* a use after this shows */
-    free(memory);
+    struct sim_loan *loan = (struct sim_loan *)memory - 1;
+    *loan->link = loan->next;
+    if (loan->next)
+        loan->next->link = loan->link;
+    free(loan);
+}
+
+void sim_world_take_all(struct sim_world *sim)
+{
+    while (sim->loans) {
+        struct sim_loan *loan = sim->loans;
+        sim->loans = loan->next;
+        free(loan);
+    }
+    sim->blocks = sim->bytes = 0;
 }
 
 static void wait_for_medium(void *arg, struct hftl_media *medium)
@@ -66,6 +91,8 @@ static void wait_for_medium(void *arg, struct hftl_media *medium)
     const struct sim_world *sim = arg;
     if (sim->nand) {
         bool goes_on = nand_pass(medium);
+        if (!goes_on && sim->give_up && nand_stands_still(sim->nand))
+            sim->give_up(sim->give_up_arg);
         must_show(goes_on || !"it stands still: waits for what never lands",
                   nand_in_flight(sim->nand), nand_in_vain(sim->nand)); /* C12 */
     }

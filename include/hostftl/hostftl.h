@@ -165,10 +165,10 @@ HFTL_PUBLIC void hftl_open_options_init(struct hftl_open_options *options);
  * them.
  *
  * Opens the device on `path` and recovers it if it was not closed cleanly; blocks until that is
- * done. options NULL: the defaults. FOREIGN: no hostftl device there; BUSY: another process has it,
- * or part of it;
- * VERSION, CORRUPT, GEOMETRY, IO: see `why`, one sentence naming what and where (why_bytes of
- * room).
+ * done. A medium that does not answer is waited for, here and in hftl_close, without end: whoever
+ * waits may be killed at any moment, as the power may go. options NULL: the defaults. FOREIGN: no
+ * hostftl device there; BUSY: another process has it, or part of it; VERSION, CORRUPT, GEOMETRY,
+ * IO: see `why`, one sentence naming what and where (why_bytes of room).
  */
 HFTL_PUBLIC HFTL_MUST_USE enum hftl_status hftl_open(const char *path,
                                                      const struct hftl_open_options *options,

@@ -268,6 +268,44 @@ static void when_it_was_injected_other_reads_go_on_and_a_cut_keeps_everything(vo
     end(&h);
 }
 
+/* Opening and closing wait for a drive that stands still, without end: who waits can be killed, and
+ * then it is a cut like others. At each operation of theirs. */
+static void an_opening_or_closing_that_never_ends_can_be_killed_and_is_recovered(void **state)
+{
+    (void)state;
+    static struct harness h;
+    struct shape shape = never();
+    unsigned openings = 0, closings = 0, well = 0;
+    begin(&h, &engine_hostftl, &shape);
+    h.options.may_stand_still = true;
+    write_all(&h);
+    for (uint32_t n = 0; n < 160; n++) {
+        harness_send(&h, HFTL_WRITE, HFTL_FUA, n, 1);
+        harness_drain(&h);
+        if (n % 2) {
+            nand_stand_still_later(h.options.nand, n % 4, n / 4);
+            harness_close(&h);
+            closings += h.stuck;
+            well += !h.stuck;
+        }
+        if (h.device || h.stuck)
+            harness_crash(&h);
+        nand_cut(h.options.nand, n % 3 ? NAND_CUT_LOST : NAND_CUT_KEPT, n);
+        nand_stand_still_later(h.options.nand, n / 2 % 4, n % 40);
+        if (!harness_open(&h) && h.stuck) {
+            assert_null(h.device);
+            openings++;
+        }
+        harness_crash(&h);
+        nand_cut(h.options.nand, NAND_CUT_TORN, n);
+        assert_true(harness_open(&h));
+        harness_verify(&h);
+        assert_false(h.failure.failed);
+    }
+    assert_true(openings > 20 && closings > 20 && well > 0);
+    end(&h);
+}
+
 /* The toy does one thing after the other: a read behind a write that stands still waits for it. */
 static void a_read_that_waits_for_another_units_write_is_reported(void **state)
 {
@@ -350,6 +388,7 @@ int main(void)
         cmocka_unit_test(when_it_was_injected_other_reads_go_on_and_a_cut_keeps_everything),
         cmocka_unit_test(a_read_that_waits_for_another_units_write_is_reported),
         cmocka_unit_test(a_debt_that_is_not_paid_is_reported),
+        cmocka_unit_test(an_opening_or_closing_that_never_ends_can_be_killed_and_is_recovered),
         cmocka_unit_test(a_device_that_waits_for_nothing_or_never_comes_to_an_end_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
