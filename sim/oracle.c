@@ -427,6 +427,7 @@ static const struct excuse {
     {READS, HFTL_LOST, ORACLE_HARMED},
     {READS, HFTL_IO, ORACLE_HARMED},
     {READS, HFTL_OFFLINE, ORACLE_HARMED},
+    {READS, HFTL_CORRUPT, ORACLE_HARMED}, /* the tail that would prove it right */
     /* the operation that failed turned the device read-only, and with it all who waited */
     {CHANGES | FLUSHES | CLOSES, HFTL_IO, ORACLE_FAILED},
     {CHANGES | FLUSHES | CLOSES, HFTL_OFFLINE, ORACLE_FAILED},

@@ -109,7 +109,9 @@ static enum hftl_status decode(struct device *device, const struct tail_entry *e
     struct tail tail;
     if (entry->op.status != HFTL_OK)
         return entry->op.status;
-    return tail_decode(&device->format, &place, entry->block, &tail);
+    enum hftl_status status = tail_decode(&device->format, &place, entry->block, &tail);
+    /* Who reads a block is not told that there is no device, or another version's. */
+    return status == HFTL_FOREIGN || status == HFTL_VERSION ? HFTL_CORRUPT : status;
 }
 
 /* What waited goes on. The entry is in no list meanwhile, so that none of them loads another tail

@@ -114,7 +114,7 @@ static void a_single_tail_block_serves_any_number_of_reads(void **state)
     }
 }
 
-static void damage_tail(struct stand *stand, uint64_t lba)
+static void damage_tail_at(struct stand *stand, uint64_t lba, uint32_t byte)
 {
     uint32_t position;
     struct hftl_media_op op;
@@ -122,7 +122,12 @@ static void damage_tail(struct stand *stand, uint64_t lba)
     const struct geometry *g = &stand->device->geometry;
     uint32_t tail = geometry_tail(g, band->width) + position / g->tail_max;
     band_locate(stand->device, band, tail, &op);
-    mem_block(stand->store, op.chunk, op.offset)[90] ^= 2;
+    mem_block(stand->store, op.chunk, op.offset)[byte] ^= 2;
+}
+
+static void damage_tail(struct stand *stand, uint64_t lba)
+{
+    damage_tail_at(stand, lba, 90);
 }
 
 static void a_read_whose_tail_cannot_be_read_fails_and_others_do_not(void **state)
@@ -143,6 +148,22 @@ static void a_read_whose_tail_cannot_be_read_fails_and_others_do_not(void **stat
     damage_tail(&stand, lba); /* the flip is undone: it is tried again */
     stand_expect(&stand, lba, 1, 1);
     stand_end(&stand);
+}
+
+/* Wherever the damage is: a tail that is none any more, or of another version, is a damaged one. */
+static void a_read_is_told_of_damage_not_of_another_device(void **state)
+{
+    (void)state;
+    for (uint32_t byte = 0; byte < 64; byte++) {
+        struct stand stand;
+        begin(&stand, "zoned, two columns", 1);
+        uint64_t lba = lba_in(&stand, BAND_CLOSED);
+        damage_tail_at(&stand, lba, byte);
+        enum hftl_status status = stand_read_status(&stand, lba);
+        assert_true(status == HFTL_CORRUPT || status == HFTL_MISMATCH);
+        damage_tail_at(&stand, lba, byte);
+        stand_end(&stand);
+    }
 }
 
 static void a_tail_that_fails_once_is_read_again(void **state)
@@ -257,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_block_that_is_not_what_was_written_fails_wherever_it_lies),
         cmocka_unit_test(a_single_tail_block_serves_any_number_of_reads),
         cmocka_unit_test(a_read_whose_tail_cannot_be_read_fails_and_others_do_not),
+        cmocka_unit_test(a_read_is_told_of_damage_not_of_another_device),
         cmocka_unit_test(a_tail_that_fails_once_is_read_again),
         cmocka_unit_test(a_band_is_not_erased_under_a_tail_being_read),
         cmocka_unit_test(a_tail_of_a_former_life_is_not_believed),

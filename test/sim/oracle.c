@@ -245,6 +245,8 @@ static void each_error_needs_a_cause_of_its_own(void **state)
     } rows[] = {
         {HFTL_READ, HFTL_LOST, ORACLE_HARMED},
         {HFTL_READ, HFTL_IO, ORACLE_HARMED},
+        {HFTL_READ, HFTL_CORRUPT, ORACLE_HARMED},
+        {HFTL_READ, HFTL_FOREIGN, 0},
         {HFTL_READ, HFTL_SPACE, 0},
         {HFTL_READ, HFTL_READ_ONLY, 0},
         {HFTL_WRITE, HFTL_IO, ORACLE_FAILED},
