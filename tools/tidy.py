@@ -45,7 +45,7 @@ ROOMS = {"hostftl", "sim", "test", "bench", "fuzz"} | set(SEES) - {"include"}
 PLAIN = {"inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 OUTSIDE = {
     "include": PLAIN,
-    "base": PLAIN | {"errno.h", "isa-l.h", "stdatomic.h", "stdio.h", "stdlib.h"},
+    "base": PLAIN | {"errno.h", "immintrin.h", "isa-l.h", "stdatomic.h", "stdio.h", "stdlib.h"},
     "format": PLAIN,
     "core": PLAIN,
 }

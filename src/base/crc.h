@@ -20,6 +20,10 @@
 /* The checksum of what `crc` already covers followed by `data`; begin with 0. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
 
+/* memcpy and crc32c(0, ...) of the same bytes, each fetched once: it is the checksum of the copy,
+ * even where somebody changes what is copied meanwhile. */
+uint32_t crc32c_copy(void *to, const void *from, size_t bytes);
+
 /* The same of 20 bytes, given as three little-endian numbers. What is so short costs more to hand
  * over than to sum up: a dozen instructions instead of a hundred. */
 static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third);

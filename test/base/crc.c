@@ -4,6 +4,8 @@
 #include "base/prng.h"
 #include "test/unit.h"
 
+#include <string.h>
+
 /* The definition, a bit at a time: reflected polynomial 0x1edc6f41, inverted at both ends. */
 static uint32_t crc_by_definition(uint32_t crc, const uint8_t *data, size_t bytes)
 {
@@ -80,6 +82,28 @@ static void chains_over_parts(void **state)
                          crc32c(0, data, sizeof data));
 }
 
+static void check_copy(size_t start, size_t end, size_t bytes)
+{
+    static uint8_t from[4096 + 64], to[4096 + 64], before[4096 + 64];
+    fill(from, sizeof from);
+    memset(before, 0xee, sizeof before);
+    memcpy(to, before, sizeof to);
+    assert_int_equal(crc32c_copy(to + end, from + start, bytes),
+                     crc_by_definition(0, from + start, bytes));
+    assert_memory_equal(to + end, from + start, bytes);
+    assert_memory_equal(to, before, end);
+    assert_memory_equal(to + end + bytes, before, sizeof to - end - bytes);
+}
+
+static void copies_and_sums_up_at_every_length_and_alignment(void **state)
+{
+    (void)state;
+    for (size_t bytes = 0; bytes <= 1100; bytes++)
+        check_copy(bytes % 61, bytes % 59, bytes);
+    for (size_t at = 0; at < 64; at++)
+        check_copy(at, 63 - at, 4096);
+}
+
 static void leaves_the_checksum_alone_when_there_is_no_data(void **state)
 {
     (void)state;
@@ -94,6 +118,7 @@ int main(void)
         cmocka_unit_test(agrees_with_the_definition_at_every_length_and_alignment),
         cmocka_unit_test(sums_up_numbers_as_their_bytes),
         cmocka_unit_test(chains_over_parts),
+        cmocka_unit_test(copies_and_sums_up_at_every_length_and_alignment),
         cmocka_unit_test(leaves_the_checksum_alone_when_there_is_no_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
