@@ -146,6 +146,26 @@ static bool is_needed(const struct device *device, const struct band *victim,
     return ident->kind == IDENT_TRIM && map_holds(device, ident->lba, true, pba);
 }
 
+/* The map's entries of a victim's blocks lie anywhere. So they are fetched while others are looked
+ * at, so many identities ahead, and again blocks ahead of what is copied, as reads pushed some out
+ * of the processor's caches. */
+#define FETCH_AHEAD 16u
+#define APPEND_AHEAD 4u
+
+static void fetch_entry(const struct device *device, uint64_t lba)
+{
+    if (lba < device->geometry.blocks)
+        map_fetch(&device->map, (hftl_lba){lba});
+}
+
+/* Those of the first identities of the portion. */
+static void fetch_first(const struct device *device, const uint8_t *idents, uint32_t from,
+                        uint32_t count)
+{
+    for (uint32_t i = from; i < min_u32(count, from + FETCH_AHEAD); i++)
+        fetch_entry(device, ident_peek_lba(idents + (size_t)i * FORMAT_IDENT_BYTES));
+}
+
 /* The next blocks of the portion that the map points to. */
 static void gather(struct device *device, struct mover *mover)
 {
@@ -153,7 +173,11 @@ static void gather(struct device *device, struct mover *mover)
     const uint8_t *idents = idents_of(mover, tail_max);
     struct moving *moving = mover->batch, *end = mover->batch + most;
     uint32_t next = mover->ident_next;
+    fetch_first(device, idents, next, mover->idents_count);
     for (; next < mover->idents_count && moving < end; next++) {
+        if (next + FETCH_AHEAD < mover->idents_count)
+            fetch_entry(device,
+                        ident_peek_lba(idents + (size_t)(next + FETCH_AHEAD) * FORMAT_IDENT_BYTES));
         moving->position = mover->tail_index * tail_max + next;
         moving->verified = false;
         if (ident_decode(idents + (size_t)next * FORMAT_IDENT_BYTES, &moving->ident) == HFTL_OK &&
@@ -200,12 +224,12 @@ static void send_read(struct device *device, struct mover *mover, uint32_t first
     errand_send_moved(&mover->errand, op);
 }
 
-/* Reads what of the batch is not verified; neighbours on the medium in one go. */
+/* Reads what is left of the batch and not verified; neighbours on the medium in one go. */
 static void read_batch(struct device *device, struct mover *mover)
 {
     mover->errand.at = READ;
     mover->op_count = 0;
-    for (uint32_t i = 0; i < mover->batch_count;) {
+    for (uint32_t i = mover->batch_next; i < mover->batch_count;) {
         uint32_t n = 1;
         if (!mover->batch[i].verified && mover->batch[i].ident.kind != IDENT_LOST) {
             n = count_neighbours(device, mover, i);
@@ -215,22 +239,39 @@ static void read_batch(struct device *device, struct mover *mover)
     }
 }
 
-/* True when every block that was read verifies. */
-static bool verify_batch(struct device *device, struct mover *mover)
+/* Blocks are verified while they are copied to where they go (copy_block), so that each is fetched
+ * once. Where one of them does not verify, all that are left are, here: what does not is read a
+ * second time. */
+static void verify_rest(struct device *device, struct mover *mover)
 {
     const struct geometry *g = &device->geometry;
-    bool all = true;
-    (void)errand_take_status(&mover->errand); /* a block that was not read does not verify */
-    for (uint32_t i = 0; i < mover->batch_count; i++) {
+    for (uint32_t i = mover->batch_next; i < mover->batch_count; i++) {
         struct moving *moving = &mover->batch[i];
         if (moving->verified || moving->ident.kind == IDENT_LOST)
             continue;
-        uint64_t salt = band_salt(device, mover->victim, moving->position);
         moving->crc = crc32c(0, mover->data + (size_t)i * g->block_bytes, g->block_bytes);
-        moving->verified = ident_verifies(&moving->ident, moving->crc, salt);
-        all = all && moving->verified;
+        moving->verified = ident_verifies(&moving->ident, moving->crc,
+                                          band_salt(device, mover->victim, moving->position));
     }
-    return all;
+}
+
+/* A block that was not read does not verify: what the reads' status was says nothing more. */
+static void end_reading(struct device *device, struct mover *mover)
+{
+    (void)errand_take_status(&mover->errand);
+    if (mover->retried)
+        verify_rest(device, mover);
+    else
+        pace_set(device, mover->valid_first,
+                 geometry_data_blocks(&device->geometry, mover->victim->width));
+    mover->errand.at = APPEND;
+}
+
+static void read_again(struct device *device, struct mover *mover)
+{
+    mover->retried = true;
+    verify_rest(device, mover);
+    read_batch(device, mover);
 }
 
 /* ---- appending ---- */
@@ -253,15 +294,31 @@ static bool give_up_block(struct device *device, struct moving *moving, struct s
     return true;
 }
 
+/* To where it goes. False: it does not verify, and may yet when it is read again. Nothing is
+ * committed there, so what was copied is overwritten. */
+static bool copy_block(struct device *device, struct mover *mover, uint32_t index, uint8_t *to)
+{
+    struct moving *moving = &mover->batch[index];
+    uint32_t block_bytes = device->geometry.block_bytes;
+    const uint8_t *from = mover->data + (size_t)index * block_bytes;
+    if (moving->verified)
+        memcpy(to, from, block_bytes);
+    if (moving->verified || mover->retried || moving->ident.kind == IDENT_LOST)
+        return true;
+    moving->crc = crc32c_copy(to, from, block_bytes);
+    moving->verified = ident_verifies(&moving->ident, moving->crc,
+                                      band_salt(device, mover->victim, moving->position));
+    return moving->verified;
+}
+
+/* What copy_block left there, or a mark in its place. */
 static void move_block(struct device *device, struct mover *mover, uint32_t index,
                        struct slot *slot)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
     struct moving *moving = &mover->batch[index];
     uint32_t block_bytes = device->geometry.block_bytes;
-    if (moving->verified)
-        memcpy(slot->data, mover->data + (size_t)index * block_bytes, block_bytes);
-    else if (!give_up_block(device, moving, slot))
+    if (!moving->verified && !give_up_block(device, moving, slot))
         return;
     /* A good block's is the one it was verified by, not one of what is in memory by now: were it
      * damaged meanwhile, a new one would make that good. */
@@ -291,13 +348,15 @@ static bool gives_way(struct device *device, struct mover *mover)
     return true;
 }
 
-/* True when the batch is used up, or the victim was let go. */
+/* True when the batch is used up, the victim was let go, or what is left is being read again. */
 static bool append_some(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
     struct slot slot = {.blocks = 0};
     while (mover->batch_next < mover->batch_count) {
         struct moving *moving = &mover->batch[mover->batch_next];
+        if (mover->batch_next + APPEND_AHEAD < mover->batch_count)
+            fetch_entry(device, moving[APPEND_AHEAD].ident.lba);
         if (!is_needed(device, mover->victim, moving) &&
             !mutant("relocation-overrules-a-write")) { /* L3 */
             mover->batch_next++;
@@ -313,8 +372,13 @@ static bool append_some(struct device *device, struct mover *mover)
             erase_consider(device); /* we are stuck now: it may have to ask for a flush */
             return false;
         }
+        if (!copy_block(device, mover, mover->batch_next, slot.data)) {
+            read_again(device, mover);
+            return true;
+        }
         move_block(device, mover, mover->batch_next++, &slot);
     }
+    mover->errand.at = GATHER;
     return true;
 }
 
@@ -444,21 +508,10 @@ static bool go_on(struct device *device, struct mover *mover)
         mover->errand.at = IDENTS;
         return true;
     case READ:
-        if (!verify_batch(device, mover) && !mover->retried) {
-            mover->retried = true;
-            read_batch(device, mover);
-            return false;
-        }
-        mover->errand.at = APPEND;
-        pace_set(device, mover->valid_first,
-                 geometry_data_blocks(&device->geometry, mover->victim->width));
+        end_reading(device, mover);
         return true;
     case APPEND:
-        if (!append_batch(device, mover))
-            return false;
-        if (mover->victim != NULL)
-            mover->errand.at = GATHER;
-        return true;
+        return append_batch(device, mover) && mover->errand.in_flight == 0;
     }
     return false;
 }

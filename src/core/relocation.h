@@ -9,8 +9,10 @@
  *            what the victim policy chooses (relocation_pick.c)
  *   IDENTS   the next tail block of the victim (a sealed band's identities are in memory)
  *   READ     the blocks of it that the map still points to, `batch` at a time
- *   APPEND   each that verifies and is still mapped here goes to the relocation stream with its own
- *            seq; one that does not verify becomes a lost block (O3)
+ *   APPEND   each that is still mapped here is verified while it is copied to the relocation
+ *            stream, and keeps its own seq; where one does not verify, those that are left are
+ *            verified in place, and those that do not are READ once more; one that does not
+ *            verify then becomes a lost block (O3)
  *   ...      until the victim's identities are used up
  *
  * THE LEAD is the mover whose victim was taken first; when that victim has ended, the one whose was

@@ -144,8 +144,8 @@ static uint32_t fill_slot(struct device *device, const struct request *request,
     struct ident ident = {.lba = public->lba + request->progress, .kind = IDENT_DATA};
     if (!device_next_seq(device, &ident.seq))
         return 0;
-    memcpy(slot->data, request_memory(request, public), device->geometry.block_bytes);
-    uint32_t crc = crc32c(0, slot->data, device->geometry.block_bytes);
+    uint32_t crc =
+        crc32c_copy(slot->data, request_memory(request, public), device->geometry.block_bytes);
     device->user_clock++;
     stream->appended = device->user_clock;
     struct band *band = slot->band;
@@ -170,9 +170,8 @@ static uint32_t fill_slots(struct device *device, const struct request *request,
     if (run.blocks == 0)
         return 0;
     for (uint32_t i = 0; i < run.blocks; i++) {
-        uint8_t *to = slot->data + (size_t)i * block_bytes;
-        memcpy(to, from + (size_t)i * block_bytes, block_bytes);
-        crc[i] = crc32c(0, to, block_bytes);
+        size_t at = (size_t)i * block_bytes;
+        crc[i] = crc32c_copy(slot->data + at, from + at, block_bytes);
         trace(device, WRITE_FILL, request->id, first.lba + i, slot->pba.n + i);
     }
     device->user_clock += run.blocks;

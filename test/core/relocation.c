@@ -116,6 +116,43 @@ static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
     stand_end(&stand);
 }
 
+/* Steps until a mover has read a batch and waits for a unit to copy it to. */
+static struct mover *catch_a_read_batch(struct stand *stand)
+{
+    struct mover *mover = &stand->device->relocation.movers[0];
+    struct stream *stream = &stand->device->streams[STREAM_RELOCATION];
+    assert_true(catch_a_batch(stand));
+    uint32_t pool = stream->pool_count;
+    stream->pool_count = 0;
+    tap_release(stand->tap);
+    for (unsigned i = 0; i < 10; i++)
+        (void)stand_step(stand);
+    stream->pool_count = pool;
+    assert_true(mover->errand.in_flight == 0 && mover->batch_next + 1 < mover->batch_count);
+    return mover;
+}
+
+static void damage_in_memory(const struct stand *stand, struct mover *mover, uint32_t index)
+{
+    mover->data[(size_t)index * stand->device->geometry.block_bytes] ^= 1;
+}
+
+static void what_is_damaged_before_it_is_copied_is_read_again(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    stand_write_all(&stand, 1);
+    struct mover *mover = catch_a_read_batch(&stand);
+    damage_in_memory(&stand, mover, mover->batch_count - 1);
+    errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
+    stand_settle(&stand);
+    assert_int_equal(stand.device->stats.blocks_lost, 0);
+    stand_reopen(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 /* A copy has the checksum by which its original verified, not one of what memory holds by then. */
 static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
 {
@@ -123,20 +160,19 @@ static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
     struct stand stand;
     stand_begin(&stand, "two PUs");
     stand_write_all(&stand, 1);
-    assert_true(catch_a_batch(&stand));
-    struct mover *mover = &stand.device->relocation.movers[0];
-    struct stream *stream = &stand.device->streams[STREAM_RELOCATION];
-    uint32_t pool = stream->pool_count;
-    stream->pool_count = 0; /* so that it has to wait with what it has verified */
-    tap_release(stand.tap);
-    for (unsigned i = 0; i < 10; i++)
-        (void)stand_step(&stand);
+    struct mover *mover = catch_a_read_batch(&stand);
     uint32_t last = mover->batch_count - 1;
     uint64_t lba = mover->batch[last].ident.lba;
-    assert_true(mover->batch_next <= last && mover->batch[last].verified);
-    mover->data[(size_t)last * stand.device->geometry.block_bytes] ^= 1;
-    stream->pool_count = pool;
-    errand_wake_all(&stream->waiting);
+    damage_in_memory(&stand, mover,
+                     mover->batch_next); /* so that the others are verified in place */
+    errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
+    stand.tap->hold_verbs = 1u << HFTL_MEDIA_READ;
+    for (unsigned i = 0; i < 10 && stand.tap->held_count == 0; i++)
+        (void)stand_step(&stand);
+    assert_int_equal(stand.tap->held_count, 1); /* it alone is read again */
+    assert_true(mover->retried && mover->batch_next <= last && mover->batch[last].verified);
+    damage_in_memory(&stand, mover, last);
+    tap_release(stand.tap);
     stand_settle(&stand);
     stand_reopen(&stand); /* it is on the medium then */
     enum hftl_status status = stand_read_status(&stand, lba);
@@ -359,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_carries_the_seq_of_its_original),
         cmocka_unit_test(what_is_overwritten_while_it_is_read_is_not_moved),
+        cmocka_unit_test(what_is_damaged_before_it_is_copied_is_read_again),
         cmocka_unit_test(what_is_damaged_after_it_was_verified_is_not_made_good),
         cmocka_unit_test(an_unreadable_block_is_lost_until_it_is_written_again),
         cmocka_unit_test(a_lost_block_fails_also_where_reads_are_not_verified),
