@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bitmap.h"
 #include "base/must.h"
 #include "base/prng.h"
 #include "media/ledger.h"
@@ -16,6 +17,7 @@ struct mem_store {
     struct ledger ledger;
     uint8_t **bytes;             /* per chunk: data, then OOB; NULL until written */
     uint32_t *durable_wp;        /* per chunk: what a cut leaves at least */
+    uint64_t *written;           /* bitmap of chunks: any whose durable_wp is behind, others too */
     uint8_t *spares[SPARES_MAX]; /* of chunks that were reset */
     unsigned spare_count;
     bool attached;
@@ -84,7 +86,8 @@ enum hftl_status mem_store_create(const struct mem_options *options, struct mem_
         goto no_memory;
     made->bytes = calloc(made->ledger.chunk_count, sizeof *made->bytes);
     made->durable_wp = calloc(made->ledger.chunk_count, sizeof *made->durable_wp);
-    if (!made->bytes || !made->durable_wp)
+    made->written = calloc(bitmap_words(made->ledger.chunk_count), sizeof *made->written);
+    if (!made->bytes || !made->durable_wp || !made->written)
         goto no_memory;
     *store = made;
     return HFTL_OK;
@@ -105,6 +108,7 @@ void mem_store_destroy(struct mem_store *store)
         free(store->spares[--store->spare_count]);
     free(store->bytes);
     free(store->durable_wp);
+    free(store->written);
     ledger_destroy(&store->ledger);
     free(store);
 }
@@ -157,7 +161,9 @@ static enum hftl_status write_blocks(struct mem_store *store, struct hftl_media_
     else if (facts->oob_bytes != 0)
         memset(mem_block_oob(store, op->chunk, at), 0, (size_t)op->blocks * facts->oob_bytes);
     ledger_write(&store->ledger, op->chunk, op->blocks);
-    if (!facts->volatile_cache)
+    if (facts->volatile_cache)
+        bitmap_set(store->written, op->chunk);
+    else
         store->durable_wp[op->chunk] = store->ledger.chunks[op->chunk].wp;
     return HFTL_OK;
 }
@@ -187,6 +193,16 @@ static enum hftl_status reset_chunk(struct mem_store *store, uint32_t chunk)
     return HFTL_OK;
 }
 
+/* Those that were written since the last flush: asking all would be most of what a flush costs. */
+static void flush_chunks(struct mem_store *store)
+{
+    uint64_t count = store->ledger.chunk_count, i = 0;
+    for (; (i = bitmap_find_set(store->written, count, i)) < count; i++) {
+        store->durable_wp[i] = store->ledger.chunks[i].wp;
+        bitmap_clear(store->written, i);
+    }
+}
+
 static enum hftl_status act(struct mem_store *store, struct hftl_media_op *op)
 {
     switch (op->verb) {
@@ -202,8 +218,7 @@ static enum hftl_status act(struct mem_store *store, struct hftl_media_op *op)
         store->durable_wp[op->chunk] = store->ledger.chunks[op->chunk].wp;
         return HFTL_OK;
     case HFTL_MEDIA_FLUSH:
-        for (uint32_t i = 0; i < store->ledger.chunk_count; i++)
-            store->durable_wp[i] = store->ledger.chunks[i].wp;
+        flush_chunks(store);
         return HFTL_OK;
     case HFTL_MEDIA_EVENT:
         return HFTL_AGAIN;
