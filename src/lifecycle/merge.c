@@ -16,6 +16,10 @@
  * Of the tails, such a pass reads the blocks that name a contested lba (wanted, a bit a block): the
  * one of the version that came first, when a second one comes, and the ones of all that come later.
  *
+ * BINS. Where neighbours in a tail are strangers in the map, a survey puts them into bins first
+ * (bins.h), and into the map when a bin is full. It may, because the order in which versions come
+ * decides nothing. Other tails go past the bins, which cost more than they give there.
+ *
  * THE FIRST PASS over the tails is made while bands are classified (merge_take): that a band is
  * closed is known when all of its tail was read, and nobody reads it again. The order in which
  * versions come decides nothing, so closed bands may come first and sealed ones later. A band whose
@@ -36,6 +40,10 @@
 
 #define WINDOW_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define AHEAD 16u /* entries of a tail whose lines of the map are on their way */
+
+#define BIN_AHEAD 24u
+#define TOGETHER 16u /* lbas that share a line of the map */
+#define SAMPLE 8u    /* of so many pairs of neighbours in a tail, one is looked at */
 
 struct entry {
     struct band *band;
@@ -76,6 +84,11 @@ static hftl_pba pba_of(const struct opening *o, const struct entry *e)
 static uint32_t data_crc_of(const struct opening *o, const struct entry *e)
 {
     return ident_data_crc(&e->ident, band_salt(o->device, e->band, e->position));
+}
+
+static enum hftl_status no_memory(struct opening *o)
+{
+    return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
 }
 
 /* ---- the window ---- */
@@ -311,6 +324,89 @@ static inline bool survey_data(struct opening *o, struct survey *s, const uint8_
     return true;
 }
 
+/* ---- bins ---- */
+
+/* All of the bin's region is on its way, in order: cheaper than each entry's line where several
+ * entries share one. */
+static void fetch_region(const struct opening *o, uint64_t bin)
+{
+    uint64_t first = bin * bins_region(&o->bins);
+    uint64_t end = min_u64(first + bins_region(&o->bins), o->device->geometry.blocks);
+    for (uint64_t lba = first; lba < end; lba += TOGETHER)
+        map_fetch(&o->device->map, (hftl_lba){lba});
+}
+
+static void empty_bin(struct opening *o, uint64_t bin)
+{
+    const struct map *map = &o->device->map;
+    const struct binned *entries = bins_at(&o->bins, bin);
+    uint32_t count = o->bins.counts[bin];
+    o->bins.counts[bin] = 0;
+    if (count > bins_region(&o->bins) / TOGETHER * 2)
+        fetch_region(o, bin);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + BIN_AHEAD < count)
+            map_fetch(map, (hftl_lba){bins_lba(&o->bins, bin, &entries[i + BIN_AHEAD])});
+        uint64_t lba = bins_lba(&o->bins, bin, &entries[i]);
+        hftl_pba pba = bins_pba(&o->bins, &entries[i]), held = map_table_get(&map->pba, lba);
+        if (!map_is_none(held)) {
+            contest(o, lba, held);
+            want_tail(o, pba);
+            continue;
+        }
+        map_table_set(&map->pba, lba, pba);
+        if (map->crc != NULL)
+            map->crc[lba] = entries[i].crc;
+    }
+}
+
+static void empty_bins(struct opening *o)
+{
+    for (uint64_t bin = 0; o->bins.memory != NULL && bin < BINS; bin++)
+        empty_bin(o, bin);
+    bins_end(&o->bins, o->device);
+}
+
+/* survey_data, but for the map. */
+static inline bool bin_data(struct opening *o, struct survey *s, const uint8_t *bytes,
+                            uint32_t index)
+{
+    hftl_pba pba = {s->first_pba + index};
+    struct ident ident;
+    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
+        return false;
+    s->seq_highest = max_u64(s->seq_highest, ident.seq);
+    uint32_t crc = s->crc == NULL ? 0 : ident_bytes_data_crc(bytes, s->salt ^ pba.n);
+    uint64_t bin = bins_put(&o->bins, ident.lba, pba, crc);
+    if (o->bins.counts[bin] == o->bins.room)
+        empty_bin(o, bin);
+    return true;
+}
+
+/* Are most neighbours in this tail far from each other in the map? */
+static bool holds_strangers(const struct tail *tail)
+{
+    uint32_t strangers = 0, pairs = 0;
+    for (uint32_t i = 1; i < tail->count; i += SAMPLE, pairs++) {
+        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
+        uint64_t apart = ident_peek_lba(bytes) - ident_peek_lba(bytes - FORMAT_IDENT_BYTES);
+        strangers += apart + TOGETHER > 2 * TOGETHER; /* either way */
+    }
+    return 2 * strangers > pairs;
+}
+
+/* ---- tails ---- */
+
+static void bin_tail(struct opening *o, struct survey *survey, struct band *band, uint32_t first,
+                     const struct tail *tail)
+{
+    for (uint32_t i = 0; i < tail->count; i++) {
+        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
+        if (!bin_data(o, survey, bytes, i))
+            consider(o, band, first + i, bytes);
+    }
+}
+
 static void survey_tail(struct opening *o, struct band *band, uint32_t first,
                         const struct tail *tail)
 {
@@ -322,7 +418,10 @@ static void survey_tail(struct opening *o, struct band *band, uint32_t first,
         .first_pba = geometry_pba(&device->geometry, band->index, first).n,
         .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
     };
-    for (uint32_t i = 0; i < tail->count; i++) {
+    bool strangers = o->bins.memory != NULL && holds_strangers(tail);
+    if (strangers)
+        bin_tail(o, &survey, band, first, tail);
+    for (uint32_t i = 0; i < tail->count && !strangers; i++) {
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
         if (i + AHEAD < tail->count)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
@@ -481,11 +580,6 @@ static uint64_t count_sealed_entries(const struct opening *o)
     return count;
 }
 
-static enum hftl_status no_memory(struct opening *o)
-{
-    return why_say(o->why, HFTL_MEMORY, "no memory to build the map");
-}
-
 static enum hftl_status alloc_window(struct opening *o, uint64_t slots)
 {
     o->seqs = build_alloc(o->device, (size_t)slots * sizeof(uint64_t));
@@ -500,7 +594,9 @@ static enum hftl_status alloc_survey(struct opening *o)
     o->contested = build_alloc(o->device, (size_t)words * sizeof(uint64_t));
     o->ranks = build_alloc(o->device, (size_t)(words + 1) * sizeof(uint64_t));
     o->wanted = build_alloc(o->device, (size_t)tails * sizeof(uint64_t));
-    return o->contested == NULL || o->ranks == NULL || o->wanted == NULL ? no_memory(o) : HFTL_OK;
+    if (o->contested == NULL || o->ranks == NULL || o->wanted == NULL)
+        return no_memory(o);
+    return bins_start(&o->bins, o->device) == HFTL_OK ? HFTL_OK : no_memory(o);
 }
 
 enum hftl_status merge_start(struct opening *o)
@@ -538,6 +634,7 @@ static void forget_all(struct opening *o)
     if (o->contested != NULL) {
         memset(o->contested, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
         memset(o->wanted, 0, bitmap_words(g->bands * tails_a_band(o)) * sizeof(uint64_t));
+        bins_forget(&o->bins);
     } else {
         memset(o->seqs, 0, (size_t)g->blocks * sizeof(uint64_t));
         memset(o->lost, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
@@ -562,6 +659,7 @@ static enum hftl_status survey(struct opening *o, uint64_t *count)
 {
     uint64_t words = bitmap_words(o->device->geometry.blocks);
     enum hftl_status status = pass(o, o->spoiled);
+    empty_bins(o); /* before trims, which look for holders */
     if (status == HFTL_OK)
         apply_trims(o);
     for (uint64_t i = 0; i < words; i++)

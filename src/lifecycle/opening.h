@@ -7,17 +7,20 @@
  *   scan.c    a sealed (or resumed) band, read block by block
  *   tails.c   the tails of bands, many in flight
  *   twins.c   victims that are half erased
+ *   bins.c    what tails name, by region of the map, before it goes there
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
- * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba and a bit a
- * tail block. Time: sealed bands once; tails once, while bands are classified; those tail blocks
- * that name lbas of several versions once more for each window of such lbas; and all tails once
- * more where one of them was good at its beginning only.
+ * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba, a bit a
+ * tail block, and bins of at most 33 MiB, given back before there are seqs. Time: sealed bands
+ * once; tails once, while bands are classified; those tail blocks that name lbas of several
+ * versions once more for each window of such lbas; and all tails once more where one of them was
+ * good at its beginning only.
  */
 #ifndef HOSTFTL_LIFECYCLE_OPENING_H
 #define HOSTFTL_LIFECYCLE_OPENING_H
 
+#include "lifecycle/bins.h"
 #include "lifecycle/blocking.h"
 #include "lifecycle/build.h"
 #include "lifecycle/superfind.h"
@@ -114,6 +117,7 @@ struct opening {
     uint64_t tie_count, tie_room;
     struct twin *twins; /* tie_room */
     uint64_t twin_count;
+    struct bins bins;
     struct tails tails;
     uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
     uint8_t *trial;       /* one block, for reading while `block` is in use */

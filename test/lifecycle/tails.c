@@ -322,6 +322,36 @@ static void a_tail_whose_end_is_damaged_leaves_nothing_in_the_map(void **state)
     }
 }
 
+/* Written once, so that neighbours in a tail are far from each other in the map, and each version
+ * is the only one. */
+static void make_scattered(struct stand *stand, unsigned index, struct tails_of *tails)
+{
+    struct stand_shape shape = *stand_shape(index);
+    shape.facts.chunks_per_pu *= 9;
+    stand_init(stand, &shape);
+    stand->unchecked = true;
+    stand_format(stand);
+    stand_open(stand);
+    uint64_t step = stand->expected_count % 401 == 0 ? 409 : 401;
+    for (uint64_t n = 0; n < stand->expected_count; n++)
+        stand_write(stand, n * step % stand->expected_count, 1, 1);
+    find_tails(stand, tails);
+    stand_close(stand);
+}
+
+/* The same of what waits in bins. */
+static void a_tail_whose_end_is_damaged_leaves_nothing_in_bins(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make_scattered(&stand, i, &tails);
+        damage_tails(&stand, &tails, 4);
+        stand_end(&stand);
+    }
+}
+
 /* A third of the device, one trim page at its beginning. The page names all of its range that was
  * not mapped, also what was never written, and what was written afterwards has one version only. */
 static void make_trimmed(struct stand *stand, unsigned index, struct tails_of *tails)
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_survey_takes_what_one_pass_takes),
         cmocka_unit_test(a_tail_is_read_once),
         cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_the_map),
+        cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_bins),
         cmocka_unit_test(a_damaged_tail_leaves_no_trim_page_in_the_map),
         cmocka_unit_test(the_epoch_of_what_a_tail_names_is_never_given_again),
         cmocka_unit_test(what_is_written_after_a_trim_page_is_there),
