@@ -21,7 +21,8 @@
         .size = sizeof(struct hftl_media_facts), .kind = HFTL_KIND_OCSSD, .flags = ERASE | (can),  \
         .block_bytes = 512, .oob_bytes = (oob), .groups = (g), .pus_per_group = (p),               \
         .chunks_per_pu = (c), .chunk_blocks = (b), .ws_min = (min), .ws_opt = (opt),               \
-        .mw_cunits = (mw), .transfer_blocks_max = 4 * (opt), .volatile_cache = true                \
+        .mw_cunits = (mw), .transfer_blocks_max = 4 * (opt), .volatile_cache = true,               \
+        .read_gap_blocks = (opt)                                                                   \
     }
 #define ZONED(can, z, b, min, opt, open, active)                                                   \
     {                                                                                              \

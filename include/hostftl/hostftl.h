@@ -143,7 +143,8 @@ struct hftl_open_options {
     void *log_arg;
     /* Bands that cleaning empties at once, and blocks of each that it reads at once. 0: 3 and 64;
      * at most HFTL_RELOCATION_VICTIMS_MAX and HFTL_RELOCATION_BLOCKS_MAX. Memory: victims x blocks
-     * x (a block, its OOB and 0.2 KiB), and a block for each victim. */
+     * x (a block, its OOB and 0.2 KiB), and a block for each victim; on a medium where holes are
+     * read as well (read_gap_blocks) twice the blocks and OOB. */
     uint32_t relocation_victims, relocation_blocks;
     /* Tracing (observe.h): how many of the last records are kept, rounded up to a power of two, 40
      * bytes each (0: 4096; at most HFTL_TRACE_RECORDS_MAX), and the points that are recorded from

@@ -98,6 +98,9 @@ struct hftl_media_facts {
     uint32_t reset_limit;         /* resets a chunk is good for; 0 = not known */
     bool volatile_cache;          /* false: what landed is durable */
     uint8_t id[16]; /* the drive's own identity (a serial, hashed); zeros when it has none */
+    /* longest run of blocks between two wanted ones that is better read in vain than left out,
+     * which takes another read; below chunk_blocks. 0 = none: a medium that copies, memory */
+    uint32_t read_gap_blocks;
 };
 
 /* Chunk states. Every drive's own vocabulary is translated to these by its medium, once. */

@@ -187,41 +187,77 @@ static void gather(struct device *device, struct mover *mover)
     mover->ident_next = next;
     mover->batch_count = (uint32_t)(moving - mover->batch);
     mover->batch_next = 0;
+    mover->used = 0;
     mover->retried = false;
 }
 
 /* ---- reading ---- */
 
-/* How many of the batch can be read at once, from this one on. The second time each by itself: one
- * that cannot be read takes those with it that were asked for in the same operation. */
-static uint32_t count_neighbours(const struct device *device, const struct mover *mover,
-                                 uint32_t first)
+/* How many of the batch can be read in one go from `first` on, with the holes between them. Gives
+ * them their places. */
+static uint32_t join_over_holes(const struct device *device, struct mover *mover, uint32_t first,
+                                uint32_t most)
 {
-    const struct moving *batch = &mover->batch[first];
-    uint32_t max = min_u32(mover->batch_count - first, device->medium->facts.transfer_blocks_max);
-    uint32_t n = 1;
-    if (mover->retried)
-        return 1;
-    max = min_u32(max,
-                  geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
-    while (n < max && batch[n].position == batch->position + n && !batch[n].verified &&
-           batch[n].ident.kind != IDENT_LOST)
-        n++;
+    struct moving *batch = &mover->batch[first];
+    uint32_t n = 1, count = mover->batch_count - first, last = batch->position;
+    uint32_t gap = device->medium->facts.read_gap_blocks;
+    uint32_t span = min_u32(most, device->relocation.room - mover->used);
+    uint32_t block_bytes = device->geometry.block_bytes;
+    batch->data = mover->data + (size_t)mover->used * block_bytes;
+    for (; n < count && batch[n].position - batch->position < span &&
+           batch[n].position - last - 1 <= gap && batch[n].ident.kind != IDENT_LOST;
+         n++) {
+        last = batch[n].position;
+        batch[n].data = batch->data + (size_t)(last - batch->position) * block_bytes;
+    }
+    mover->used += last - batch->position + 1;
     return n;
 }
 
-/* Blocks [first, first + blocks) of the batch. */
+/* The same, whatever the medium says of holes. The second time each by itself: one that cannot be
+ * read takes those with it that were asked for in the same operation. */
+static uint32_t join_neighbours(const struct device *device, struct mover *mover, uint32_t first)
+{
+    struct moving *batch = &mover->batch[first];
+    uint32_t n = 1, block_bytes = device->geometry.block_bytes;
+    if (mover->retried)
+        return 1;
+    uint32_t most =
+        min_u32(device->medium->facts.transfer_blocks_max,
+                geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
+    if (device->medium->facts.read_gap_blocks > 0)
+        return join_over_holes(device, mover, first, most);
+    most = min_u32(most, mover->batch_count - first);
+    batch->data = mover->data + (size_t)first * block_bytes;
+    for (;
+         n < most && batch[n].position == batch->position + n && batch[n].ident.kind != IDENT_LOST;
+         n++)
+        batch[n].data = batch[n - 1].data + block_bytes;
+    return n;
+}
+
+/* Blocks [first, first + blocks) of the batch, and the holes between them. */
 static void send_read(struct device *device, struct mover *mover, uint32_t first, uint32_t blocks)
 {
     const struct geometry *g = &device->geometry;
+    const struct moving *moving = &mover->batch[first];
     struct errand_op *op = &mover->ops[mover->op_count++];
     op->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
-                                    .blocks = blocks,
-                                    .data = mover->data + (size_t)first * g->block_bytes};
+                                    .blocks = moving[blocks - 1].position - moving->position + 1,
+                                    .data = moving->data};
     if (g->oob)
-        op->op.oob = mover->oob + (size_t)first * g->oob_bytes;
-    band_locate(device, mover->victim, mover->batch[first].position, &op->op);
+        op->op.oob =
+            mover->oob + (size_t)(moving->data - mover->data) / g->block_bytes * g->oob_bytes;
+    band_locate(device, mover->victim, moving->position, &op->op);
     errand_send_moved(&mover->errand, op);
+}
+
+/* The batch ends before this one: holes have used up the buffer. */
+static void cut_batch(const struct device *device, struct mover *mover, uint32_t count)
+{
+    mover->ident_next =
+        mover->batch[count].position - mover->tail_index * device->geometry.tail_max;
+    mover->batch_count = count;
 }
 
 /* Reads what is left of the batch and not verified; neighbours on the medium in one go. */
@@ -232,7 +268,11 @@ static void read_batch(struct device *device, struct mover *mover)
     for (uint32_t i = mover->batch_next; i < mover->batch_count;) {
         uint32_t n = 1;
         if (!mover->batch[i].verified && mover->batch[i].ident.kind != IDENT_LOST) {
-            n = count_neighbours(device, mover, i);
+            if (mover->used == device->relocation.room && !mover->retried) {
+                cut_batch(device, mover, i);
+                return;
+            }
+            n = join_neighbours(device, mover, i);
             send_read(device, mover, i, n);
         }
         i += n;
@@ -249,7 +289,7 @@ static void verify_rest(struct device *device, struct mover *mover)
         struct moving *moving = &mover->batch[i];
         if (moving->verified || moving->ident.kind == IDENT_LOST)
             continue;
-        moving->crc = crc32c(0, mover->data + (size_t)i * g->block_bytes, g->block_bytes);
+        moving->crc = crc32c(0, moving->data, g->block_bytes);
         moving->verified = ident_verifies(&moving->ident, moving->crc,
                                           band_salt(device, mover->victim, moving->position));
     }
@@ -300,7 +340,7 @@ static bool copy_block(struct device *device, struct mover *mover, uint32_t inde
 {
     struct moving *moving = &mover->batch[index];
     uint32_t block_bytes = device->geometry.block_bytes;
-    const uint8_t *from = mover->data + (size_t)index * block_bytes;
+    const uint8_t *from = moving->data;
     if (moving->verified)
         memcpy(to, from, block_bytes);
     if (moving->verified || mover->retried || moving->ident.kind == IDENT_LOST)

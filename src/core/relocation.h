@@ -8,7 +8,8 @@
  *   PICK     a sealed band first (9.4); otherwise, when free bands are at or below the start limit,
  *            what the victim policy chooses (relocation_pick.c)
  *   IDENTS   the next tail block of the victim (a sealed band's identities are in memory)
- *   READ     the blocks of it that the map still points to, `batch` at a time
+ *   READ     the blocks of it that the map still points to, `batch` at a time; holes between them
+ *            as well where the medium says that one read more takes longer. Nobody looks at those
  *   APPEND   each that is still mapped here is verified while it is copied to the relocation
  *            stream, and keeps its own seq; where one does not verify, those that are left are
  *            verified in place, and those that do not are READ once more; one that does not
@@ -71,6 +72,7 @@ struct band;
 
 struct moving {
     struct ident ident;
+    uint8_t *data; /* in the mover's */
     uint32_t position;
     uint32_t crc; /* of the data, where it verified */
     bool verified;
@@ -89,6 +91,7 @@ struct mover {
     struct moving *batch; /* relocation.batch of them, as of ops and of blocks of data and oob */
     uint32_t batch_count, batch_next;
     uint8_t *data, *oob;
+    uint32_t used; /* of them: blocks that are read, and holes */
     struct errand_op *ops;
     uint32_t op_count;
     bool retried, tail_retried;
@@ -98,6 +101,7 @@ struct relocation {
     struct mover movers[HFTL_RELOCATION_VICTIMS_MAX];
     uint32_t depth; /* movers in use */
     uint32_t batch; /* blocks a mover reads and then appends */
+    uint32_t room;  /* and blocks of its buffer: more where holes are read as well */
     uint64_t taken; /* victims so far */
     uint32_t second_chances;
     uint64_t user_clock; /* L6: device.user_clock when it was last seen to move */

@@ -180,12 +180,12 @@ static bool build_stream(struct device *device, enum band_stream kind, uint32_t 
 static bool build_mover(struct device *device, struct mover *mover)
 {
     const struct geometry *g = &device->geometry;
-    uint32_t batch = device->relocation.batch;
+    uint32_t batch = device->relocation.batch, room = device->relocation.room;
     mover->tail_block = build_alloc(device, g->block_bytes);
     mover->batch = build_alloc(device, batch * sizeof(struct moving));
     mover->ops = build_alloc(device, batch * sizeof(struct errand_op));
-    mover->data = build_alloc(device, (size_t)batch * g->block_bytes);
-    mover->oob = g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)batch * g->oob_bytes);
+    mover->data = build_alloc(device, (size_t)room * g->block_bytes);
+    mover->oob = g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)room * g->oob_bytes);
     return mover->tail_block != NULL && mover->batch != NULL && mover->ops != NULL &&
            mover->data != NULL && (g->oob_bytes == 0 || mover->oob != NULL);
 }
@@ -199,6 +199,9 @@ static bool build_movers(struct device *device, const struct device_options *opt
     relocation->batch = options->relocation_blocks == 0
                             ? RELOCATION_BLOCKS_DEFAULT
                             : min_u32(options->relocation_blocks, HFTL_RELOCATION_BLOCKS_MAX);
+    relocation->room = relocation->batch;
+    if (device->medium->facts.read_gap_blocks > 0)
+        relocation->room *= 2;
     for (uint32_t i = 0; i < relocation->depth; i++)
         if (!build_mover(device, &relocation->movers[i]))
             return false;

@@ -293,6 +293,16 @@ static const struct hftl_media_ops delay_ops = {
     .close = close_media,
 };
 
+/* What a block read in vain costs is its transfer; left out it costs a read. */
+static uint32_t read_gap(const struct delay_options *options, const struct hftl_media_facts *inner)
+{
+    uint64_t most = inner->chunk_blocks - 1;
+    uint64_t own = options->transfer_ns > 0 ? options->read_ns / options->transfer_ns
+                   : options->read_ns > 0   ? most
+                                            : 0;
+    return max_u32(inner->read_gap_blocks, (uint32_t)min_u64(own, most));
+}
+
 static enum hftl_status build_model(struct delay *delay)
 {
     const struct hftl_media_facts *f = &delay->wrap.media.facts;
@@ -325,6 +335,7 @@ enum hftl_status delay_open(struct hftl_media *inner, const struct delay_options
         free(delay);
         return status;
     }
+    delay->wrap.media.facts.read_gap_blocks = read_gap(options, &inner->facts);
     status = build_model(delay);
     if (status != HFTL_OK) {
         free_delay(delay);

@@ -70,6 +70,8 @@ static const char *find_in_writing(const struct hftl_media_facts *f)
         return "the atomic write is longer than a chunk";
     if (f->transfer_blocks_max < f->ws_opt)
         return "the longest transfer is shorter than a write unit (ws_opt)";
+    if (f->read_gap_blocks >= f->chunk_blocks)
+        return "a gap that is read in vain is as long as a chunk (read_gap_blocks)";
     if (f->open_max != 0 && f->active_max != 0 && f->open_max > f->active_max)
         return "more chunks may be open than active";
     return NULL;

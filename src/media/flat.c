@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 #include "base/bitmap.h"
+#include "base/bytes.h"
 #include "base/must.h"
 #include "media/flat_drive.h"
+
+#define READ_GAP_BYTES (32u << 10)
 
 uint64_t flat_data_of(const struct flat *flat, uint32_t chunk, uint32_t offset)
 {
@@ -379,11 +382,20 @@ static enum hftl_status allocate(struct flat *flat, bool no_uring)
     return status;
 }
 
+/* Around the page cache: within a write unit, 32 KiB at most, for that is less than another request
+ * takes. In the page cache a block read in vain costs a copy. */
+static uint32_t read_gap(const struct flat *flat)
+{
+    uint32_t unit = flat->media.facts.ws_opt - 1;
+    return flat->file.direct ? min_u32(unit, READ_GAP_BYTES / FLAT_BLOCK_BYTES) : 0;
+}
+
 static enum hftl_status power_up(struct flat *flat, const struct flat_open_options *options,
                                  const char *path, const struct say *to)
 {
     flat->media.ops = &flat_media_ops;
     flat->media.facts = flat->file.header.facts;
+    flat->media.facts.read_gap_blocks = read_gap(flat);
     flat->read_only = options->read_only;
     flat->done_last = &flat->done_first;
     enum hftl_status status = allocate(flat, options->no_uring);

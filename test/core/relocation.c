@@ -283,6 +283,120 @@ static void a_bad_read_of_a_victim_is_tried_once_more(void **state)
     }
 }
 
+/* What was read with holes in it, of a batch that is held. */
+static uint32_t count_read_over(const struct mover *mover)
+{
+    uint32_t asked = 0, wanted = 0;
+    for (uint32_t i = 0; i < mover->op_count; i++)
+        asked += mover->ops[i].op.blocks;
+    for (uint32_t i = 0; i < mover->batch_count; i++)
+        wanted += mover->batch[i].ident.kind != IDENT_LOST;
+    assert_true(asked >= wanted);
+    assert_true(asked <= mover->errand.device->relocation.room);
+    return asked - wanted;
+}
+
+/* Writes until a batch is held that has holes in what is read, after HELD_LEAST of them, or until
+ * HELD_MOST were. The write may be one that waits for it. */
+#define HELD_LEAST 60u
+#define HELD_MOST 200u
+static bool catch_holes(struct stand *stand, struct ask *ask, uint8_t *block)
+{
+    const struct mover *mover = &stand->device->relocation.movers[0];
+    uint32_t seen = 0;
+    while (seen < HELD_MOST) {
+        uint64_t lba = prng_below(&stand->prng, stand->expected_count);
+        stand_fill(stand, block, lba, 1, ++stand->expected[lba]);
+        stand_ask(stand, ask, HFTL_WRITE, 0, lba, 1, block);
+        do {
+            tap_hold(stand->tap, HFTL_MEDIA_READ);
+            while (stand_step(stand))
+                continue;
+            bool batch = mover->op_count > 0 && mover->errand.in_flight == mover->op_count &&
+                         mover->ops[0].op.verb == HFTL_MEDIA_READ && mover->batch_count > 0 &&
+                         stand->tap->held_count > 0 &&
+                         stand->tap->held[0]->data == mover->ops[0].op.data &&
+                         mover->ops[0].op.data != (void *)mover->tail_block;
+            seen += batch;
+            if (batch && count_read_over(mover) > 0 && seen >= HELD_LEAST)
+                return true;
+            assert_true(list_is_empty(&stand->device->index.aside)); /* nothing is left behind */
+            tap_release(stand->tap);
+        } while (!ask->answered);
+    }
+    return false;
+}
+
+/* Of `keep` blocks one stays, and what is around it is cleaned at once. */
+static void thin_out(struct stand *stand, uint32_t keep)
+{
+    struct hftl_limits limits = {.size = sizeof(limits)};
+    for (uint64_t lba = 0; lba < stand->expected_count; lba++)
+        if (lba % keep != 0)
+            stand_trim(stand, lba, 1);
+    for (unsigned i = 0; i < HFTL_LIMIT_COUNT; i++)
+        limits.level[i] = (struct hftl_limit){0, 100};
+    limits.level[HFTL_LIMIT_START].bands_free = stand->device->geometry.bands - 1;
+    tap_hold(stand->tap, HFTL_MEDIA_READ);
+    assert_int_equal(device_set_limits(stand->device, &limits, &stand->why), HFTL_OK);
+}
+
+/* No run of them longer than the medium says, and none where it says nothing. What was read with a
+ * bad block is read again by itself, and a hole not at all. */
+static void holes_are_read_through_where_that_is_cheaper(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t gap, blocks, keep; /* so few blocks, so far apart, that holes use up the buffer */
+    } cases[] = {{"one PU", 0, 0, 0},        {"one PU", 3, 0, 0}, {"bare", 3, 0, 0},
+                 {"zoned", 0, 4, 0},         {"zoned", 3, 0, 0},  {"one PU", 20, 8, 3},
+                 {"ragged chunks", 3, 0, 0}, {"zoned", 20, 8, 3}, {"zoned", 9, 4, 7}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stand_shape shape = *stand_shape_named(cases[i].name);
+        shape.facts.read_gap_blocks = cases[i].gap;
+        struct stand stand;
+        stand_init(&stand, &shape);
+        stand.options.relocation_victims = 1;
+        stand.options.relocation_blocks = cases[i].blocks;
+        stand_format(&stand);
+        stand_open(&stand);
+        stand.unchecked = true;
+        struct ask ask;
+        uint8_t block[512];
+        const struct mover *mover = &stand.device->relocation.movers[0];
+        stand_write_all(&stand, 1);
+        if (cases[i].keep > 0)
+            thin_out(&stand, cases[i].keep);
+        bool over = catch_holes(&stand, &ask, block);
+        assert_int_equal(over, shape.facts.read_gap_blocks > 0);
+        for (uint32_t k = 1; over && k < mover->batch_count; k++) {
+            const struct moving *a = &mover->batch[k - 1], *b = &mover->batch[k];
+            assert_true(b->data >= a->data + sizeof block);
+            assert_true(b->data <= a->data + (shape.facts.read_gap_blocks + 1) * sizeof block);
+        }
+        if (over) {
+            tap_clear(stand.tap);
+            for (uint32_t k = stand.tap->held_count; k > 0; k--)
+                tap_refuse_first(stand.tap, HFTL_IO);
+            uint32_t wanted = mover->batch_count;
+            tap_release(stand.tap);
+            tap_hold(stand.tap, HFTL_MEDIA_READ);
+            while (stand_step(&stand))
+                continue;
+            assert_int_equal(mover->op_count, wanted);
+            assert_int_equal(count_read_over(mover), 0);
+        }
+        tap_release(stand.tap);
+        assert_int_equal(stand_wait(&stand, &ask), HFTL_OK);
+        stand_settle(&stand);
+        assert_int_equal(stand.device->stats.blocks_lost, 0);
+        stand_check(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 static uint64_t page_before;
 static bool page_has_moved(struct stand *stand)
 {
@@ -400,6 +514,7 @@ int main(void)
         cmocka_unit_test(an_unreadable_block_is_lost_until_it_is_written_again),
         cmocka_unit_test(a_lost_block_fails_also_where_reads_are_not_verified),
         cmocka_unit_test(a_bad_read_of_a_victim_is_tried_once_more),
+        cmocka_unit_test(holes_are_read_through_where_that_is_cheaper),
         cmocka_unit_test(trim_pages_are_moved_like_data),
         cmocka_unit_test(a_trim_page_that_cannot_be_read_is_made_anew_from_the_map),
         cmocka_unit_test(a_victim_whose_tail_cannot_be_read_is_set_aside_and_others_are_cleaned),

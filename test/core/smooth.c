@@ -39,8 +39,8 @@ struct pin {
 };
 
 static const struct pin pins[] = {
-    {HFTL_KIND_ZONED, 9.8, 14, 0.05, 0.48, 0.8},
-    {HFTL_KIND_OCSSD, 9.8, 14, 0.05, 0.48, 0.8},
+    {HFTL_KIND_ZONED, 8, 9.8, 0.05, 0.48, 0.8},
+    {HFTL_KIND_OCSSD, 8, 12, 0.05, 0.48, 0.8},
 };
 
 static double ms(uint64_t ns)

@@ -196,6 +196,7 @@ static void finds_nonsense_in_facts(void **state)
     NONSENSE(f.atomic_blocks = 65);
     NONSENSE(f.transfer_blocks_max = 4);
     NONSENSE(f.open_max = 4; f.active_max = 3);
+    NONSENSE(f.read_gap_blocks = 64);
     NONSENSE(f.kind = HFTL_KIND_ZONED);
 #undef NONSENSE
     f = good;
@@ -212,10 +213,11 @@ static void survives_any_extreme(void **state)
     (void)state;
     static const uint32_t extremes[] = {0, 1, 3, 1u << 31, UINT32_MAX - 1, UINT32_MAX};
     struct hftl_media_facts f = mem_facts(HFTL_KIND_ZONED);
-    uint32_t *const fields[] = {&f.block_bytes,   &f.oob_bytes,     &f.groups,
-                                &f.pus_per_group, &f.chunks_per_pu, &f.chunk_blocks,
-                                &f.ws_min,        &f.ws_opt,        &f.mw_cunits,
-                                &f.open_max,      &f.active_max,    &f.transfer_blocks_max};
+    uint32_t *const fields[] = {&f.block_bytes,    &f.oob_bytes,     &f.groups,
+                                &f.pus_per_group,  &f.chunks_per_pu, &f.chunk_blocks,
+                                &f.ws_min,         &f.ws_opt,        &f.mw_cunits,
+                                &f.open_max,       &f.active_max,    &f.transfer_blocks_max,
+                                &f.read_gap_blocks};
     enum { FIELDS = sizeof fields / sizeof fields[0], EXTREMES = 6 };
     for (size_t a = 0; a < FIELDS; a++) {
         for (size_t b = 0; b < FIELDS; b++) {

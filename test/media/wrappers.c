@@ -442,6 +442,32 @@ static void keeps_units_and_channels_busy(void **state)
     close_all();
 }
 
+/* As many as a read takes transfers; and what is inside may say more, but not less. */
+static void says_what_is_better_read_in_vain(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t read_ns, transfer_ns;
+        uint32_t inside, gap;
+    } cases[] = {{60000, 4000, 0, 15}, {60000, 4000, 20, 20}, {60000, 0, 0, 63},
+                 {0, 0, 0, 0},         {0, 4000, 2, 2},       {60000, 100, 0, 63}};
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct mem_options options = {.size = sizeof options, .facts = mem_facts(HFTL_KIND_OCSSD)};
+        struct delay_options times = delay_plain();
+        struct hftl_media *slow;
+        char why[WHY_BYTES] = "";
+        options.facts.chunk_blocks = 64;
+        options.facts.read_gap_blocks = cases[i].inside;
+        times.read_ns = cases[i].read_ns;
+        times.transfer_ns = cases[i].transfer_ns;
+        times.clock = &virtual_clock;
+        assert_int_equal(mem_open(&options, &inner, why, sizeof why), HFTL_OK);
+        assert_int_equal(delay_open(inner, &times, &slow), HFTL_OK);
+        assert_int_equal(slow->facts.read_gap_blocks, cases[i].gap);
+        slow->ops->close(slow);
+    }
+}
+
 static void reads_wait_for_the_program_in_their_unit(void **state)
 {
     (void)state;
@@ -609,6 +635,7 @@ int main(void)
         cmocka_unit_test(lets_go_after_some_more),
         cmocka_unit_test(fails_those_behind_a_failed_write),
         cmocka_unit_test(keeps_units_and_channels_busy),
+        cmocka_unit_test(says_what_is_better_read_in_vain),
         cmocka_unit_test(reads_wait_for_the_program_in_their_unit),
         cmocka_unit_test(a_read_that_waits_for_its_unit_keeps_no_channel),
         cmocka_unit_test(waits_for_an_owner_who_moves_the_clock),
