@@ -5,17 +5,20 @@
  *
  * A copy is a chunk of K places for records. A record is written to one copy, flushed, then written
  * to the other and flushed. A copy without room is reset first. A cut may come between any two
- * steps: of what was not flushed a copy keeps a prefix whose last record may be torn; a reset under
- * way is done, not done, or leaves any of the old records.
+ * steps: of what was not flushed a copy keeps a prefix whose last record may be torn, or be there and
+ * not readable; a reset under way is done, not done, or leaves any of the old records, that one too.
  *
  * PROVED  After every cut a device is found, with a record not older than the last one that was
- *         acknowledged or found before. A life in which no chunk fails never gives both copies up.
+ *         acknowledged or found before. What is found in a leftover alone does not count as found:
+ *         the other copy has one that is not older than that. A life in which no chunk fails never
+ *         gives both copies up.
  *
  * PLANTED, each of which must fail:
  *   HEADLESS_IGNORED  what a reset left half way is appended to (the defect that was once there)
  *   BOTH_AT_ONCE      no flush between the copies
  *   NEWEST_FIRST      the copy that has the last record is written first
  *   FIRST_NOT_FLUSHED the record is acknowledged before it is flushed
+ *   LEFTOVER_KEPT     what a reset left half way is not reset when it has a newer record
  */
 #ifndef RECORDS
 #define RECORDS 9 /* that are written, in all lives */
@@ -28,6 +31,8 @@
 typedef chunk {
     byte record[K]; /* its number; 0: nothing that can be read */
     bit begins;     /* place 0 looks like a record's beginning, whole or not */
+    byte unread;    /* of a record that a cut left too near the end to be read (mw_cunits); 0: none */
+    byte unread_at; /* its place */
     byte wp, durable;
     bit resetting
 };
@@ -62,6 +67,7 @@ inline erase(c) {
     media[c].wp = 0;
     media[c].durable = 0;
     media[c].begins = 0;
+    media[c].unread = 0;
     media[c].resetting = 0
 }
 
@@ -75,6 +81,12 @@ inline half_erase(c) {
         :: i < keep -> skip
         fi
     };
+    if
+    :: media[c].unread > 0 && media[c].unread_at < keep ->
+        media[c].record[media[c].unread_at] = media[c].unread
+    :: skip
+    fi;
+    media[c].unread = 0;
     if
     :: media[c].record[0] == 0 ->
         if
@@ -102,6 +114,10 @@ inline lose(c) {
             :: keep == 1 -> media[c].begins = 0
             :: skip
             fi
+        :: media[c].unread == 0 ->
+            media[c].unread = media[c].record[keep - 1];
+            media[c].unread_at = keep - 1;
+            media[c].record[keep - 1] = 0
         :: skip
         fi
     :: else
@@ -149,6 +165,9 @@ inline look_at_copy(c) {
     fi
 }
 
+#define LEFTOVER(c)                                                                                \
+    (headless[c] && !headless[1 - (c)] && !dead[1 - (c)] && newest[1 - (c)] > 0)
+
 inline recover() {
     found = 0;
     look_at_copy(0);
@@ -157,9 +176,13 @@ inline recover() {
     number = (newest[0] > newest[1] -> newest[0] : newest[1]);
     assert(number >= known);
     assert(number <= issued);
-    known = number;
     dead[0] = 0;
-    dead[1] = 0
+    dead[1] = 0;
+    if
+    :: LEFTOVER(0) && newest[0] > newest[1] -> assert(newest[1] >= known); known = newest[1]
+    :: LEFTOVER(1) && newest[1] > newest[0] -> assert(newest[0] >= known); known = newest[0]
+    :: else -> known = number
+    fi
 #ifdef HEADLESS_IGNORED
     ;
     headless[0] = 0;
@@ -197,6 +220,12 @@ start:
             :: newest[0] == newest[1] && headless[1] -> copy = 1
             :: else
             fi;
+#ifndef LEFTOVER_KEPT
+            if
+            :: LEFTOVER(1 - copy) && !(HAS_ROOM(copy)) -> copy = 1 - copy
+            :: else
+            fi;
+#endif
 #ifdef NEWEST_FIRST
             copy = 1 - copy;
 #endif
@@ -219,7 +248,8 @@ next_copy:
         :: else -> skip
         fi;
         if
-        :: dead[other] || headless[other] || newest[copy] > newest[other] -> goto give_up
+        :: dead[other] || headless[other] ||
+           (newest[copy] > newest[other] && !LEFTOVER(copy)) -> goto give_up
         :: else -> media[copy].resetting = 1
         fi
     };

@@ -65,6 +65,14 @@ static bool has_room(const struct device *device, const struct super_copy *copy)
     return open && ours && (uint64_t)copy->state.wp + run <= device->geometry.chunk_blocks;
 }
 
+/* O5: left by a reset that a cut stopped half way. Whoever began it had all that counts in the
+ * other copy. A newer record can be here all the same, one that a cut had left unreadable before
+ * the reset (mw_cunits): nobody acknowledged it, and no opening that found it came to its end. */
+static bool is_leftover(const struct super_copy *copy, const struct super_copy *other)
+{
+    return copy->headless && !other->headless && !other->dead && other->newest > 0;
+}
+
 static void send(struct device *device, enum deed deed, struct hftl_media_op op)
 {
     struct super *super = &device->super;
@@ -176,8 +184,8 @@ static void after_fill(struct device *device)
     send_reset(device);
 }
 
-/* O5: a full copy is reset only when the other holds the newest record but this one, and is found
- * without it. */
+/* O5: a full copy is reset only when the other holds the newest record but this one, or this one is
+ * a leftover; and when the other is found without it. */
 static void start_copy(struct device *device)
 {
     struct super *super = &device->super;
@@ -193,7 +201,8 @@ static void start_copy(struct device *device)
         send_write(device);
         return;
     }
-    if (other->dead || other->headless || copy->newest > other->newest) {
+    if (other->dead || other->headless ||
+        (copy->newest > other->newest && !is_leftover(copy, other))) {
         give_up_copy(device, HFTL_SPACE);
         return;
     }
@@ -277,6 +286,10 @@ void super_write(struct device *device)
     super->copy = super->copies[1].newest < super->copies[0].newest ? 1 : 0;
     if (super->copies[0].newest == super->copies[1].newest && super->copies[1].headless)
         super->copy = 1;
+    const struct super_copy *first = &super->copies[super->copy];
+    const struct super_copy *second = &super->copies[1 - super->copy];
+    if (is_leftover(second, first) && !has_room(device, first))
+        super->copy = 1 - super->copy;
     if (mutant("newest-superblock-first"))
         super->copy = 1 - super->copy;
     if (super->copies[super->copy].dead)

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "format/superblock.h"
+#include "lifecycle/await.h"
 #include "lifecycle/superfind.h"
 
 #include <stdio.h>
@@ -349,6 +350,62 @@ static void a_copy_of_another_device_is_not_believed(void **state)
     stand_end(&stand);
 }
 
+/* Closes and opens until neither chunk has room for a record after the newest, which is not their
+ * first. */
+static struct newest fill_both(struct stand *stand, const uint32_t chunks[2], uint32_t run)
+{
+    uint32_t end = stand->tap->media.facts.chunk_blocks;
+    for (int i = 0; i < 1000; i++) {
+        if (i % 3 == 1) /* seven records in three turns */
+            assert_int_equal(super_write_now(stand->device), HFTL_OK);
+        stand_close(stand);
+        struct newest newest = find_newest(stand);
+        bool full = true;
+        for (int copy = 0; copy < 2; copy++) {
+            uint32_t at = 0;
+            while (mem_block(stand->store, chunks[copy], at) != newest.bytes[copy])
+                at++;
+            full = full && at > 0 && at + 2 * run > end;
+        }
+        if (full)
+            return newest;
+        stand_open(stand);
+    }
+    fail_msg("the chunks of the superblock never have too little room");
+    return (struct newest){.length = 0};
+}
+
+/* A cut left the newest record of copy A unreadable, so A was reset; a second cut stopped that half
+ * way, and the record can be read again. Copy B has an older one, and no room. */
+static void a_leftover_with_a_newer_record_is_reset(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "zoned"};
+    for (unsigned n = 0; n < 2; n++) {
+        struct stand stand;
+        stand_begin(&stand, names[n]);
+        stand.unchecked = true;
+        stand_write(&stand, 0, 20, 1);
+        uint32_t chunks[2] = {stand.device->layout.superblock_chunk[0],
+                              stand.device->layout.superblock_chunk[1]};
+        uint32_t run = super_run_blocks(&stand.device->geometry, 512);
+        struct newest newest = fill_both(&stand, chunks, run);
+        memset(mem_block(stand.store, chunks[0], 0), 0xa5, 512);
+        newest.bytes[1][40] ^= 1;
+        if (stand_try_open(&stand) != HFTL_OK)
+            fail_msg("%s: %s", names[n], stand.why.text);
+        assert_false(stand.device->read_only);
+        assert_false(stand.device->super.copies[0].dead || stand.device->super.copies[1].dead);
+        stand_expect(&stand, 0, 20, 1);
+        stand_close(&stand);
+        stand_open(&stand);
+        assert_true(stand.device->was_clean);
+        assert_false(stand.device->super.copies[0].headless);
+        stand_expect(&stand, 0, 20, 1);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_copy_whose_chunk_cannot_be_read_is_done_without),
         cmocka_unit_test(a_device_that_cannot_be_read_is_not_taken_for_none),
         cmocka_unit_test(a_copy_of_another_device_is_not_believed),
+        cmocka_unit_test(a_leftover_with_a_newer_record_is_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
