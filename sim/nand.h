@@ -124,6 +124,8 @@ uint32_t nand_units(const struct nand *nand);
 void nand_stand_still(struct nand *nand, uint32_t unit);
 /* The same, once so many more operations were submitted. */
 void nand_stand_still_later(struct nand *nand, uint32_t unit, uint32_t operations);
+/* No unit will that does not yet. */
+void nand_keeps_going(struct nand *nand);
 bool nand_stands_still(const struct nand *nand);
 /* Operations in flight that never land. */
 uint32_t nand_in_vain(const struct nand *nand);

@@ -259,6 +259,11 @@ void nand_stand_still_later(struct nand *nand, uint32_t unit, uint32_t operation
     nand->clock.still_at = nand->serial + operations;
 }
 
+void nand_keeps_going(struct nand *nand)
+{
+    nand->clock.still_next = NAND_UNITS_MAX;
+}
+
 bool nand_stands_still(const struct nand *nand)
 {
     return nand->clock.still != NAND_UNITS_MAX;

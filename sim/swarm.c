@@ -408,6 +408,7 @@ static void end_well(struct swarm *s)
     const struct nand_fault none = {0};
     nand_set_fault(s->nand, &none);
     s->ending = true;
+    nand_keeps_going(s->nand);
     if (nand_stands_still(s->nand))
         end_standstill(s, s->acts);
     if (h->failure.failed || (!h->device && !reopen(s)))
