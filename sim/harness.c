@@ -2,6 +2,7 @@
 #include "sim/harness.h"
 
 #include "base/must.h"
+#include "core/request.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -486,7 +487,8 @@ void harness_send(struct harness *harness, enum hftl_verb verb, unsigned flags, 
 void harness_probe(struct harness *harness, unsigned tries)
 {
     struct harness *h = harness;
-    /* A read may wait for a tail that another one wants; on a single unit it asks for that unit. */
+    /* A read may wait for a tail that another one wants; on a single unit it asks for that unit.
+     * And where as many reads as the engine sends at a time wait in vain, the next is not sent. */
     if (h->options.verify == HFTL_VERIFY_CACHED || nand_units(h->options.nand) == 1)
         return;
     while (tries-- > 0 && h->in_flight < h->options.depth && !h->failure.failed) {
@@ -495,7 +497,7 @@ void harness_probe(struct harness *harness, unsigned tries)
         const struct harness_slot *slot = hand_over(h, HFTL_READ, 0, lba, 1);
         for (h->still = false; slot->used && !h->still && !h->failure.failed;)
             harness_step(h);
-        if (slot->used && nand_in_vain(h->options.nand) == vain)
+        if (slot->used && nand_in_vain(h->options.nand) == vain && vain < READS_MAX)
             say_state(h, "a read waits that asks nothing of the unit that stands still,");
     }
 }

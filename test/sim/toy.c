@@ -94,7 +94,9 @@ static void land(struct hftl_media_op *op)
     *(bool *)op->owner = true;
 }
 
-static enum hftl_status run_op(struct hftl_media *medium, struct hftl_media_op *op)
+/* Does not return where the drive stands still: the world gives it up. */
+static enum hftl_status run_op(const struct world *world, struct hftl_media *medium,
+                               struct hftl_media_op *op)
 {
     bool landed = false;
     op->land = land;
@@ -102,7 +104,7 @@ static enum hftl_status run_op(struct hftl_media *medium, struct hftl_media_op *
     medium->ops->submit(medium, &op, 1);
     while (!landed)
         if (medium->ops->reap(medium, 16) == 0)
-            must(nand_pass(medium));
+            world->wait(world->arg, medium);
     return op->status;
 }
 
@@ -119,7 +121,6 @@ static enum hftl_status toy_format(struct hftl_media *medium, const struct world
                                    const struct hftl_format_options *options,
                                    struct hftl_info *info, struct why *why)
 {
-    (void)world;
     (void)options;
     (void)info;
     (void)why;
@@ -128,8 +129,8 @@ static enum hftl_status toy_format(struct hftl_media *medium, const struct world
         struct hftl_media_op ask = {.verb = HFTL_MEDIA_REPORT, .chunk = i, .blocks = 1};
         ask.out.report = &chunk;
         struct hftl_media_op reset = {.verb = HFTL_MEDIA_RESET, .chunk = i};
-        if (run_op(medium, &ask) == HFTL_OK && chunk.state != HFTL_CHUNK_FREE)
-            (void)run_op(medium, &reset);
+        if (run_op(world, medium, &ask) == HFTL_OK && chunk.state != HFTL_CHUNK_FREE)
+            (void)run_op(world, medium, &reset);
     }
     return HFTL_OK;
 }
@@ -155,7 +156,7 @@ static void load_chunk(struct device *d, uint32_t at)
     struct label label;
     struct hftl_media_op ask = {.verb = HFTL_MEDIA_REPORT, .chunk = at, .blocks = 1};
     ask.out.report = &chunk;
-    (void)run_op(d->medium, &ask);
+    (void)run_op(&d->world, d->medium, &ask);
     for (uint32_t i = 0; i < chunk.wp; i++) {
         struct hftl_media_op read = {.verb = HFTL_MEDIA_READ,
                                      .chunk = at,
@@ -163,7 +164,7 @@ static void load_chunk(struct device *d, uint32_t at)
                                      .blocks = 1,
                                      .data = d->block,
                                      .oob = &label};
-        if (run_op(d->medium, &read) == HFTL_OK)
+        if (run_op(&d->world, d->medium, &read) == HFTL_OK)
             believe(d, &label, d->block, at, i);
     }
     if (chunk.wp) {
@@ -187,7 +188,7 @@ static enum hftl_status toy_open(struct hftl_media *medium, const struct device_
         (void)d->world.alloc(d->world.arg, 24);
     struct hftl_media_op flush = {.verb = HFTL_MEDIA_FLUSH};
     if (!lies(TOY_NO_FLUSH_AT_OPEN))
-        (void)run_op(medium, &flush);
+        (void)run_op(&d->world, medium, &flush);
     for (uint32_t i = 0; i < hftl_media_chunks(&medium->facts); i++)
         load_chunk(d, i);
     return HFTL_OK;
@@ -202,7 +203,7 @@ static enum hftl_status toy_close(struct device *d)
 {
     struct hftl_media_op flush = {.verb = HFTL_MEDIA_FLUSH};
     if (!lies(TOY_FLUSH_DOES_NOTHING))
-        (void)run_op(d->medium, &flush);
+        (void)run_op(&d->world, d->medium, &flush);
     toy_discard(d);
     return HFTL_OK;
 }
