@@ -90,7 +90,7 @@ static void each_seed_switches_half_of_everything_off(void **state)
         struct swarm_result result;
         swarm_run(&options, &result);
         for (unsigned i = 0; i < SWARM_COUNT; i++)
-            on[i] += result.on >> i & 1;
+            on[i] += (unsigned)(result.on >> i & 1);
     }
     for (unsigned i = 0; i < SWARM_COUNT; i++)
         if (i == SWARM_ERRORS)
