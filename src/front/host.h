@@ -32,8 +32,9 @@
  * sleeps without it: statistics of an idle device wake nobody.
  *
  * HELPING. A client that is going to wait (hftl_run) may run rounds in the place of the engine's
- * thread, if nobody has the lock and no visitor wants it. Then nobody is woken for its request, and
- * for what else is in the ready stack. It is the doorbell's listener meanwhile, as it has the lock:
+ * thread, if nobody has the lock and neither a visitor nor that thread wants it. Then nobody is
+ * woken for its request, and for what else is in the ready stack. It is the doorbell's listener
+ * meanwhile, as it has the lock:
  *
  *      try the lock --> bell_awake --> rounds --> bell_listen --> ready stack: nothing --> unlock
  *           | taken                                                   | something: again
@@ -49,6 +50,8 @@
  *   H3  `engine` is NULL from the end of closing on.
  *   H4  With helpers the engine's thread hears the medium's descriptor only while it is `watched`,
  *       once, and it is when the lock is given away with something in flight.
+ *   H5  While the engine's thread wants the lock, nobody begins to help. The lock is not fair, and
+ *       there are jobs that this thread alone starts (media/fileio.h, GUESTS).
  */
 #ifndef HOSTFTL_FRONT_HOST_H
 #define HOSTFTL_FRONT_HOST_H
@@ -85,6 +88,7 @@ struct hftl_device {
     pthread_mutex_t lock;
     pthread_cond_t gate; /* a visitor has left; the open has ended */
     _Atomic uint32_t visitors;
+    _Atomic bool wanted; /* H5 */
     _Atomic bool closing;
     bool opened; /* under lock: the engine's thread knows how the open went */
     enum hftl_status open_status;

@@ -161,8 +161,11 @@ static bool run_round(struct hftl_device *host)
  * crowd of them cannot keep the engine out. */
 static void admit_visitor(struct hftl_device *host)
 {
-    if (atomic_load(&host->visitors) > 0)
-        pthread_cond_wait(&host->gate, &host->lock);
+    if (atomic_load(&host->visitors) == 0)
+        return;
+    atomic_store(&host->wanted, true); /* H5 */
+    pthread_cond_wait(&host->gate, &host->lock);
+    atomic_store(&host->wanted, false);
 }
 
 static bool nothing_came(struct hftl_device *host)
@@ -195,7 +198,9 @@ static void sleep_well(struct hftl_device *host)
         pthread_mutex_unlock(&host->lock);
         while ((count = epoll_wait(host->epoll, events, 2, -1)) < 0)
             must_show(errno == EINTR, errno, host->epoll);
+        atomic_store(&host->wanted, true); /* H5 */
         pthread_mutex_lock(&host->lock);
+        atomic_store(&host->wanted, false);
         while (--count >= 0)
             if (events[count].data.u32 == MEDIUM)
                 host->watched = false;
@@ -238,8 +243,8 @@ static void help(struct hftl_device *host)
 void host_help(struct hftl_device *host)
 {
     /* Who has the lock looks at the ready stack before he sleeps, if the bell says that he does not
-     * yet. Visitors come first: the engine's thread lets them in. */
-    if (!host->helped || atomic_load(&host->visitors) > 0 ||
+     * yet. Visitors come first: the engine's thread lets them in; and so does that thread (H5). */
+    if (!host->helped || atomic_load(&host->visitors) > 0 || atomic_load(&host->wanted) ||
         pthread_mutex_trylock(&host->lock) != 0) {
         host_ring(host);
         return;

@@ -30,6 +30,8 @@ struct fibre {
     bool (*ready)(const void *arg); /* NULL: awake */
     const void *ready_arg;
     const pthread_cond_t *waits_on;
+    const pthread_mutex_t *waits_for;
+    unsigned overtaken[FIBRES_MAX]; /* by who only tried to lock it, meanwhile */
     void *(*thread)(void *arg);
     void *thread_arg;
 };
@@ -40,7 +42,9 @@ static ucontext_t outside;
 static bool running;
 static struct prng chance;
 static uint64_t points, hash, odds;
+static unsigned overtaken_most;
 static bool spurious; /* conditions wake who waits for nothing, as they may */
+static bool unfair;   /* who waits for a lock comes late, and finds it taken again */
 static char failure[256];
 
 static struct {
@@ -89,12 +93,17 @@ static bool is_awake(const struct fibre *fibre)
 /* Somebody who is awake, each as likely as the other; FIBRES_MAX: nobody. */
 static unsigned pick_awake(void)
 {
-    unsigned awake[FIBRES_MAX], found = 0;
+    unsigned awake[FIBRES_MAX], found = 0, late = FIBRES_MAX;
 
-    for (unsigned i = 0; i < count; i++)
-        if (is_awake(&fibres[i]))
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_awake(&fibres[i]))
+            continue;
+        if (unfair && fibres[i].waits_for != NULL && prng_chance(&chance, 31, 32))
+            late = i;
+        else
             awake[found++] = i;
-    return found == 0 ? FIBRES_MAX : awake[prng_below(&chance, found)];
+    }
+    return found == 0 ? late : awake[prng_below(&chance, found)];
 }
 
 static unsigned pick(void)
@@ -200,8 +209,10 @@ const char *fibre_run(uint64_t seed, void (*first)(void *arg), void *arg)
     prng_seed(&chance, seed);
     odds = odds_of[prng_below(&chance, 4)];
     spurious = prng_chance(&chance, 1, 2);
+    unfair = prng_chance(&chance, 1, 4);
     failure[0] = 0;
     points = hash = 0;
+    overtaken_most = 0;
     count = current = 0;
     timer.fd = -1;
     timer.now = 1;
@@ -227,6 +238,11 @@ uint64_t fibre_points(void)
 uint64_t fibre_hash(void)
 {
     return hash;
+}
+
+unsigned fibre_overtaken(void)
+{
+    return overtaken_most;
 }
 
 unsigned fibre_current(void)
@@ -285,15 +301,32 @@ static bool is_unlocked(const void *arg)
 
 int fibre_lock(pthread_mutex_t *mutex)
 {
+    struct fibre *fibre = &fibres[current];
+
     fibre_point();
+    memset(fibre->overtaken, 0, sizeof fibre->overtaken);
+    fibre->waits_for = mutex;
     fibre_sleep_until(is_unlocked, mutex);
+    fibre->waits_for = NULL;
     return pthread_mutex_trylock(mutex);
+}
+
+static void note_overtaking(const pthread_mutex_t *mutex)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fibres[i].waits_for == mutex && ++fibres[i].overtaken[current] > overtaken_most)
+            overtaken_most = fibres[i].overtaken[current];
 }
 
 int fibre_trylock(pthread_mutex_t *mutex)
 {
+    int error;
+
     fibre_point();
-    return pthread_mutex_trylock(mutex);
+    error = pthread_mutex_trylock(mutex);
+    if (error == 0)
+        note_overtaking(mutex);
+    return error;
 }
 
 int fibre_unlock(pthread_mutex_t *mutex)

@@ -31,6 +31,8 @@ const char *fibre_run(uint64_t seed, void (*first)(void *arg), void *arg);
 /* Of the last run: points passed, and a hash of who had which turn. */
 uint64_t fibre_points(void);
 uint64_t fibre_hash(void);
+/* How often one got a lock that he only tried while another waited for it; the most of any two. */
+unsigned fibre_overtaken(void);
 
 /* Only within a run: */
 void fibre_spawn(void (*run)(void *arg), void *arg);

@@ -20,6 +20,7 @@
  *   P6  no request waits more rounds than the turns of all channels take (rounds_most)
  *   P7  a visit is done once, while nobody else is with the engine; during the close it is refused
  *   P8  the medium is closed once, also when the engine does not open
+ *   P9  who waits for the lock is overtaken by each client once at most: helpers make room
  *
  *      test-front-fibres [--seed FIRST] [--runs N] [--expect FAILURE]
  *
@@ -553,6 +554,8 @@ static void be_owner(void *arg)
         fibre_sleep_until(is_quiet, NULL);
         close_device();
     }
+    if (fibre_overtaken() > 1)
+        fibre_fail("a helper overtook who waited %u times", fibre_overtaken()); /* P9 */
     if (stand_closes() != closes + 1)
         fibre_fail("the medium was closed %u times", stand_closes() - closes); /* P8 */
 }
