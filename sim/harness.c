@@ -610,7 +610,7 @@ bool harness_format(struct harness *harness)
     struct hftl_info info = {.size = sizeof info};
     h->options.engine->get_info(h->device, &info);
     harness_close(h);
-    if (h->failure.failed)
+    if (h->failure.failed || h->stuck)
         return false;
     oracle_format_begins(h->oracle, info.id);
     if (h->history)

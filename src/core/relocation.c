@@ -193,46 +193,29 @@ static void gather(struct device *device, struct mover *mover)
 
 /* ---- reading ---- */
 
-/* How many of the batch can be read in one go from `first` on, with the holes between them. Gives
- * them their places. */
-static uint32_t join_over_holes(const struct device *device, struct mover *mover, uint32_t first,
-                                uint32_t most)
+/* How many of the batch can be read in one go from `first` on, with the holes that the medium likes
+ * better read than left out. Gives them their places. The second time each by itself, in the place
+ * it has: one that cannot be read takes those with it that were asked for in the same operation. */
+static uint32_t join_neighbours(const struct device *device, struct mover *mover, uint32_t first)
 {
     struct moving *batch = &mover->batch[first];
     uint32_t n = 1, count = mover->batch_count - first, last = batch->position;
     uint32_t gap = device->medium->facts.read_gap_blocks;
-    uint32_t span = min_u32(most, device->relocation.room - mover->used);
     uint32_t block_bytes = device->geometry.block_bytes;
+    if (mover->retried)
+        return 1;
+    uint32_t most =
+        min_u32(device->medium->facts.transfer_blocks_max, device->relocation.room - mover->used);
+    most = min_u32(most,
+                   geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
     batch->data = mover->data + (size_t)mover->used * block_bytes;
-    for (; n < count && batch[n].position - batch->position < span &&
+    for (; n < count && batch[n].position - batch->position < most &&
            batch[n].position - last - 1 <= gap && batch[n].ident.kind != IDENT_LOST;
          n++) {
         last = batch[n].position;
         batch[n].data = batch->data + (size_t)(last - batch->position) * block_bytes;
     }
     mover->used += last - batch->position + 1;
-    return n;
-}
-
-/* The same, whatever the medium says of holes. The second time each by itself: one that cannot be
- * read takes those with it that were asked for in the same operation. */
-static uint32_t join_neighbours(const struct device *device, struct mover *mover, uint32_t first)
-{
-    struct moving *batch = &mover->batch[first];
-    uint32_t n = 1, block_bytes = device->geometry.block_bytes;
-    if (mover->retried)
-        return 1;
-    uint32_t most =
-        min_u32(device->medium->facts.transfer_blocks_max,
-                geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
-    if (device->medium->facts.read_gap_blocks > 0)
-        return join_over_holes(device, mover, first, most);
-    most = min_u32(most, mover->batch_count - first);
-    batch->data = mover->data + (size_t)first * block_bytes;
-    for (;
-         n < most && batch[n].position == batch->position + n && batch[n].ident.kind != IDENT_LOST;
-         n++)
-        batch[n].data = batch[n - 1].data + block_bytes;
     return n;
 }
 

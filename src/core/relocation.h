@@ -88,10 +88,10 @@ struct mover {
     uint8_t *tail_block;   /* the one being worked on */
     uint32_t idents_count; /* in it */
     uint32_t ident_next;
-    struct moving *batch; /* relocation.batch of them, as of ops and of blocks of data and oob */
+    struct moving *batch; /* relocation.batch of them, as of ops */
     uint32_t batch_count, batch_next;
-    uint8_t *data, *oob;
-    uint32_t used; /* of them: blocks that are read, and holes */
+    uint8_t *data, *oob; /* relocation.room blocks */
+    uint32_t used;       /* of them: blocks that are read, and holes */
     struct errand_op *ops;
     uint32_t op_count;
     bool retried, tail_retried;

@@ -6,6 +6,11 @@
  * I promise    what was put into a bin stays there, in order, until its count is set to 0.
  * I ignore     what the map says already, and who is right.
  *
+ *      all zeros --bins_start--> there are bins, or none (memory NULL) --bins_end--> all zeros
+ *
+ *   B1  counts[bin] < room between two calls of bins_put: whoever fills a bin empties it at once.
+ *   B2  What is in bin b has an lba of b << shift and above, below (b + 1) << shift.
+ *
  * Where users write in no order, neighbours in a tail are strangers in the map, and each entry
  * waits for memory. Set together, those of one region find it in a cache and in few entries of
  * the TLB.
@@ -46,7 +51,7 @@ static inline uint64_t bins_region(const struct bins *bins)
     return UINT64_C(1) << bins->shift; /* lbas */
 }
 
-/* Returns the bin, which may be full now. */
+/* Where there are bins. Returns the bin, which may be full now (B1). */
 static inline uint64_t bins_put(struct bins *bins, uint64_t lba, hftl_pba pba, uint32_t crc)
 {
     uint64_t bin = lba >> bins->shift;

@@ -293,37 +293,6 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
         __builtin_prefetch(o->contested + lba / BITMAP_WORD_BITS);
 }
 
-/* What the entries of a tail have in common. */
-struct survey {
-    struct map_table table;
-    uint32_t *crc;                    /* or NULL */
-    uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
-    uint64_t seq_highest;
-    bool contests; /* somebody else named one of these lbas before */
-};
-
-/* Of data, what nearly all entries of all tails are: as consider does, without a call. False: it is
- * something else, or means nothing. */
-static inline bool survey_data(struct opening *o, struct survey *s, const uint8_t *bytes,
-                               uint32_t index)
-{
-    hftl_pba pba = {s->first_pba + index};
-    struct ident ident;
-    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
-        return false;
-    hftl_pba held = map_table_get(&s->table, ident.lba);
-    s->seq_highest = max_u64(s->seq_highest, ident.seq);
-    if (!map_is_none(held)) {
-        contest(o, ident.lba, held);
-        s->contests = true;
-        return true;
-    }
-    map_table_set(&s->table, ident.lba, pba);
-    if (s->crc != NULL)
-        s->crc[ident.lba] = ident_bytes_data_crc(bytes, s->salt ^ pba.n);
-    return true;
-}
-
 /* ---- bins ---- */
 
 /* All of the bin's region is on its way, in order: cheaper than each entry's line where several
@@ -367,20 +336,11 @@ static void empty_bins(struct opening *o)
     bins_end(&o->bins, o->device);
 }
 
-/* survey_data, but for the map. */
-static inline bool bin_data(struct opening *o, struct survey *s, const uint8_t *bytes,
-                            uint32_t index)
+static inline void put_in_bin(struct opening *o, uint64_t lba, hftl_pba pba, uint32_t crc)
 {
-    hftl_pba pba = {s->first_pba + index};
-    struct ident ident;
-    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
-        return false;
-    s->seq_highest = max_u64(s->seq_highest, ident.seq);
-    uint32_t crc = s->crc == NULL ? 0 : ident_bytes_data_crc(bytes, s->salt ^ pba.n);
-    uint64_t bin = bins_put(&o->bins, ident.lba, pba, crc);
+    uint64_t bin = bins_put(&o->bins, lba, pba, crc);
     if (o->bins.counts[bin] == o->bins.room)
         empty_bin(o, bin);
-    return true;
 }
 
 /* Are most neighbours in this tail far from each other in the map? */
@@ -397,14 +357,41 @@ static bool holds_strangers(const struct tail *tail)
 
 /* ---- tails ---- */
 
-static void bin_tail(struct opening *o, struct survey *survey, struct band *band, uint32_t first,
-                     const struct tail *tail)
+/* What the entries of a tail have in common. */
+struct survey {
+    struct map_table table;
+    uint32_t *crc;                    /* or NULL */
+    uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
+    uint64_t seq_highest;
+    bool contests; /* somebody else named one of these lbas before */
+    bool binned;   /* they go into bins first */
+};
+
+/* Of data, what nearly all entries of all tails are: as consider does, without a call. False: it is
+ * something else, or means nothing. */
+static inline bool survey_data(struct opening *o, struct survey *s, const uint8_t *bytes,
+                               uint32_t index)
 {
-    for (uint32_t i = 0; i < tail->count; i++) {
-        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        if (!bin_data(o, survey, bytes, i))
-            consider(o, band, first + i, bytes);
+    hftl_pba pba = {s->first_pba + index};
+    struct ident ident;
+    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
+        return false;
+    s->seq_highest = max_u64(s->seq_highest, ident.seq);
+    if (s->binned) {
+        uint32_t crc = s->crc == NULL ? 0 : ident_bytes_data_crc(bytes, s->salt ^ pba.n);
+        put_in_bin(o, ident.lba, pba, crc);
+        return true;
     }
+    hftl_pba held = map_table_get(&s->table, ident.lba);
+    if (!map_is_none(held)) {
+        contest(o, ident.lba, held);
+        s->contests = true;
+        return true;
+    }
+    map_table_set(&s->table, ident.lba, pba);
+    if (s->crc != NULL)
+        s->crc[ident.lba] = ident_bytes_data_crc(bytes, s->salt ^ pba.n);
+    return true;
 }
 
 static void survey_tail(struct opening *o, struct band *band, uint32_t first,
@@ -417,13 +404,11 @@ static void survey_tail(struct opening *o, struct band *band, uint32_t first,
         .blocks = device->geometry.blocks,
         .first_pba = geometry_pba(&device->geometry, band->index, first).n,
         .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
+        .binned = o->bins.memory != NULL && holds_strangers(tail),
     };
-    bool strangers = o->bins.memory != NULL && holds_strangers(tail);
-    if (strangers)
-        bin_tail(o, &survey, band, first, tail);
-    for (uint32_t i = 0; i < tail->count && !strangers; i++) {
+    for (uint32_t i = 0; i < tail->count; i++) {
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        if (i + AHEAD < tail->count)
+        if (i + AHEAD < tail->count && !survey.binned)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
         if (!survey_data(o, &survey, bytes, i))
             consider(o, band, first + i, bytes);

@@ -132,9 +132,9 @@ static struct mover *catch_a_read_batch(struct stand *stand)
     return mover;
 }
 
-static void damage_in_memory(const struct stand *stand, struct mover *mover, uint32_t index)
+static void damage_in_memory(struct mover *mover, uint32_t index)
 {
-    mover->data[(size_t)index * stand->device->geometry.block_bytes] ^= 1;
+    mover->batch[index].data[0] ^= 1;
 }
 
 static void what_is_damaged_before_it_is_copied_is_read_again(void **state)
@@ -144,7 +144,7 @@ static void what_is_damaged_before_it_is_copied_is_read_again(void **state)
     stand_begin(&stand, "two PUs");
     stand_write_all(&stand, 1);
     struct mover *mover = catch_a_read_batch(&stand);
-    damage_in_memory(&stand, mover, mover->batch_count - 1);
+    damage_in_memory(mover, mover->batch_count - 1);
     errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
     stand_settle(&stand);
     assert_int_equal(stand.device->stats.blocks_lost, 0);
@@ -163,15 +163,14 @@ static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
     struct mover *mover = catch_a_read_batch(&stand);
     uint32_t last = mover->batch_count - 1;
     uint64_t lba = mover->batch[last].ident.lba;
-    damage_in_memory(&stand, mover,
-                     mover->batch_next); /* so that the others are verified in place */
+    damage_in_memory(mover, mover->batch_next); /* so that the others are verified in place */
     errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
     stand.tap->hold_verbs = 1u << HFTL_MEDIA_READ;
     for (unsigned i = 0; i < 10 && stand.tap->held_count == 0; i++)
         (void)stand_step(&stand);
     assert_int_equal(stand.tap->held_count, 1); /* it alone is read again */
     assert_true(mover->retried && mover->batch_next <= last && mover->batch[last].verified);
-    damage_in_memory(&stand, mover, last);
+    damage_in_memory(mover, last);
     tap_release(stand.tap);
     stand_settle(&stand);
     stand_reopen(&stand); /* it is on the medium then */

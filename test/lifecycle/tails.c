@@ -110,8 +110,8 @@ static void drop(struct outcome *o)
     free(o->valid);
 }
 
-/* A device of several windows of the least size, written all over, closed cleanly. */
-static void make_worn(struct stand *stand, unsigned index, struct tails_of *tails)
+/* A device of several windows of the least size. */
+static void begin_large(struct stand *stand, unsigned index)
 {
     struct stand_shape shape = *stand_shape(index);
     shape.facts.chunks_per_pu *= 9;
@@ -119,6 +119,12 @@ static void make_worn(struct stand *stand, unsigned index, struct tails_of *tail
     stand->unchecked = true;
     stand_format(stand);
     stand_open(stand);
+}
+
+/* It is written all over, and closed cleanly. */
+static void make_worn(struct stand *stand, unsigned index, struct tails_of *tails)
+{
+    begin_large(stand, index);
     stand_write_all(stand, 1);
     for (uint64_t n = 0; n < 1500; n++) {
         stand_write(stand, prng_below(&stand->prng, stand->expected_count), 1, 2 + n);
@@ -210,13 +216,8 @@ static void a_tail_is_read_once(void **state)
     (void)state;
     static struct tails_of tails;
     for (unsigned i = 0; i < 2 * stand_shapes(); i++) {
-        struct stand_shape shape = *stand_shape(i / 2);
         struct stand stand;
-        shape.facts.chunks_per_pu *= 9;
-        stand_init(&stand, &shape);
-        stand.unchecked = true;
-        stand_format(&stand);
-        stand_open(&stand);
+        begin_large(&stand, i / 2);
         stand_write_all(&stand, 1);
         if (i % 2 == 0)
             for (uint64_t lba = 0; lba < 400; lba++)
@@ -306,6 +307,19 @@ static void damage_tails(struct stand *stand, const struct tails_of *tails, uint
     }
 }
 
+/* The same on each shape, of devices that are made so. */
+static void damage_each(void (*make)(struct stand *stand, unsigned index, struct tails_of *tails),
+                        uint32_t most)
+{
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make(&stand, i, &tails);
+        damage_tails(&stand, &tails, most);
+        stand_end(&stand);
+    }
+}
+
 /*
  * A tail of which only the last block is damaged is as good as one that is damaged all through:
  * nothing of it is believed, and nothing of it is left in the map that nobody else names.
@@ -313,25 +327,14 @@ static void damage_tails(struct stand *stand, const struct tails_of *tails, uint
 static void a_tail_whose_end_is_damaged_leaves_nothing_in_the_map(void **state)
 {
     (void)state;
-    static struct tails_of tails;
-    for (unsigned i = 0; i < stand_shapes(); i++) {
-        struct stand stand;
-        make_worn(&stand, i, &tails);
-        damage_tails(&stand, &tails, 4);
-        stand_end(&stand);
-    }
+    damage_each(make_worn, 4);
 }
 
 /* Written once, so that neighbours in a tail are far from each other in the map, and each version
  * is the only one. */
 static void make_scattered(struct stand *stand, unsigned index, struct tails_of *tails)
 {
-    struct stand_shape shape = *stand_shape(index);
-    shape.facts.chunks_per_pu *= 9;
-    stand_init(stand, &shape);
-    stand->unchecked = true;
-    stand_format(stand);
-    stand_open(stand);
+    begin_large(stand, index);
     uint64_t step = stand->expected_count % 401 == 0 ? 409 : 401;
     for (uint64_t n = 0; n < stand->expected_count; n++)
         stand_write(stand, n * step % stand->expected_count, 1, 1);
@@ -343,25 +346,14 @@ static void make_scattered(struct stand *stand, unsigned index, struct tails_of 
 static void a_tail_whose_end_is_damaged_leaves_nothing_in_bins(void **state)
 {
     (void)state;
-    static struct tails_of tails;
-    for (unsigned i = 0; i < stand_shapes(); i++) {
-        struct stand stand;
-        make_scattered(&stand, i, &tails);
-        damage_tails(&stand, &tails, 4);
-        stand_end(&stand);
-    }
+    damage_each(make_scattered, 4);
 }
 
 /* A third of the device, one trim page at its beginning. The page names all of its range that was
  * not mapped, also what was never written, and what was written afterwards has one version only. */
 static void make_trimmed(struct stand *stand, unsigned index, struct tails_of *tails)
 {
-    struct stand_shape shape = *stand_shape(index);
-    shape.facts.chunks_per_pu *= 9;
-    stand_init(stand, &shape);
-    stand->unchecked = true;
-    stand_format(stand);
-    stand_open(stand);
+    begin_large(stand, index);
     stand_write(stand, 0, 24, 1);
     stand_trim(stand, 8, 5);
     stand_flush(stand);
@@ -376,13 +368,7 @@ static void make_trimmed(struct stand *stand, unsigned index, struct tails_of *t
 static void a_damaged_tail_leaves_no_trim_page_in_the_map(void **state)
 {
     (void)state;
-    static struct tails_of tails;
-    for (unsigned i = 0; i < stand_shapes(); i++) {
-        struct stand stand;
-        make_trimmed(&stand, i, &tails);
-        damage_tails(&stand, &tails, 2);
-        stand_end(&stand);
-    }
+    damage_each(make_trimmed, 2);
 }
 
 /* Its tail has to be read again, though nobody else names the lbas. */
@@ -440,14 +426,9 @@ static void only_tail_blocks_that_name_contested_lbas_are_read_again(void **stat
     (void)state;
     static struct tails_of tails;
     for (unsigned i = 0; i < stand_shapes(); i++) {
-        struct stand_shape shape = *stand_shape(i);
         struct stand stand;
         unsigned again = 0;
-        shape.facts.chunks_per_pu *= 9;
-        stand_init(&stand, &shape);
-        stand.unchecked = true;
-        stand_format(&stand);
-        stand_open(&stand);
+        begin_large(&stand, i);
         stand_write_all(&stand, 1);
         for (uint64_t lba = 0; lba < 20; lba++)
             stand_write(&stand, lba, 1, 2);
