@@ -154,12 +154,16 @@ static bool was_harmed(const struct harness *h)
     return harm.reads + harm.others + harm.bits + h->world.refused > 0;
 }
 
-/* A closing of bands is refused: may it be? What is left of bands that are open or being closed, or
- * that is kept back, is room that nobody can use: so many bands. The rest is at least half full, or
- * cleaning would have something to do. */
+/* A closing of bands is refused: may it be? What is left of bands that are open or being closed,
+ * that is kept back, or whose tails cannot be read, is room that nobody can use: so many bands. The
+ * rest is at least half full, or cleaning would have something to do. */
 static bool lacks_bands(const struct harness *h, const struct hftl_info *info)
 {
-    uint64_t unused = (uint64_t)(info->bands_reserve + OPEN_BANDS_MAX) * info->band_blocks;
+    struct hftl_bands bands = {.size = sizeof bands};
+    if (h->options.engine->get_bands)
+        h->options.engine->get_bands(h->device, &bands);
+    uint64_t unused = info->bands_reserve + OPEN_BANDS_MAX + (was_harmed(h) ? bands.aside : 0);
+    unused *= info->band_blocks;
     bool full = 2 * oracle_held(h->oracle) + unused >= info->blocks_data;
     return info->bands_free < info->bands_reserve && (full || h->options.tuning.paused);
 }

@@ -13,7 +13,7 @@
  *           read-only device need a cause: that the nand failed an operation or holds other bytes,
  *           or that memory was refused; and a reason. So does a closing of bands that is refused
  *           (SPACE): the device is short of bands, cleaning left alone finds none either, and the
- *           drive is half full at least.
+ *           drive is half full at least, but for bands that the nand's bytes keep from cleaning.
  * IGNORES   which requests make sense to send: that is a story's.
  *
  *      harness_open --> harness_send, harness_step ... --> harness_close   everything durable

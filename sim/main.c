@@ -394,12 +394,13 @@ static int run_swarm(const struct arguments *a)
          options.seed = next_seed(options.seed))
         swarm_one(a, &options, &sum);
     if (a->json) {
-        print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mode", "swarm",
-                             "seed", (json_int_t)seed, "runs", (json_int_t)sum.runs, "points",
-                             (json_int_t)(sum.of.crashes + sum.of.nested + sum.of.errors), "errors",
-                             (json_int_t)sum.of.errors, "still", (json_int_t)sum.of.still, "nested",
-                             (json_int_t)sum.of.nested, "recoveries", (json_int_t)sum.of.opens,
-                             "blocks_judged", (json_int_t)sum.of.judged, "violations",
+        print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "mode",
+                             "swarm", "seed", (json_int_t)seed, "runs", (json_int_t)sum.runs,
+                             "points", (json_int_t)(sum.of.crashes + sum.of.nested + sum.of.errors),
+                             "errors", (json_int_t)sum.of.errors, "still", (json_int_t)sum.of.still,
+                             "nested", (json_int_t)sum.of.nested, "recoveries",
+                             (json_int_t)sum.of.opens, "blocks_judged", (json_int_t)sum.of.judged,
+                             "operations", (json_int_t)nand_operations_judged(), "violations",
                              (json_int_t)sum.violations));
         return sum.violations ? EXIT_VIOLATION : 0;
     }
@@ -433,8 +434,9 @@ static json_t *search_to_json(const struct search_options *o, const struct searc
         "trials", (json_int_t)r->trials, "sampled", (json_int_t)r->sampled, "complete", r->complete,
         "violations", (json_int_t)r->violations, "first", r->first, "replay", r->replay);
     json_t *more =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "runs", (json_int_t)r->runs, "recoveries",
-                  (json_int_t)r->recoveries, "blocks_judged", (json_int_t)r->judged, "old_served",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "runs", (json_int_t)r->runs,
+                  "recoveries", (json_int_t)r->recoveries, "blocks_judged", (json_int_t)r->judged,
+                  "operations", (json_int_t)nand_operations_judged(), "old_served",
                   (json_int_t)r->old, "refused", (json_int_t)r->refused, "seconds", seconds,
                   "recoveries_per_second", seconds > 0 ? (double)r->recoveries / seconds : 0);
     json_object_update(json, more);

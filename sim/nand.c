@@ -285,9 +285,17 @@ static void tell_watcher(struct nand *nand, enum nand_moment moment, const struc
         nand->watch(nand->watch_arg, index, moment, op);
 }
 
+static uint64_t judged; /* operations, of all nands */
+
+uint64_t nand_operations_judged(void)
+{
+    return judged;
+}
+
 static void nand_submit(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
 {
     struct nand *nand = (struct nand *)media;
+    judged += count;
     for (unsigned i = 0; i < count; i++) {
         struct hftl_media_op *op = ops[i];
         must(op->land != NULL);

@@ -172,6 +172,8 @@ struct nand_harm {
 struct nand_harm nand_harm(const struct nand *nand);
 /* Submitted so far, of all verbs. */
 uint64_t nand_operations(const struct nand *nand);
+/* The same of all nands of this process: so many were judged by the rules. */
+uint64_t nand_operations_judged(void);
 
 /* Bytes behind block_bytes are the OOB's. The block was written. */
 struct nand_place {

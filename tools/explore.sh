@@ -56,7 +56,7 @@ elif [ "$length" = campaign ]; then # every drive, every story; half an hour
     for drive in $drives; do
         explore storm --geometry "$drive" --budget 60
     done
-    search swarm --runs 30000 --seed "${HFTL_SEED:-20}"
+    search swarm --runs 60000 --seed "${HFTL_SEED:-20}"
 else
     for drive in tiny tiny-oob; do
         explore exhaustive --geometry $drive --length 60

@@ -82,6 +82,7 @@ struct hftl_bands {
      */
     uint64_t debt_blocks;
     bool debt_is_payable;
+    uint32_t aside; /* those; each was logged, and is tried again when nothing else is left */
 };
 HFTL_PUBLIC void hftl_get_bands(struct hftl_device *device, struct hftl_bands *bands);
 

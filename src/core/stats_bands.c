@@ -39,6 +39,7 @@ static void count_bands(const struct device *device, struct hftl_bands *bands, s
         if (!can_be_emptied(band))
             continue;
         bands->valid_share[share_of(device, band, HFTL_SHARE_STEPS)]++;
+        bands->aside += band->aside;
         if (band->aside)
             continue; /* cleaning has tried */
         uint32_t step = share_of(device, band, DEBT_STEPS);

@@ -277,5 +277,6 @@ json_t *rpc_bands(const struct rpc_target *target, const json_t *params, struct 
     put(result, "debt",
         json_pack("{s:I, s:b}", "blocks", (json_int_t)bands.debt_blocks, "is_payable",
                   bands.debt_is_payable));
+    put_count(result, "aside", bands.aside);
     return result;
 }

@@ -118,6 +118,7 @@ static json_t *cleaning_of(const json_t *seen)
     tool_put(cleaning, "paused", json_incref(at(seen, "policy.get", "paused", NULL)));
     tool_put(cleaning, "limits", json_incref(at(seen, "limits.get", NULL, NULL)));
     tool_put(cleaning, "debt", json_incref(at(seen, "bands", "debt", NULL)));
+    tool_put(cleaning, "aside", json_incref(at(seen, "bands", "aside", NULL)));
     return cleaning;
 }
 
@@ -270,6 +271,9 @@ static void print_cleaning(const json_t *seen)
     printf("  %-11s %" PRIu64 " blocks to move%s\n", "debt",
            count_at(seen, "bands", "debt", "blocks"),
            json_is_true(at(seen, "bands", "debt", "is_payable")) ? "" : ", and that is not enough");
+    if (count_at(seen, "bands", "aside", NULL) > 0)
+        printf("  %-11s %" PRIu64 " bands that cannot be cleaned; the log names them\n",
+               "set aside", count_at(seen, "bands", "aside", NULL));
     printf("  %-11s %" PRIu64 " writes, %s\n", "stalls", count_at(seen, "stats", "stalls", "count"),
            short_time(count_at(seen, "stats", "stalls", "ns"), text, sizeof text));
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)

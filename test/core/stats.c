@@ -222,6 +222,7 @@ static void debt_is_what_has_to_be_moved(void **state)
     device_get_bands(device, &bands);
     assert_false(bands.debt_is_payable);
     assert_int_equal(bands.debt_blocks, 3 * (full / 2) + 2 * full);
+    assert_int_equal(bands.aside, 1);
     device->bands[1].aside = false;
     device->bands[0].state = BAND_EMPTIED; /* it costs no move */
     device->bands[0].valid = 0;
