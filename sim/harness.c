@@ -154,6 +154,16 @@ static bool was_harmed(const struct harness *h)
     return harm.reads + harm.others + harm.bits + h->world.refused > 0;
 }
 
+/* For less than this no block may be lost, nor fail to be read: two bad reads in one life, of which
+ * one could be the second try of the other; a chunk that is gone; a bit that flipped at rest.
+ * Writes, erases and flushes that fail cost nothing that can be read. What was lost once stays
+ * lost, whatever becomes of the nand. */
+static void note_harm(struct harness *h)
+{
+    struct nand_harm harm = nand_harm(h->options.nand);
+    h->has_lost |= harm.reads > h->harm.reads + 1 || harm.gone + harm.bits > 0;
+}
+
 /* A closing of bands is refused: may it be? What is left of bands that are open or being closed,
  * that is kept back, or whose tails cannot be read, is room that nobody can use: so many bands. The
  * rest is at least half full, or cleaning would have something to do. */
@@ -162,16 +172,27 @@ static bool lacks_bands(const struct harness *h, const struct hftl_info *info)
     struct hftl_bands bands = {.size = sizeof bands};
     if (h->options.engine->get_bands)
         h->options.engine->get_bands(h->device, &bands);
-    uint64_t unused = info->bands_reserve + OPEN_BANDS_MAX + (was_harmed(h) ? bands.aside : 0);
+    uint64_t unused = info->bands_reserve + OPEN_BANDS_MAX + (h->has_lost ? bands.aside : 0);
     unused *= info->band_blocks;
     bool full = 2 * oracle_held(h->oracle) + unused >= info->blocks_data;
     return info->bands_free < info->bands_reserve && (full || h->options.tuning.paused);
 }
 
-static unsigned find_causes(const struct harness *h)
+/* What keeps a block from being read while its request is under way: nothing that befell another
+ * (C10). */
+static bool was_struck(const struct harness *h, const struct harness_slot *slot)
+{
+    struct nand_harm harm = nand_harm(h->options.nand);
+    return harm.reads > slot->harmed_reads + 1 || harm.gone + harm.bits > 0;
+}
+
+static unsigned find_causes(struct harness *h, const struct harness_slot *slot)
 {
     struct hftl_info info = {.size = sizeof info};
-    unsigned causes = was_harmed(h) ? ORACLE_HARMED : 0;
+    note_harm(h);
+    unsigned causes = h->has_lost ? ORACLE_HARMED : 0;
+    if (was_struck(h, slot))
+        causes |= ORACLE_STRUCK;
     h->options.engine->get_info(h->device, &info);
     if (nand_harm(h->options.nand).others > h->harm.others)
         causes |= ORACLE_FAILED;
@@ -189,7 +210,7 @@ static void judge(struct harness *h, struct harness_slot *slot, enum hftl_status
     const struct oracle_ticket *t = &slot->ticket;
     bool silent = h->options.judges && !(h->options.judges & HARNESS_ORACLE);
     h->refused |= status == HFTL_SPACE && t->verb == HFTL_FLUSH_BANDS;
-    oracle_answer(h->oracle, t, status, slot->memory, status == HFTL_OK ? 0 : find_causes(h),
+    oracle_answer(h->oracle, t, status, slot->memory, status == HFTL_OK ? 0 : find_causes(h, slot),
                   silent ? &nobody_cares : &h->failure);
     if (!h->history)
         return;
@@ -335,6 +356,7 @@ bool harness_open(struct harness *harness)
     h->world.nand = h->options.nand;
     if (!h->oracle && !make_device(h))
         return false;
+    note_harm(h); /* of the life before, and of this one's beginnings */
     h->harm = nand_harm(h->options.nand);
     if (!open_device(h)) {
         bool formatting = h->oracle && oracle_is_formatting(h->oracle);
@@ -462,6 +484,7 @@ static struct harness_slot *hand_over(struct harness *h, enum hftl_verb verb, un
     slot->request = (struct hftl_request){
         .verb = verb, .flags = flags, .lba = lba, .blocks = blocks, .arg = slot};
     slot->since_ns = now(h);
+    slot->harmed_reads = nand_harm(h->options.nand).reads;
     oracle_issue(h->oracle, &slot->ticket, verb, flags, lba, blocks);
     slot->past = (struct history_request){
         .verb = verb, .lba = lba, .blocks = blocks, .number = slot->ticket.version};
@@ -628,6 +651,7 @@ void harness_crash(struct harness *harness)
     if (h->device)
         h->options.engine->discard(h->device);
     h->device = NULL;
+    note_harm(h);
     for (uint32_t i = 0; i < h->options.depth; i++)
         h->slots[i].used = false;
     h->in_flight = 0;

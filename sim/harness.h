@@ -70,6 +70,7 @@ struct harness_slot {
     struct oracle_ticket ticket;
     struct history_request past;
     uint64_t since_ns;
+    uint64_t harmed_reads; /* nand_harm().reads when it was handed over */
     struct iovec iov[2];
     uint8_t *memory;
     bool used;
@@ -88,12 +89,13 @@ struct harness {
     uint32_t in_flight;
     uint64_t steps, answers;
     struct nand_harm harm; /* when this life began */
-    bool refused;          /* in this step, for want of bands */
-    uint64_t longest_ns;   /* that an answer, or idleness, took */
-    bool still;            /* after the last step: nothing will happen until a request comes */
-    bool stuck;     /* a unit stands still, and who waits waits for ever: only a crash helps */
-    jmp_buf *exit;  /* out of an opening or closing that waits so */
-    uint64_t trace; /* all answers, in order, folded */
+    bool has_lost;       /* for good: what was done to the nand may have cost blocks (note_harm) */
+    bool refused;        /* in this step, for want of bands */
+    uint64_t longest_ns; /* that an answer, or idleness, took */
+    bool still;          /* after the last step: nothing will happen until a request comes */
+    bool stuck;          /* a unit stands still, and who waits waits for ever: only a crash helps */
+    jmp_buf *exit;       /* out of an opening or closing that waits so */
+    uint64_t trace;      /* all answers, in order, folded */
     void (*moment)(void *arg); /* harness_watch */
     void *moment_arg;
 };

@@ -167,6 +167,7 @@ bool nand_fault_struck(const struct nand *nand);
 struct nand_harm {
     uint64_t reads;  /* made to fail, or to return a flipped bit */
     uint64_t others; /* other operations made to fail, and reads after which the chunk was gone */
+    uint64_t gone;   /* chunks that went offline, with what they held */
     uint64_t bits;   /* flipped at rest */
 };
 struct nand_harm nand_harm(const struct nand *nand);

@@ -140,6 +140,7 @@ void nand_land_fault(struct nand *nand, struct nand_flight *flight)
     nand->fault.struck = true;
     nand->harm.reads += op->verb == HFTL_MEDIA_READ;
     nand->harm.others += op->verb != HFTL_MEDIA_READ || kind == NAND_FAULT_OFFLINE;
+    nand->harm.gone += kind == NAND_FAULT_OFFLINE;
     op->status = kind == NAND_FAULT_OFFLINE     ? HFTL_OFFLINE
                  : kind == NAND_FAULT_READ_ONLY ? HFTL_READ_ONLY
                  : kind == NAND_FAULT_CLOSED    ? HFTL_CLOSED_EARLY

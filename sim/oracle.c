@@ -423,11 +423,11 @@ static const struct excuse {
     unsigned causes; /* any of them */
 } excuses[] = {
     /* C7, and what the medium says */
-    {READS, HFTL_MISMATCH, ORACLE_HARMED},
     {READS, HFTL_LOST, ORACLE_HARMED},
-    {READS, HFTL_IO, ORACLE_HARMED},
-    {READS, HFTL_OFFLINE, ORACLE_HARMED},
-    {READS, HFTL_CORRUPT, ORACLE_HARMED}, /* the tail that would prove it right */
+    {READS, HFTL_MISMATCH, ORACLE_STRUCK},
+    {READS, HFTL_IO, ORACLE_STRUCK},
+    {READS, HFTL_OFFLINE, ORACLE_STRUCK},
+    {READS, HFTL_CORRUPT, ORACLE_STRUCK}, /* the tail that would prove it right */
     /* the operation that failed turned the device read-only, and with it all who waited */
     {CHANGES | FLUSHES | CLOSES, HFTL_IO, ORACLE_FAILED},
     {CHANGES | FLUSHES | CLOSES, HFTL_OFFLINE, ORACLE_FAILED},

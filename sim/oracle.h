@@ -69,14 +69,18 @@ void oracle_fill(const struct oracle *oracle, const struct oracle_ticket *ticket
                  void *block);
 /* What an answer that is not OK may come from (C9). */
 enum oracle_cause {
-    /* the medium failed an operation, or its bytes are not those that were written; ever */
+    /* blocks may be gone for good: the medium failed two reads in one life, lost a chunk, or its
+     * bytes are not those that were written; ever */
     ORACLE_HARMED = 1 << 0,
+    /* this one may not be readable: it failed two reads since the request was handed over, or lost
+     * a chunk, or has other bytes, ever */
+    ORACLE_STRUCK = 1 << 1,
     /* it failed one that was no read since the device was opened, or lost a chunk */
-    ORACLE_FAILED = 1 << 1,
+    ORACLE_FAILED = 1 << 2,
     /* the device says that it is read-only, and why; the medium or the memory had failed it */
-    ORACLE_READ_ONLY = 1 << 2,
+    ORACLE_READ_ONLY = 1 << 3,
     /* bands are short, and the drive is as full as that needs */
-    ORACLE_NO_BANDS = 1 << 3,
+    ORACLE_NO_BANDS = 1 << 4,
 };
 /* The device answered. `data` is what a READ returned. `causes`: those there are. */
 void oracle_answer(struct oracle *oracle, const struct oracle_ticket *ticket,
