@@ -157,7 +157,8 @@ void read_go_on(struct device *device, struct read_part *part, enum hftl_status 
 {
     if (status == HFTL_OK && !verify(part, &status))
         return;
-    if (status != HFTL_OK && status != HFTL_LOST && !part->retried) {
+    if (status != HFTL_OK && status != HFTL_LOST && !part->retried &&
+        !mutant("bad-read-not-repeated")) {
         part->retried = true; /* once: a transient error is not the user's business */
         part->verified = 0;
         device_send(device, &part->op, part->io);

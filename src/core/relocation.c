@@ -294,7 +294,8 @@ static void read_again(struct device *device, struct mover *mover)
 {
     mover->retried = true;
     verify_rest(device, mover);
-    read_batch(device, mover);
+    if (!mutant("moved-block-lost-at-once"))
+        read_batch(device, mover);
 }
 
 /* ---- appending ---- */
