@@ -18,6 +18,7 @@
 #include "base/mutant.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <malloc.h>
@@ -82,9 +83,19 @@ static const struct argp_option argp_options[] = {
 static uint64_t number(const char *text, struct argp_state *state)
 {
     char *rest;
+    errno = 0;
     unsigned long long n = strtoull(text, &rest, 0);
-    if (*text == 0 || *rest)
+    if (*text == 0 || *rest || errno == ERANGE)
         argp_error(state, "'%s' is not a number", text);
+    return n;
+}
+
+static double seconds(const char *text, struct argp_state *state)
+{
+    char *rest;
+    double n = strtod(text, &rest);
+    if (*text == 0 || *rest || !(n > 0 && n < 1e9))
+        argp_error(state, "'%s' is no number of seconds", text);
     return n;
 }
 
@@ -104,6 +115,8 @@ static error_t parse_search(int key, char *text, struct argp_state *state, struc
             argp_error(state, "there is no mode '%s'; see --list", text);
         break;
     case 'c':
+        if (*text == 0 || text[strspn(text, "0123456789.")] != 0)
+            argp_error(state, "'%s' is no path; one is as in 3.120.4", text);
         o->path = text;
         break;
     case 'L':
@@ -111,6 +124,8 @@ static error_t parse_search(int key, char *text, struct argp_state *state, struc
         break;
     case 'D':
         o->depth = (uint32_t)number(text, state);
+        if (o->depth > SEARCH_DEPTH_MAX)
+            argp_error(state, "so deep there is no path; %u is the deepest", SEARCH_DEPTH_MAX);
         break;
     case 'w':
         o->ways = (uint32_t)number(text, state);
@@ -233,10 +248,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
             argp_error(state, "ways to cut are 0 to %d", NAND_CUT_COUNT - 1);
         break;
     case 'b':
-        a->campaign.budget_seconds = strtod(text, NULL);
+        a->campaign.budget_seconds = seconds(text, state);
         break;
     case 'k':
         a->campaign.violations_max = number(text, state);
+        if (a->campaign.violations_max == 0)
+            argp_error(state, "to find none there is nothing to do");
         break;
     default:
         return parse_more(key, text, state, a);
@@ -458,15 +475,19 @@ static int run_search(const struct arguments *a)
     options.is_over = is_late;
     options.arg = &deadline;
     search_run(&options, &report);
-    double seconds = campaign_clock() - begin;
+    double took = campaign_clock() - begin;
+    if (report.missed && report.violations == 0) {
+        fprintf(stderr, "hostftl-sim: there is no case %s in this search\n", options.path);
+        return EXIT_USAGE;
+    }
     if (a->json)
-        print_json(search_to_json(&options, &report, seconds));
+        print_json(search_to_json(&options, &report, took));
     else
         printf("%s on %s: cut points %" PRIu64 ", trials %" PRIu64 ", recoveries %" PRIu64
                ", violations %" PRIu64 "%s  (%.0f s, %.0f recoveries a second, seed %" PRIu64 ")\n",
                search_mode_name(options.mode), options.shape->name, report.points, report.trials,
-               report.recoveries, report.violations, report.complete ? ", complete" : "", seconds,
-               seconds > 0 ? (double)report.recoveries / seconds : 0, options.seed);
+               report.recoveries, report.violations, report.complete ? ", complete" : "", took,
+               took > 0 ? (double)report.recoveries / took : 0, options.seed);
     return report.violations ? EXIT_VIOLATION : 0;
 }
 

@@ -52,6 +52,7 @@ bool search_enter(struct search *s, uint64_t number)
         return false;
     must_show(s->depth < SEARCH_PATH_MAX, s->depth, number);
     s->path[s->depth++] = number;
+    s->report->missed &= s->depth != s->want_depth;
     return true;
 }
 
@@ -71,21 +72,39 @@ bool search_is_over(struct search *s)
     return s->over;
 }
 
+/* Options without which a path leads elsewhere, or nowhere. */
+static void write_bounds(const struct search_options *o, char *text, size_t room)
+{
+    const struct {
+        const char *name;
+        uint32_t value;
+    } bounds[] = {{"depth", o->depth}, {"ways", o->ways}, {"blocks", o->blocks}, {"cuts", o->cuts}};
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        if (bounds[i].value != 0)
+            used += (size_t)snprintf(text + used, room - used, " --%s %" PRIu32, bounds[i].name,
+                                     bounds[i].value);
+    if (o->judges == HARNESS_HISTORY)
+        snprintf(text + used, room - used, " --judge history");
+}
+
 void search_violation(struct search *s, const char *text)
 {
     const struct search_options *o = s->options;
     struct search_report *r = s->report;
-    char path[SEARCH_PATH_MAX * 21 + 1] = "", replay[sizeof r->replay];
+    char path[SEARCH_PATH_MAX * 21 + 1] = "", replay[sizeof r->replay], bounds[120];
     size_t used = 0;
+    write_bounds(o, bounds, sizeof bounds);
     for (uint32_t i = 0; i < s->depth; i++)
         used += (size_t)snprintf(path + used, sizeof path - used, "%s%" PRIu64, i ? "." : "",
                                  s->path[i]);
     snprintf(replay, sizeof replay,
              "build/hostftl-sim explore --mode %s --geometry %s --seed %" PRIu64
-             " --length %" PRIu32 "%s%s --case %s%s%s",
-             search_mode_name(o->mode), o->shape->name, o->seed, s->length,
-             o->story ? " --story " : "", o->story ? o->story->name : "", used ? path : "0",
-             tuning_option(), shape_latency_option());
+             " --length %" PRIu32 "%s%s%s%s%s --case %s",
+             search_mode_name(o->mode), o->shape->name, o->seed, s->length, bounds,
+             o->story ? " --story " : "", o->story ? o->story->name : "", tuning_option(),
+             shape_latency_option(), used ? path : "0");
     if (r->violations++ == 0) {
         snprintf(r->first, sizeof r->first, "%s", text);
         snprintf(r->replay, sizeof r->replay, "%s", replay);
@@ -450,6 +469,7 @@ void search_run(const struct search_options *options, struct search_report *repo
     uint32_t depth = options->depth ? options->depth : DEPTH_DEFAULT;
     memset(report, 0, sizeof *report);
     report->complete = options->path == NULL;
+    report->missed = options->path != NULL;
     s.length = options->length ? options->length : default_length(options->mode);
     s.ways = options->ways                    ? options->ways
              : options->mode == SEARCH_NESTED ? NESTED_WAYS

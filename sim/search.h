@@ -36,6 +36,9 @@
     X(BITFLIP, "bitflip", "bits at rest flip: metadata whole, a bit of each block of data")        \
     X(STORM, "storm", "cuts during recovery, one after the other, without any progress")
 
+/* Recoveries cut one inside the other: so many a path has numbers for. */
+#define SEARCH_DEPTH_MAX 6u
+
 enum search_mode {
 #define SEARCH_MODE_ENUM(name, word, text) SEARCH_##name,
     SEARCH_MODE_LIST(SEARCH_MODE_ENUM)
@@ -77,8 +80,9 @@ struct search_report {
     uint64_t old;        /* blocks of which an older version was served, as FORMAT.md, 12 has it */
     uint64_t violations;
     bool complete;
+    bool missed;      /* the path led nowhere */
     char first[512];  /* the first violation */
-    char replay[320]; /* the command that shows it */
+    char replay[640]; /* the command that shows it */
 };
 
 void search_run(const struct search_options *options, struct search_report *report);

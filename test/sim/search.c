@@ -309,6 +309,7 @@ static void a_violation_is_one_command(void **state)
     (void)state;
     struct search_report first = search_toy(TOY_OLDER_WINS, SEARCH_EXHAUSTIVE, 60), again;
     const char *path = strstr(first.replay, "--case ");
+    assert_non_null(strstr(first.replay, " --ways 8 "));
     assert_int_equal(first.violations, 1);
     assert_non_null(path);
     struct search_options options = {.engine = &engine_toy,
@@ -325,7 +326,11 @@ static void a_violation_is_one_command(void **state)
     search_run(&options, &again);
     toy_lie = TOY_NONE;
     assert_int_equal(again.points, 1);
+    assert_false(again.missed);
     assert_string_equal(again.first, first.first);
+    options.path = "0.0.1000000";
+    search_run(&options, &again);
+    assert_true(again.missed && again.violations == 0);
 }
 
 int main(void)
