@@ -62,6 +62,7 @@ struct fault_trial {
     void (*act)(struct fault_trial *trial);
     const struct story *story;
     uint64_t number;
+    uint32_t cuts_inside; /* storm: of a recovery */
     bool formats, forgives_old, happened;
 };
 
@@ -389,7 +390,7 @@ void search_bitflip(struct search *s)
 struct storm {
     struct nand *fork;
     const struct nand *nand;
-    uint64_t at, moments;
+    uint64_t at, end; /* moments of the nand: where it is cut; those there were */
 };
 
 static void catch_moment(void *arg, uint64_t index, enum nand_moment moment,
@@ -398,24 +399,28 @@ static void catch_moment(void *arg, uint64_t index, enum nand_moment moment,
     struct storm *storm = arg;
     (void)moment;
     (void)op;
-    storm->moments = index + 1;
+    storm->end = index + 1;
     if (index == storm->at && !storm->fork)
         storm->fork = nand_fork(storm->nand);
 }
 
-/* One recovery that is cut at a moment of it, or right after it. */
+/* One recovery that is cut at a moment of it, or right after it. Recoveries before had so many. */
 static struct nand *weather(struct fault_trial *t, struct nand *nand, struct prng *prng,
                             uint64_t moments)
 {
     struct harness *h = &t->harness;
-    struct storm storm = {.nand = nand, .at = prng_below(prng, moments + moments / 4 + 1)};
+    uint64_t begin =
+        nand_moments(nand); /* a nand that was not cut inside of one goes on counting */
+    struct storm storm = {.nand = nand, .end = begin};
+    storm.at = begin + prng_below(prng, moments + moments / 4 + 1);
     h->options.nand = nand;
     nand_watch(nand, catch_moment, &storm);
     t->search->report->recoveries++;
     t->search->report->points++;
     (void)harness_open(h);
     nand_watch(nand, NULL, NULL);
-    t->number = storm.moments;
+    t->number = storm.end - begin;
+    t->cuts_inside += storm.fork != NULL;
     if (h->device)
         harness_crash(h);
     if (!h->failure.failed && storm.fork) {
@@ -458,6 +463,9 @@ static void act_storm(struct fault_trial *t)
             nand_cut(nand, NAND_CUT_KEPT, i);
         }
     }
+    if (t->cuts_inside < cuts / 2 && !h->failure.failed && !search_is_over(t->search))
+        failure_say(&h->failure, "no storm: %u of %u cuts were inside of a recovery",
+                    t->cuts_inside, cuts);
     if (h->failure.failed || !reopen(t))
         return;
     harness_settle(h);
