@@ -390,18 +390,20 @@ void search_bitflip(struct search *s)
 struct storm {
     struct nand *fork;
     const struct nand *nand;
-    uint64_t at, end; /* moments of the nand: where it is cut; those there were */
+    uint64_t at, end;        /* moments of the nand: where it is cut; those there were */
+    bool hunts, is_in_reset; /* it is cut in the first reset instead; it was */
 };
 
 static void catch_moment(void *arg, uint64_t index, enum nand_moment moment,
                          const struct hftl_media_op *op)
 {
     struct storm *storm = arg;
-    (void)moment;
-    (void)op;
+    bool in_reset = moment == NAND_SUBMITTED && op->verb == HFTL_MEDIA_RESET;
     storm->end = index + 1;
-    if (index == storm->at && !storm->fork)
-        storm->fork = nand_fork(storm->nand);
+    if (storm->fork || !(index == storm->at || (storm->hunts && in_reset)))
+        return;
+    storm->fork = nand_fork(storm->nand);
+    storm->is_in_reset = in_reset;
 }
 
 /* One recovery that is cut at a moment of it, or right after it. Recoveries before had so many. */
@@ -413,6 +415,7 @@ static struct nand *weather(struct fault_trial *t, struct nand *nand, struct prn
         nand_moments(nand); /* a nand that was not cut inside of one goes on counting */
     struct storm storm = {.nand = nand, .end = begin};
     storm.at = begin + prng_below(prng, moments + moments / 4 + 1);
+    storm.hunts = prng_chance(prng, 1, 2); /* seldom: of a superblock copy that is full */
     h->options.nand = nand;
     nand_watch(nand, catch_moment, &storm);
     t->search->report->recoveries++;
@@ -431,7 +434,10 @@ static struct nand *weather(struct fault_trial *t, struct nand *nand, struct prn
     } else if (storm.fork) {
         nand_destroy(storm.fork);
     }
-    nand_cut(nand, (enum nand_cut)prng_below(prng, NAND_CUT_COUNT), prng_next(prng));
+    enum nand_cut cut = (enum nand_cut)prng_below(prng, NAND_CUT_COUNT);
+    if (storm.is_in_reset && prng_chance(prng, 1, 2))
+        cut = NAND_CUT_HALF_ERASED;
+    nand_cut(nand, cut, prng_next(prng));
     h->options.nand = nand;
     return nand;
 }
