@@ -37,6 +37,7 @@ static const char *const names[] = {
     "tie-settled-unread",
     "window-not-padded",
     "no-slot-for-the-record",
+    "headless-copy-in-use",
     "verdict-not-repeated",
     "newest-superblock-first",
     "relocation-overrules-a-write",
@@ -90,6 +91,7 @@ static const struct hint {
     {"head-decoded-once", "flush", "tiny-oob", "ioerr"},
     {"data-crc-not-checked", NULL, NULL, "bitflip"},
     {"leak-when-opening-fails", NULL, NULL, "oom"},
+    {"headless-copy-in-use", NULL, "tiny", "storm"},
     {"movers-let-a-closing-wait", "bands", NULL, NULL},
 };
 

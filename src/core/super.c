@@ -61,7 +61,8 @@ static bool has_room(const struct device *device, const struct super_copy *copy)
                 copy->state.state == HFTL_CHUNK_PAUSED;
     /* Otherwise whatever is there goes. So does what a reset left that a cut stopped half way: an
      * old record may have been spared, and not the one that the chunk is found by. */
-    bool ours = copy->state.wp == 0 || (copy->newest > 0 && !copy->headless);
+    bool ours = copy->state.wp == 0 ||
+                (copy->newest > 0 && (!copy->headless || mutant("headless-copy-in-use")));
     return open && ours && (uint64_t)copy->state.wp + run <= device->geometry.chunk_blocks;
 }
 
@@ -201,7 +202,7 @@ static void start_copy(struct device *device)
         send_write(device);
         return;
     }
-    if (other->dead || other->headless ||
+    if (other->dead || (other->headless && !mutant("headless-copy-in-use")) ||
         (copy->newest > other->newest && !is_leftover(copy, other))) {
         give_up_copy(device, HFTL_SPACE);
         return;
