@@ -23,10 +23,14 @@ status=0
 
 search() {
     grep -qxF -- "$*" "$done" && return
-    local line
-    line=$("$sim" "$@" -o json) || { status=1; }
+    local line failed=0
+    line=$("$sim" "$@" -o json) || failed=1
     echo "$line" | tee -a "$out" | cut -c1-160
-    [ "$status" -eq 0 ] && echo "$*" >>"$done"
+    if [ "$failed" -eq 0 ]; then
+        echo "$*" >>"$done"
+    else
+        status=1 # the others are searched all the same
+    fi
 }
 
 explore() { search explore --mode "$@"; }
