@@ -31,7 +31,7 @@ struct tally {
     uint64_t runs, moments; /* stories told from the start, and their ops */
     uint64_t violations;
     char first[512];  /* the first violation */
-    char replay[320]; /* the command that shows it */
+    char replay[640]; /* the command that shows it */
 };
 
 struct explore_options {
