@@ -151,7 +151,7 @@ static void bound_time(struct harness *h, uint64_t since_ns, const char *what)
 static bool was_harmed(const struct harness *h)
 {
     struct nand_harm harm = nand_harm(h->options.nand);
-    return harm.reads + harm.others + harm.bits + h->world.refused > 0;
+    return harm.reads + harm.others + harm.bits + harm.lies + h->world.refused > 0;
 }
 
 /* For less than this no block may be lost, nor fail to be read: two bad reads in one life, of which
@@ -161,7 +161,7 @@ static bool was_harmed(const struct harness *h)
 static void note_harm(struct harness *h)
 {
     struct nand_harm harm = nand_harm(h->options.nand);
-    h->has_lost |= harm.reads > h->harm.reads + 1 || harm.gone + harm.bits > 0;
+    h->has_lost |= harm.reads > h->harm.reads + 1 || harm.gone + harm.bits + harm.lies > 0;
 }
 
 /* A closing of bands is refused: may it be? What is left of bands that are open or being closed,
@@ -183,7 +183,7 @@ static bool lacks_bands(const struct harness *h, const struct hftl_info *info)
 static bool was_struck(const struct harness *h, const struct harness_slot *slot)
 {
     struct nand_harm harm = nand_harm(h->options.nand);
-    return harm.reads > slot->harmed_reads + 1 || harm.gone + harm.bits > 0;
+    return harm.reads > slot->harmed_reads + 1 || harm.gone + harm.bits + harm.lies > 0;
 }
 
 static unsigned find_causes(struct harness *h, const struct harness_slot *slot)
@@ -203,12 +203,24 @@ static unsigned find_causes(struct harness *h, const struct harness_slot *slot)
     return causes;
 }
 
+/* Each block that was read, or why it could not be, in any order. */
+static void note_seen(struct harness *h, const struct oracle_ticket *t, enum hftl_status status,
+                      const uint8_t *data)
+{
+    uint32_t bytes = oracle_block_bytes(h->oracle);
+    for (uint64_t i = 0; h->sums_up && t->verb == HFTL_READ && i < t->blocks; i++) {
+        uint64_t seen = nand_fold(t->lba + i, &status, sizeof status);
+        h->seen += status == HFTL_OK ? nand_fold(seen, data + i * bytes, bytes) : seen;
+    }
+}
+
 /* The oracle follows, whoever judges. */
 static void judge(struct harness *h, struct harness_slot *slot, enum hftl_status status)
 {
     struct failure nobody_cares = {0};
     const struct oracle_ticket *t = &slot->ticket;
     bool silent = h->options.judges && !(h->options.judges & HARNESS_ORACLE);
+    note_seen(h, t, status, slot->memory);
     h->refused |= status == HFTL_SPACE && t->verb == HFTL_FLUSH_BANDS;
     oracle_answer(h->oracle, t, status, slot->memory, status == HFTL_OK ? 0 : find_causes(h, slot),
                   silent ? &nobody_cares : &h->failure);

@@ -96,6 +96,8 @@ struct harness {
     bool stuck;          /* a unit stands still, and who waits waits for ever: only a crash helps */
     jmp_buf *exit;       /* out of an opening or closing that waits so */
     uint64_t trace;      /* all answers, in order, folded */
+    bool sums_up;        /* `seen` is kept */
+    uint64_t seen;       /* all blocks that were read, and all failures to, in no order: a sum */
     void (*moment)(void *arg); /* harness_watch */
     void *moment_arg;
 };

@@ -450,12 +450,12 @@ static json_t *search_to_json(const struct search_options *o, const struct searc
         "geometry", o->shape->name, "seed", (json_int_t)o->seed, "points", (json_int_t)r->points,
         "trials", (json_int_t)r->trials, "sampled", (json_int_t)r->sampled, "complete", r->complete,
         "violations", (json_int_t)r->violations, "first", r->first, "replay", r->replay);
-    json_t *more =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "runs", (json_int_t)r->runs,
-                  "recoveries", (json_int_t)r->recoveries, "blocks_judged", (json_int_t)r->judged,
-                  "operations", (json_int_t)nand_operations_judged(), "old_served",
-                  (json_int_t)r->old, "refused", (json_int_t)r->refused, "seconds", seconds,
-                  "recoveries_per_second", seconds > 0 ? (double)r->recoveries / seconds : 0);
+    json_t *more = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "runs", (json_int_t)r->runs, "recoveries",
+        (json_int_t)r->recoveries, "blocks_judged", (json_int_t)r->judged, "operations",
+        (json_int_t)nand_operations_judged(), "old_served", (json_int_t)r->old, "changed",
+        (json_int_t)r->changed, "refused", (json_int_t)r->refused, "seconds", seconds,
+        "recoveries_per_second", seconds > 0 ? (double)r->recoveries / seconds : 0);
     json_object_update(json, more);
     json_decref(more);
     return json;

@@ -143,7 +143,8 @@ void nand_flight_text(const struct nand *nand, char *text, size_t room);
     X(CLOSED, "the drive closed the chunk in the middle of the write")                             \
     X(READ_ONLY, "the chunk became read-only")                                                     \
     X(OFFLINE, "the chunk is gone")                                                                \
-    X(ROT, "a read returns a flipped bit and says that all is well")
+    X(ROT, "a read returns a flipped bit and says that all is well")                               \
+    X(LIE, "a flush says that all is well, and made nothing durable")
 
 enum nand_fault_kind {
 #define NAND_FAULT_ENUM(name, text) NAND_FAULT_##name,
@@ -169,6 +170,7 @@ struct nand_harm {
     uint64_t others; /* other operations made to fail, and reads after which the chunk was gone */
     uint64_t gone;   /* chunks that went offline, with what they held */
     uint64_t bits;   /* flipped at rest */
+    uint64_t lies;   /* flushes that were none */
 };
 struct nand_harm nand_harm(const struct nand *nand);
 /* Submitted so far, of all verbs. */

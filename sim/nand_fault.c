@@ -32,6 +32,8 @@ static bool applies(enum nand_fault_kind kind, enum hftl_media_verb verb)
         return write || reset || finish;
     case NAND_FAULT_OFFLINE:
         return write || reset || verb == HFTL_MEDIA_READ;
+    case NAND_FAULT_LIE:
+        return verb == HFTL_MEDIA_FLUSH;
     default:
         return verb == HFTL_MEDIA_READ;
     }
@@ -139,7 +141,9 @@ void nand_land_fault(struct nand *nand, struct nand_flight *flight)
     enum nand_fault_kind kind = nand->fault.kind;
     nand->fault.struck = true;
     nand->harm.reads += op->verb == HFTL_MEDIA_READ;
-    nand->harm.others += op->verb != HFTL_MEDIA_READ || kind == NAND_FAULT_OFFLINE;
+    nand->harm.lies += kind == NAND_FAULT_LIE;
+    nand->harm.others +=
+        (op->verb != HFTL_MEDIA_READ && kind != NAND_FAULT_LIE) || kind == NAND_FAULT_OFFLINE;
     nand->harm.gone += kind == NAND_FAULT_OFFLINE;
     op->status = kind == NAND_FAULT_OFFLINE     ? HFTL_OFFLINE
                  : kind == NAND_FAULT_READ_ONLY ? HFTL_READ_ONLY
@@ -150,6 +154,8 @@ void nand_land_fault(struct nand *nand, struct nand_flight *flight)
         fail_write(nand, cell, op, kind);
     else if (op->verb != HFTL_MEDIA_REPORT)
         nand_land_effect(nand, flight, kind == NAND_FAULT_DONE || kind == NAND_FAULT_ROT);
+    if (kind == NAND_FAULT_LIE)
+        op->status = HFTL_OK;
     if (kind == NAND_FAULT_ROT)
         spoil_read(nand, op, flight->serial);
     if (kind == NAND_FAULT_OFFLINE)

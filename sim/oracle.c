@@ -592,6 +592,11 @@ void oracle_forgive_old(struct oracle *oracle)
     oracle->forgives_old = true;
 }
 
+void oracle_forgive_no_more(struct oracle *oracle)
+{
+    oracle->forgives_old = false;
+}
+
 bool oracle_forgives_old(const struct oracle *oracle)
 {
     return oracle->forgives_old;

@@ -120,6 +120,8 @@ uint32_t oracle_number(const struct oracle *oracle, uint64_t lba, const void *bl
 /* Where metadata is damaged an older version may be served silently (FORMAT.md, 12): that is
  * counted from now on, not refused. */
 void oracle_forgive_old(struct oracle *oracle);
+/* Everything was written anew since. */
+void oracle_forgive_no_more(struct oracle *oracle);
 bool oracle_forgives_old(const struct oracle *oracle);
 uint64_t oracle_old(const struct oracle *oracle);
 /* Reads judged so far, in blocks. */

@@ -494,6 +494,9 @@ void search_run(const struct search_options *options, struct search_report *repo
     case SEARCH_BITFLIP:
         search_bitflip(&s);
         break;
+    case SEARCH_LIAR:
+        search_liar(&s);
+        break;
     default:
         search_storm(&s);
     }

@@ -34,7 +34,8 @@
     X(OOM, "oom", "every allocation of format and open fails, once and from then on")              \
     X(IOERR, "ioerr", "every operation of the medium fails in every way, once and from then on")   \
     X(BITFLIP, "bitflip", "bits at rest flip: metadata whole, a bit of each block of data")        \
-    X(STORM, "storm", "cuts during recovery, one after the other, without any progress")
+    X(STORM, "storm", "cuts during recovery, one after the other, without any progress")           \
+    X(LIAR, "liar", "flushes that make nothing durable, one or all from then on, and a cut")
 
 /* Recoveries cut one inside the other: so many a path has numbers for. */
 #define SEARCH_DEPTH_MAX 6u
@@ -78,6 +79,7 @@ struct search_report {
     uint64_t judged;     /* blocks */
     uint64_t refused;    /* opens that said no, with a reason; where faults are */
     uint64_t old;        /* blocks of which an older version was served, as FORMAT.md, 12 has it */
+    uint64_t changed; /* liar: times that what was seen after the lie was not what was seen later */
     uint64_t violations;
     bool complete;
     bool missed;      /* the path led nowhere */

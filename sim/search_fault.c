@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * search_fault.c - allocations that fail, operations of the medium that fail, bits that flip, and
- * storms of cuts.
+ * search_fault.c - allocations that fail, operations of the medium that fail, bits that flip,
+ * storms of cuts, and drives that lie.
  *
  * What is promised is what DESIGN.md says that the core does: never wrong data; what was flushed
  * is there when the faults are over; an error, a read-only device or a refusal, each with its
  * reason, are answers; every request ends; nothing is leaked; no rule of the medium is broken.
  * Metadata that an opening cannot read at all, or a chunk that is gone, may bring back an older
- * version (FORMAT.md, 12): those are counted.
+ * version (FORMAT.md, 12): those are counted. Of a drive that says flushed and is not, nothing can
+ * be had that it has lost: each block is then a whole version that was once written there, or zeros,
+ * or an error; what is written afterwards is as safe as ever. What was seen after the lie mostly
+ * stays: where it does not is counted.
  */
 #include "sim/search_inside.h"
 
@@ -63,6 +66,7 @@ struct fault_trial {
     const struct story *story;
     uint64_t number;
     uint32_t cuts_inside; /* storm: of a recovery */
+    bool lies_once;       /* liar */
     bool formats, forgives_old, happened;
 };
 
@@ -268,6 +272,8 @@ static void fail_all(struct search *s, const struct search_run *image, const str
             struct fault_trial t = {.story = story, .number = n + way / 2};
             t.act = story ? act_ioerr : act_recovery;
             t.forgives_old = fault.kind == NAND_FAULT_OFFLINE;
+            if (fault.kind == NAND_FAULT_LIE) /* a class of its own */
+                continue;
             if (fault.kind == NAND_FAULT_ROT && !shape_checks_reads(s->options->shape))
                 continue;
             if (!search_enter(s, n * 100 + way))
@@ -498,5 +504,133 @@ void search_storm(struct search *s)
     struct fault_trial t = {.act = act_storm};
     if (make_image(s, &image, false, 0))
         (void)try_fault(s, &image, &t, 0, NULL);
+    search_forget(&image);
+}
+
+/* ---- liar ------------------------------------------------------------------------------------ */
+
+static const enum nand_cut lie_cuts[] = {NAND_CUT_LOST, NAND_CUT_PREFIX, NAND_CUT_TORN,
+                                         NAND_CUT_ONE_LOSES, NAND_CUT_ONE_KEEPS};
+#define LIE_CUTS (sizeof lie_cuts / sizeof lie_cuts[0])
+
+/* The story, until a few requests after the only flush that lies: the next one that does not mends
+ * what it had done. */
+static void tell_to_a_liar(struct fault_trial *t)
+{
+    struct harness *h = &t->harness;
+    struct telling telling;
+    uint64_t later = 0;
+    story_enter(&telling, t->story, h, h->options.seed);
+    while (h->device && !story_ends(&telling) && telling.told < t->search->length &&
+           later <= t->number % 6) {
+        story_go_on(&telling);
+        later += t->lies_once && nand_fault_struck(h->options.nand);
+    }
+    if (h->device && !h->failure.failed && !t->lies_once && t->number % 2)
+        harness_close(h);
+}
+
+/* Reads everything; what that gave, as a number. */
+static uint64_t look(struct harness *h)
+{
+    h->sums_up = true;
+    h->seen = 0;
+    harness_verify(h);
+    h->sums_up = false;
+    return h->seen;
+}
+
+/* The drive is honest from here on. */
+static void live_on(struct fault_trial *t)
+{
+    struct harness *h = &t->harness;
+    struct hftl_info info = {.size = sizeof info};
+    h->options.engine->get_info(h->device, &info);
+    if (info.read_only)
+        return;
+    for (uint64_t lba = 0; lba < harness_blocks(h) && !h->failure.failed; lba++)
+        harness_send(h, HFTL_WRITE, 0, lba, 1);
+    if (!h->failure.failed)
+        harness_drain(h);
+    if (!h->failure.failed)
+        harness_send(h, HFTL_FLUSH, 0, 0, 0);
+    if (h->failure.failed)
+        return;
+    harness_drain(h);
+    h->options.engine->get_info(h->device, &info);
+    if (h->failure.failed || info.read_only)
+        return;
+    oracle_forgive_no_more(h->oracle);
+    harness_crash(h);
+    nand_cut(h->options.nand, NAND_CUT_LOST, t->number);
+    if (!reopen(t) && !h->failure.failed)
+        failure_say(&h->failure, "it was opened after the lie, written anew, and does not open");
+}
+
+static void act_liar(struct fault_trial *t)
+{
+    struct harness *h = &t->harness;
+    struct nand *nand = h->options.nand;
+    const struct nand_fault none = {0};
+    h->options.depth = t->story->depth < 8 ? t->story->depth : 8;
+    if (harness_open(h))
+        tell_to_a_liar(t);
+    if (h->failure.failed)
+        return;
+    if (h->device)
+        harness_crash(h);
+    t->happened = nand_fault_struck(nand);
+    nand_set_fault(nand, &none);
+    nand_cut(nand, lie_cuts[t->number % LIE_CUTS], t->number);
+    t->search->report->recoveries++;
+    if (!harness_open(h)) {
+        t->search->report->refused++;
+        return;
+    }
+    uint64_t seen = look(h);
+    if (h->failure.failed)
+        return;
+    harness_crash(h);
+    nand_cut(nand, NAND_CUT_LOST, t->number);
+    t->search->report->recoveries++;
+    if (!harness_open(h) && !h->failure.failed)
+        failure_say(&h->failure, "it opened after the lie once, and not again");
+    if (!h->failure.failed)
+        t->search->report->changed += look(h) != seen;
+    if (!h->failure.failed)
+        live_on(t);
+}
+
+/* Where operation n is no flush, "once" is the story without a lie, and "from then on" is what it
+ * is at the next one. */
+static void lie_in(struct search *s, const struct search_run *image, const struct story *story)
+{
+    bool more = true;
+    for (uint64_t n = 0; more && !search_is_over(s); n++) {
+        more = s->want_depth > s->depth && n < FAULTS_MAX;
+        for (unsigned way = 0; way < 2 * LIE_CUTS; way++) {
+            struct nand_fault fault = {
+                .armed = true, .kind = NAND_FAULT_LIE, .at = n, .forever = way % 2};
+            struct fault_trial t = {.act = act_liar, .story = story, .forgives_old = true};
+            t.number = n * LIE_CUTS + way / 2;
+            t.lies_once = !fault.forever;
+            if (!search_enter(s, n * 100 + way))
+                continue;
+            more |= try_fault(s, image, &t, 0, &fault);
+            search_leave(s);
+        }
+    }
+}
+
+void search_liar(struct search *s)
+{
+    struct search_run image = {.search = s, .seed = s->options->seed, .tell = tell_close};
+    bool well = search_tell(&image);
+    for (unsigned i = 0; well && i < search_stories(s) && !search_is_over(s); i++) {
+        if (!search_enter(s, i))
+            continue;
+        lie_in(s, &image, search_story(s, i));
+        search_leave(s);
+    }
     search_forget(&image);
 }

@@ -72,5 +72,6 @@ void search_oom(struct search *s);
 void search_ioerr(struct search *s);
 void search_bitflip(struct search *s);
 void search_storm(struct search *s);
+void search_liar(struct search *s);
 
 #endif

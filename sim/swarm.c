@@ -329,7 +329,7 @@ static void end_standstill(struct swarm *s, uint32_t act)
 static void inject(struct swarm *s, struct prng *prng, uint32_t act)
 {
     struct nand_fault fault = {.armed = true};
-    fault.kind = (enum nand_fault_kind)prng_below(prng, NAND_FAULT_COUNT);
+    fault.kind = (enum nand_fault_kind)prng_below(prng, NAND_FAULT_LIE); /* none that lies */
     if (fault.kind == NAND_FAULT_ROT && !shape_checks_reads(&s->shape))
         fault.kind = NAND_FAULT_FAIL;
     fault.at = prng_below(prng, 40);

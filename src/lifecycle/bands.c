@@ -460,12 +460,32 @@ enum hftl_status bands_classify(struct opening *o)
     return HFTL_OK;
 }
 
+/* After a clean close only bands left open hold slots of a drive that has few. Where others do, it
+ * has lost what it said was flushed. */
+static bool has_stray_slots(const struct opening *o)
+{
+    const struct layout *layout = &o->device->layout;
+    uint32_t columns = o->device->geometry.columns;
+    if (geometry_open_limit(layout, &o->b.medium->facts) == UINT32_MAX)
+        return false;
+    for (uint32_t i = 0; i < o->device->geometry.bands * columns; i++) {
+        bool marked = false;
+        for (unsigned stream = 0; stream < STREAMS; stream++)
+            marked |= o->found.record.open[stream].band == i / columns;
+        if (!marked && holds_slot(o, layout_band_chunk(layout, i / columns, i % columns)))
+            return true;
+    }
+    return false;
+}
+
 /* Every chunk of a band left open is written exactly as far as the record says. */
 bool bands_clean_marks_hold(const struct opening *o)
 {
     const struct device *device = o->device;
     const struct geometry *g = &device->geometry;
     uint32_t wp[FORMAT_COLUMNS_MAX];
+    if (has_stray_slots(o))
+        return false;
     for (unsigned i = 0; i < STREAMS; i++) {
         const struct band_mark *mark = &o->found.record.open[i];
         if (mark->band == FORMAT_BAND_NONE)
