@@ -12,7 +12,7 @@ enum deed { PICK, REPORT, RESET, SYNC };
  * pads, and padding for every band would eat what cleaning gains on small bands. */
 #define EMPTIED_PATIENCE 4u
 /* For a user who finds no band one is enough, where a flush pads less than this part of it; for one
- * who will find none when his is full, half of this part. */
+ * who may find none when his is full, half of this part. */
 #define FLUSH_SHARE 32u
 
 static bool may_erase(const struct device *device, const struct band *band)
@@ -146,15 +146,17 @@ static int64_t count_gained(const struct device *device)
                      device->stats.written[HFTL_IO_PAD].blocks);
 }
 
-/* Users get no band, now or when theirs is full, and what a round of both streams pads is little of
- * a band, and of what was gained since the last one that was asked for. */
+/* Users get no band, now or when theirs is full, or relocation may take the last that they would
+ * get; and what a round of both streams pads is little of a band, and of what was gained since the
+ * last one that was asked for. */
 static bool is_wanted(const struct device *device)
 {
     const struct geometry *g = &device->geometry;
     uint32_t pads = 2 * g->ws_min + 2, band = geometry_data_blocks(g, g->columns);
-    if (device->bands_free > BANDS_RESERVE || band < FLUSH_SHARE * pads)
+    if (device->bands_free > BANDS_RESERVE + 1 || band < FLUSH_SHARE * pads)
         return false;
-    if (!list_is_empty(&device->writes) && stream_band(&device->streams[STREAM_USER]) == NULL)
+    if (device->bands_free <= BANDS_RESERVE && !list_is_empty(&device->writes) &&
+        stream_band(&device->streams[STREAM_USER]) == NULL)
         return true;
     return band >= 2 * FLUSH_SHARE * pads &&
            count_gained(device) - device->erase.gained >= (int64_t)(FLUSH_SHARE / 2 * pads);

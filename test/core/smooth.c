@@ -98,6 +98,27 @@ static void reads_go_on_beside_writes_and_after_them(void **state)
     }
 }
 
+/* Cleaning has time to spare then: it must not keep emptied bands until users want one. */
+static void nobody_waits_at_three_quarters_of_the_rate(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof pins / sizeof pins[0]; i++) {
+        struct steady_figures writes = {0};
+        begin(pins[i].kind, 1);
+        run(writing, &writes, none, NULL, 2 * SECOND);
+        struct steady_load three = {HFTL_WRITE, STEADY_DEPTH, 8 * SECOND / (3 * writes.count)};
+        run(three, NULL, none, NULL, SECOND);
+        uint64_t erased = steady.device->stats.bands_erased;
+        run(three, &writes, none, NULL, 5 * SECOND);
+        print_message("%s: %llu writes, the longest %.2f ms\n", steady_shape(pins[i].kind)->name,
+                      (unsigned long long)writes.count, ms(steady_longest(&writes)));
+        assert_true(steady.device->stats.bands_erased > erased + 50); /* cleaning is due */
+        assert_true(steady_longest(&writes) < steady.times.program_ns);
+        steady_forget(&writes);
+        steady_end(&steady);
+    }
+}
+
 /* The same to the nanosecond; and another seed is another run. */
 static void a_seed_is_a_run(void **state)
 {
@@ -122,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_write_waits_long_and_no_second_has_fewer),
         cmocka_unit_test(reads_go_on_beside_writes_and_after_them),
+        cmocka_unit_test(nobody_waits_at_three_quarters_of_the_rate),
         cmocka_unit_test(a_seed_is_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
