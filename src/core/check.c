@@ -71,7 +71,8 @@ static enum hftl_status check_bands(const struct device *device, struct why *why
     uint32_t counts[BAND_STATE_COUNT] = {0};
     for (uint32_t i = 0; i < device->geometry.bands; i++) {
         const struct band *band = &device->bands[i];
-        bool streamed = stream_of_band((struct device *)(uintptr_t)device, band) != NULL;
+        bool streamed = stream_of_band((struct device *)(uintptr_t)device, band) != NULL ||
+                        band == device->streams[STREAM_USER].kept;
         bool writing = band->state == BAND_OPEN || band->state == BAND_FULL;
         counts[band->state]++;
         if (streamed != writing)

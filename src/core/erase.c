@@ -130,11 +130,12 @@ static bool has_volatile(const struct device *device)
     return last_mark(&index->user_volatile) > coming.user || relocation > coming.relocation;
 }
 
-/* More bands are free, or will be soon, than cleaning keeps. */
+/* More bands are free, or kept for users, or will be soon, than cleaning keeps. */
 bool erase_is_enough(const struct device *device)
 {
     uint32_t start = device->limits.level[HFTL_LIMIT_START].bands_free;
-    uint32_t wanted = device->bands_free > start ? 0 : start + 1 - device->bands_free;
+    uint32_t free = device->bands_free + (device->streams[STREAM_USER].kept != NULL);
+    uint32_t wanted = free > start ? 0 : start + 1 - free;
     return erase_coming(device, wanted) >= wanted;
 }
 

@@ -32,12 +32,21 @@ static int64_t bands_coming(const struct device *device)
 
 static int64_t space_of(const struct device *device, int64_t capacity)
 {
-    int64_t space = (bands_coming(device) - BANDS_RESERVE) * capacity;
+    bool kept = device->streams[STREAM_USER].kept != NULL;
+    int64_t space = (bands_coming(device) + kept - BANDS_RESERVE) * capacity;
     for (unsigned i = 0; i < STREAMS; i++)
         space += left_in(device->streams[i].open);
     for (uint32_t i = 0; i < device->relocation.depth; i++)
         space += given_by(device, &device->relocation.movers[i]);
     return space;
+}
+
+/* Where the end of a band is looked ahead at (pace.h). */
+static bool foresees(const struct device *device, int64_t capacity)
+{
+    const struct mover *lead = relocation_lead(device);
+    return lead != NULL && capacity >= (int64_t)PACE_BATCHES * device->relocation.batch &&
+           (capacity - lead->valid_first) * device->geometry.bands >= PACE_SPARE_BANDS * capacity;
 }
 
 /* Users find a band to open while between `from` and `to` blocks were moved from now on. */
@@ -60,8 +69,7 @@ static bool find_window(const struct device *device, int64_t capacity, int64_t e
                         struct window *window)
 {
     const struct mover *lead = relocation_lead(device);
-    if (lead == NULL || capacity < (int64_t)PACE_BATCHES * device->relocation.batch ||
-        (capacity - lead->valid_first) * device->geometry.bands < PACE_SPARE_BANDS * capacity)
+    if (!foresees(device, capacity))
         return false;
     int64_t moved = 0, bands = bands_coming(device), delay = capacity / PACE_DELAY;
     int64_t left = left_in(device->streams[STREAM_RELOCATION].open); /* of relocation's band */
@@ -89,16 +97,28 @@ static bool find_window(const struct device *device, int64_t capacity, int64_t e
     return bands > BANDS_RESERVE;
 }
 
-/* The same, so that users come to the end of their band in a window. */
+/* The same, so that users find a window in the last part of their band. */
 static int64_t in_time(const struct device *device, int64_t capacity, int64_t a_move)
 {
-    int64_t users = (left_in(device->streams[STREAM_USER].open) + 1) * PACE_ONE;
-    int64_t fast = a_move * PACE_HURRY;
+    const struct stream *user = &device->streams[STREAM_USER];
+    int64_t users = (left_in(user->open) + 1) * PACE_ONE;
+    int64_t soon = users - capacity / PACE_KEEP * PACE_ONE;
+    int64_t fast = a_move * PACE_HURRY, slow = a_move * PACE_SLOW_TENTHS / 10;
     struct window window;
-    if (!find_window(device, capacity, users / fast, &window))
+    soon = soon > 0 ? soon : 0;
+    if (user->kept != NULL || (soon == 0 && device->bands_free > BANDS_RESERVE) ||
+        !find_window(device, capacity, soon / fast, &window))
         return a_move;
-    int64_t least = users / window.to, most = window.from > 0 ? users / window.from : INT64_MAX;
+    int64_t least = soon / window.to, most = window.from > 0 ? users / window.from : INT64_MAX;
+    most = most > slow ? most : slow;
     return a_move > most ? most : a_move < least ? least : a_move;
+}
+
+bool pace_keeps_a_band(const struct device *device)
+{
+    int64_t capacity = geometry_data_blocks(&device->geometry, device->geometry.columns);
+    return foresees(device, capacity) &&
+           left_in(device->streams[STREAM_USER].open) <= capacity / PACE_KEEP;
 }
 
 void pace_set(struct device *device, uint32_t valid, uint32_t capacity)

@@ -5,7 +5,7 @@
  *
  * SPACE is what users could still write when all cleaning that has begun has ended, in blocks:
  *
- *      free, emptied and erasing bands, less the reserve
+ *      free, emptied and erasing bands, less the reserve; one kept for users
  *      + what is left of the bands being written
  *      + of each victim its capacity, by the share of its valid blocks that was moved already
  *
@@ -35,13 +35,16 @@
  *                                victim ends,    relocation   the next       -> blocks moved
  *                                and is erased   opens one    victim
  *
- * The rate is set so that users come to the end of their band while there is one: later than its
- * victim's end by what a flush and an erase take (PACE_DELAY, less when it is being erased), and
- * two batches before relocation takes it. They may write PACE_HURRY times what space gives them for
- * that, and as little as they get with next to no space. Not where bands have few batches, which
- * are over before anything of this is of use, nor where little is spare: it keeps a part of a band
- * from being used, and of fewer than PACE_SPARE_BANDS spare ones that is felt in written blocks.
- * What is spare is reckoned by what the victim has invalid, times the bands.
+ * Who is in the last part of his band (PACE_KEEP) when relocation would take the last one that
+ * users get has it kept for him, and relocation takes from the reserve (stream.c). So it is enough
+ * that there is one at some moment of that part. The rate is set so that users are in it before
+ * relocation has taken one, by two batches, and at its end no earlier than there is another: after
+ * the victim's end by what a flush and an erase take (PACE_DELAY, less when it is being erased).
+ * They may write PACE_HURRY times what space gives them for that, and get PACE_SLOW_TENTHS of it at
+ * least: less keeps all of them waiting, more of them find no band. Not where bands have few
+ * batches, which are over before anything of this is of use, nor where little is spare: it keeps a
+ * part of a band from being used, and of fewer than PACE_SPARE_BANDS spare ones that is felt in
+ * written blocks. What is spare is reckoned by what the victim has invalid, times the bands.
  *
  * I own        the account: what was given and is not used, PACE_BURST_BLOCKS at most.
  * I promise    nobody waits while cleaning has nothing under way; limits.h has why that suffices.
@@ -60,6 +63,8 @@
 #define PACE_TARGET_QUARTERS 5
 #define PACE_LEAST 8
 #define PACE_HURRY 2
+#define PACE_SLOW_TENTHS 6
+#define PACE_KEEP 2        /* half of a band: so much is left when the next is kept for them */
 #define PACE_DELAY 4       /* a quarter of a band moved: until an emptied band is free */
 #define PACE_BATCHES 10    /* of a band, at least */
 #define PACE_SPARE_BANDS 8 /* of a device, at least, by what its victims have invalid */
@@ -85,6 +90,8 @@ bool pace_is_in_force(const struct device *device);
 uint32_t pace_admit(const struct device *device);
 /* They wrote so many of them. */
 void pace_charge(struct device *device, uint32_t blocks);
+/* Users come to the end of their band so soon that the last one that they would get is theirs. */
+bool pace_keeps_a_band(const struct device *device);
 /* G1. */
 HFTL_MUST_USE enum hftl_status pace_check(const struct device *device, struct why *why);
 

@@ -74,8 +74,8 @@ static void count_wear(const struct device *device, struct hftl_bands *bands)
  * mean. */
 static void add_debt(const struct device *device, struct hftl_bands *bands, const struct debt *debt)
 {
-    uint64_t free =
-        (uint64_t)bands->count[BAND_FREE] + bands->count[BAND_EMPTIED] + bands->count[BAND_ERASING];
+    uint64_t free = (uint64_t)bands->count[BAND_FREE] + bands->count[BAND_EMPTIED] +
+                    bands->count[BAND_ERASING] + (device->streams[STREAM_USER].kept != NULL);
     uint64_t band_blocks =
         max_u32(geometry_data_blocks(&device->geometry, device->geometry.columns), 1);
     uint64_t wanted = (uint64_t)device->limits.level[HFTL_LIMIT_START].bands_free + 1;

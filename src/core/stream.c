@@ -455,7 +455,7 @@ bool stream_users_wait(struct device *device)
 {
     struct stream *user = &device->streams[STREAM_USER];
     if (stream_band(user) == NULL)
-        return !may_open(device, FOR_USER);
+        return user->kept == NULL && !may_open(device, FOR_USER);
     user->lent = user->lent && !has_reserve(device);
     return user->lent;
 }
@@ -493,17 +493,35 @@ static bool may_overlap(const struct stream *stream)
     return overlapping < device->overlap;
 }
 
+/* Relocation is going to take a band. Theirs is one of those above the floor, so this is no other
+ * than if users had opened it now. */
+static void keep_for_users(struct device *device)
+{
+    struct stream *user = &device->streams[STREAM_USER];
+    if (device->bands_free != BANDS_RESERVE + 1 || user->kept != NULL || user->lent ||
+        !may_open(device, FOR_USER) || !pace_keeps_a_band(device))
+        return;
+    user->kept = band_pick_free(device);
+    must(user->kept != NULL); /* B5 */
+    band_enter(device, user->kept, BAND_OPEN);
+}
+
 static bool open_band(struct stream *stream, enum stream_for who)
 {
     struct device *device = stream->device;
-    if (!may_open(device, who) || !may_overlap(stream))
+    bool kept = stream->kept != NULL;
+    if ((!kept && !may_open(device, who)) || !may_overlap(stream))
         return false;
-    struct band *band = band_pick_free(device);
+    if (who == FOR_RELOCATION)
+        keep_for_users(device);
+    struct band *band = kept ? stream->kept : band_pick_free(device);
     must(band != NULL); /* B5 */
     band->generation = (uint64_t)device->epoch << 32 | device->generation_count++;
-    band_enter(device, band, BAND_OPEN);
+    if (!kept)
+        band_enter(device, band, BAND_OPEN);
+    stream->kept = NULL;
     start_band(stream->open, band, 0);
-    stream->lent = who == FOR_ENGINE && !has_reserve(device);
+    stream->lent = who == FOR_ENGINE && !kept && !has_reserve(device);
     device->stats.bands_opened++;
     relocation_consider(device);
     return true;

@@ -47,6 +47,7 @@
  *   W6  the closing pen's band is FULL; the open one's is OPEN, or FULL while a band is closing.
  *   W7  the pool has at least what the closing pen is owed.
  *   W8  at most device.overlap streams have both an open band and a closing one.
+ *   W9  only the users' stream has a band kept for it: OPEN, without a block and without a pen.
  */
 #ifndef HOSTFTL_CORE_STREAM_H
 #define HOSTFTL_CORE_STREAM_H
@@ -117,6 +118,7 @@ struct stream {
     enum band_stream kind;
     struct pen pens[2];
     struct pen *open, *closing; /* one each of them */
+    struct band *kept;          /* the next one to open, W9; NULL: any that is free */
     struct list pool;
     uint32_t pool_count;
     /* errands: woken when a unit is released, a run settles or a band closes */
@@ -140,6 +142,9 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
  * relocation emptied could not be erased, and both would wait for ever. When the user stream's
  * band has room for those pages relocation may take the last band too, and nobody may then use up
  * that room.
+ *
+ * A band is kept for users when relocation would take the last one that they get and they come to
+ * the end of theirs soon (pace.h): from then on it is theirs, as if they had opened it.
  *
  * A band that a flush opened for its pages below the users' floor is lent: users may not fill it
  * until as many bands are free as if they had opened it. Otherwise each flush with a trim would

@@ -72,6 +72,11 @@ static enum hftl_status check_pens(const struct stream *stream, struct why *why)
     if (open != NULL && open->state != BAND_OPEN && (open->state != BAND_FULL || closing == NULL))
         return why_say(why, HFTL_CORRUPT, "W6: the open band %u is %s", open->index,
                        band_state_text(open->state));
+    const struct band *kept = stream->kept;
+    if (kept != NULL && (stream->kind != STREAM_USER || kept->state != BAND_OPEN ||
+                         kept->valid > 0 || kept == open || kept == closing))
+        return why_say(why, HFTL_CORRUPT, "W9: stream %d has band %u kept for it, which is %s",
+                       stream->kind, kept->index, band_state_text(kept->state));
     if (stream->pool_count < pen_owed(stream->closing))
         return why_say(why, HFTL_CORRUPT, "W7: stream %d has %u units left, %u are owed",
                        stream->kind, stream->pool_count, pen_owed(stream->closing));

@@ -36,14 +36,21 @@ struct load {
     uint64_t longest;           /* blocks moved between two of them */
 };
 
-static void begin(struct load *load)
+static void begin_with(struct load *load, const struct stand_shape *shape,
+                       uint32_t relocation_blocks)
 {
-    stand_init(&load->stand, &roomy);
+    stand_init(&load->stand, shape);
+    load->stand.options.relocation_blocks = relocation_blocks;
     load->stand.format.op_permille = 200;
     stand_format(&load->stand);
     stand_open(&load->stand);
     load->stand.unchecked = true;
     stand_write_all(&load->stand, 1);
+}
+
+static void begin(struct load *load)
+{
+    begin_with(load, &roomy, 0);
 }
 
 static void look(struct load *load)
@@ -201,20 +208,35 @@ static void the_rate_meets_the_next_band(void **state)
     struct moment now = {BANDS_RESERVE + 1, 20, 120, 190, 200};
     pretend(device, &now, (uint32_t)capacity);
     assert_int_equal(device->pace.a_move, rate_by_space(&now, capacity));
-    /* None before the victim has ended and was erased: slower. */
+    /* None before the victim has ended and was erased: slower, but not too slow. */
     struct moment late = {BANDS_RESERVE, 20, 200, 100, 200};
     pretend(device, &late, (uint32_t)capacity);
-    assert_true(device->pace.a_move < rate_by_space(&late, capacity));
-    assert_int_equal(device->pace.a_move, 21 * PACE_ONE / (100 + delay));
-    /* There is one now, and relocation will take it after 70 blocks: faster. */
-    struct moment soon = {BANDS_RESERVE + 1, 20, 70, 200, 200};
+    int64_t slow = rate_by_space(&late, capacity) * PACE_SLOW_TENTHS / 10;
+    assert_true(21 * PACE_ONE / (100 + delay) < slow);
+    assert_int_equal(device->pace.a_move, slow);
+    struct moment later = {BANDS_RESERVE, 35, 200, 100, 200};
+    pretend(device, &later, (uint32_t)capacity);
+    assert_int_equal(device->pace.a_move, 36 * PACE_ONE / (100 + delay));
+    /* There is one now, and relocation will take it before they are in the last half: faster. */
+    uint32_t half = (uint32_t)capacity / PACE_KEEP;
+    struct moment soon = {BANDS_RESERVE + 1, half + 20, 42, 200, 200};
     pretend(device, &soon, (uint32_t)capacity);
     assert_true(device->pace.a_move > rate_by_space(&soon, capacity));
-    assert_int_equal(device->pace.a_move, 21 * PACE_ONE / (70 - 2 * 8));
-    /* Too soon for that: as slow as it takes until the victim has ended and was erased. */
-    struct moment gone = {BANDS_RESERVE + 1, 100, 30, 100, 200};
+    assert_int_equal(device->pace.a_move, 21 * PACE_ONE / (42 - 2 * 8));
+    /* When they are, it is kept for them. */
+    struct moment gone = {BANDS_RESERVE + 1, half - 1, 2, 100, 200};
     pretend(device, &gone, (uint32_t)capacity);
-    assert_int_equal(device->pace.a_move, 101 * PACE_ONE / (100 + delay));
+    assert_int_equal(device->pace.a_move, rate_by_space(&gone, capacity));
+    assert_true(pace_keeps_a_band(device));
+    pretend(device, &soon, (uint32_t)capacity);
+    assert_false(pace_keeps_a_band(device));
+    /* That one is space of theirs, and they need not wait for another. */
+    device->streams[STREAM_USER].kept = &device->bands[0];
+    pretend(device, &late, (uint32_t)capacity);
+    device->streams[STREAM_USER].kept = NULL;
+    struct moment more = late;
+    more.bands_free++;
+    assert_int_equal(device->pace.a_move, rate_by_space(&more, capacity));
     /* Bands of a few batches: nothing is foreseen. */
     pretend(device, &late, (uint32_t)capacity);
     device->relocation.batch = 64;
@@ -232,6 +254,44 @@ static void the_rate_meets_the_next_band(void **state)
     device->geometry.bands = bands;
     pretend_no_more(device, free);
     stand_end(&stand);
+}
+
+/* Relocation takes from the reserve instead of the last band that users would get. What is kept is
+ * theirs as long as they write; a close has nothing to do with it. */
+static void a_band_is_kept_for_users(void **state)
+{
+    (void)state;
+    struct load *load = calloc(1, sizeof(*load));
+    struct stand_shape larger = roomy; /* bands of many batches */
+    larger.facts.chunk_blocks = 512;
+    larger.facts.chunks_per_pu = 62;
+    begin_with(load, &larger, 32);
+    struct stand *stand = &load->stand;
+    uint32_t kept = 0, opened = 0;
+    for (unsigned n = 0; n < 2000; n++) {
+        const struct band *before = stand->device->streams[STREAM_USER].kept;
+        write_at_random(load, 40);
+        const struct stream *user = &stand->device->streams[STREAM_USER];
+        stand_check(stand);
+        kept += before == NULL && user->kept != NULL;
+        opened += before != NULL && stream_band(user) == before;
+        if (user->kept != NULL)
+            assert_true(user->kept->state == BAND_OPEN && user->kept->valid == 0);
+        if (kept > 20 && opened > 20 && user->kept != NULL)
+            break;
+    }
+    print_message("kept %u, then opened %u\n", kept, opened);
+    assert_true(kept > 20 && opened > 20);
+    const struct band *last = stand->device->streams[STREAM_USER].kept;
+    assert_non_null(last);
+    uint32_t index = last->index;
+    stand_reopen(stand);
+    assert_null(stand->device->streams[STREAM_USER].kept);
+    assert_int_equal(stand->device->bands[index].state, BAND_FREE);
+    write_at_random(load, 1000);
+    stand_check(stand);
+    stand_end(stand);
+    free(load);
 }
 
 /* With cleaning stopped there is nothing to pay for. */
@@ -254,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_write_waits_for_less_than_two_victims),
         cmocka_unit_test(the_rate_follows_what_is_left),
         cmocka_unit_test(the_rate_meets_the_next_band),
+        cmocka_unit_test(a_band_is_kept_for_users),
         cmocka_unit_test(nobody_waits_while_nothing_is_cleaned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
