@@ -2,75 +2,98 @@
 /*
  * bins.h - versions on their way into the map, by region of the map.
  *
- * I own        the memory of the bins: room for as many as a quarter of the lbas, at most 33 MiB.
- * I promise    what was put into a bin stays there, in order, until its count is set to 0.
- * I ignore     what the map says already, and who is right.
+ * I own        a bin for each region of the map: a line of a cache that is filled entry by entry,
+ *              and room of its own for full lines, at most 16 MiB in all.
+ * I promise    what was put is in the map, or contested, after bins_end; what the map says of a
+ *              region after bins_settle is so.
+ * I ignore     who is right: whoever comes into the map first stays.
  *
- *      all zeros --bins_start--> there are bins, or none (memory NULL) --bins_end--> all zeros
+ *      FRESH --bins_put--> MAP_LENT --full--> CRC_LENT --full--> ALL_LENT
+ *        |                    |                  |                  |
+ *        |                    '-------------bins_settle, full-------'--> OWN
+ *        '----bins_settle-------------------------------------------------'
  *
- *   B1  counts[bin] < room between two calls of bins_put: whoever fills a bin empties it at once.
- *   B2  What is in bin b has an lba of b << shift and above, below (b + 1) << shift.
+ *   ALL_LENT   the room of its own is being filled as well; when that is full, all of it goes into
+ *              the map at once, and the region's memory is map again
+ *   OWN        the region's memory is map; what is in the bin's own room goes there when it is full
+ *
+ *   B1  Of a FRESH region nothing is mapped, and none of its lbas is in a bin.
+ *   B2  The map's memory of a lent region, and that of its checksums, holds full lines up to the
+ *       bin's `at`, and is no map. Nobody looks at such an entry without bins_settle.
+ *   B3  What is in bin b has an lba of b << shift and above, below (b + 1) << shift.
  *
  * Where users write in no order, neighbours in a tail are strangers in the map, and each entry
  * waits for memory. Set together, those of one region find it in a cache and in few entries of
- * the TLB.
+ * the TLB. The region's own memory is where most of them wait: a device that is open has it, and
+ * nothing is in it yet.
  */
 #ifndef HOSTFTL_LIFECYCLE_BINS_H
 #define HOSTFTL_LIFECYCLE_BINS_H
 
 #include "core/device.h"
 
-#define BINS 256u
+struct opening;
 
-/* `place` is pba << shift | lba below its bin's first. */
-struct binned {
-    uint32_t place_low, place_high, crc;
+#define BIN_LINE_BYTES 64u
+#define BIN_REGION_BITS 16u /* at most: an lba in its region has two bytes */
+#define BIN_SPAN (UINT32_C(1) << 16)
+#define BIN_WORDS 14u /* one an entry, and one more where checksums are kept */
+
+/* `base` and the pbas up to 65535 above it; tails name blocks in the order of their pbas. */
+struct bin_line {
+    uint32_t base, count;
+    uint32_t words[BIN_WORDS]; /* pba - base, and in the low half the lba less its region's first;
+                                  then checksums, from the seventh on */
+};
+
+enum bin_state { BIN_FRESH, BIN_MAP_LENT, BIN_CRC_LENT, BIN_ALL_LENT, BIN_OWN };
+
+struct bin {
+    uint8_t *at, *end; /* where the next full line goes; NULL: nowhere yet */
+    enum bin_state state;
 };
 
 struct bins {
-    uint8_t *memory;    /* NULL: there are none */
-    uint32_t *counts;   /* entries in each */
-    uint32_t room;      /* most of one */
-    size_t pitch_bytes; /* from one to the next */
-    unsigned shift;     /* lba >> shift is its bin's number */
+    struct bin_line *lines; /* the one of each bin that is being filled; NULL: there are no bins */
+    struct bin *bins;
+    uint8_t *memory;    /* rooms of their own */
+    struct pair *image; /* of one region */
+    void *lines_memory, *own_memory;
+    size_t room_bytes; /* own, of each */
+    uint64_t count;
+    unsigned shift; /* lba >> shift is its bin's number */
+    uint32_t each;  /* entries of a line */
+    bool crcs;
 };
 
-/* There are none where 64 bits do not hold a place: above 256 TiB of 4 KiB blocks. */
-HFTL_MUST_USE enum hftl_status bins_start(struct bins *bins, struct device *device);
-/* What is in them is forgotten. */
-void bins_forget(struct bins *bins);
-void bins_end(struct bins *bins, struct device *device);
+/* There are none where entries of the map are wide. */
+HFTL_MUST_USE enum hftl_status bins_start(struct opening *o);
+/* The line is full. */
+void bins_pass_on(struct opening *o, uint64_t bin);
+/* The line is to begin with this pba. */
+void bins_rebase(struct opening *o, uint64_t bin, uint32_t pba);
+/* The map is about to be looked at, or set, in the lba's region. */
+void bins_settle(struct opening *o, uint64_t lba);
+/* What is in them is forgotten; the map has nothing in it. */
+void bins_forget(struct opening *o);
+/* All that is in them goes into the map. */
+void bins_end(struct opening *o);
 
-static inline struct binned *bins_at(const struct bins *bins, uint64_t bin)
+/* Where there are bins. */
+static inline void bins_put(struct opening *o, const struct bins *bins, uint32_t lba, uint32_t pba,
+                            uint32_t crc)
 {
-    return (struct binned *)(void *)(bins->memory + bin * bins->pitch_bytes);
-}
-
-static inline uint64_t bins_region(const struct bins *bins)
-{
-    return UINT64_C(1) << bins->shift; /* lbas */
-}
-
-/* Where there are bins. Returns the bin, which may be full now (B1). */
-static inline uint64_t bins_put(struct bins *bins, uint64_t lba, hftl_pba pba, uint32_t crc)
-{
-    uint64_t bin = lba >> bins->shift;
-    uint64_t place = pba.n << bins->shift | (lba & (bins_region(bins) - 1));
-    bins_at(bins, bin)[bins->counts[bin]++] =
-        (struct binned){(uint32_t)place, (uint32_t)(place >> 32), crc};
-    return bin;
-}
-
-static inline uint64_t bins_lba(const struct bins *bins, uint64_t bin, const struct binned *entry)
-{
-    uint64_t place = entry->place_low | (uint64_t)entry->place_high << 32;
-    return bin << bins->shift | (place & (bins_region(bins) - 1));
-}
-
-static inline hftl_pba bins_pba(const struct bins *bins, const struct binned *entry)
-{
-    uint64_t place = entry->place_low | (uint64_t)entry->place_high << 32;
-    return (hftl_pba){place >> bins->shift};
+    uint32_t bin = lba >> bins->shift;
+    struct bin_line *line = &bins->lines[bin];
+    if (pba - line->base >= BIN_SPAN)
+        bins_rebase(o, bin, pba);
+    uint32_t at = line->count;
+    line->words[at] = (pba - line->base) << 16 | (lba & ((1u << bins->shift) - 1));
+    if (bins->crcs)
+        line->words[BIN_WORDS / 2 + at] = crc;
+    line->count = at + 1;
+    if (at + 1 == bins->each)
+        bins_pass_on(o, bin);
 }
 
 #endif

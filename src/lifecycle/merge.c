@@ -41,7 +41,6 @@
 #define WINDOW_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define AHEAD 16u /* entries of a tail whose lines of the map are on their way */
 
-#define BIN_AHEAD 24u
 #define TOGETHER 16u /* lbas that share a line of the map */
 #define SAMPLE 8u    /* of so many pairs of neighbours in a tail, one is looked at */
 
@@ -182,15 +181,21 @@ static void contest(struct opening *o, uint64_t lba, hftl_pba held)
     want_tail(o, held);
 }
 
+void merge_contest(struct opening *o, uint64_t lba, hftl_pba held, hftl_pba later)
+{
+    contest(o, lba, held);
+    want_tail(o, later);
+}
+
 static void survey_version(struct opening *o, const struct entry *e)
 {
+    bins_settle(o, e->ident.lba);
     hftl_pba held = map_table_get(&o->device->map.pba, e->ident.lba);
     if (map_is_none(held)) {
         set_map(o, e);
         return;
     }
-    contest(o, e->ident.lba, held);
-    want_tail(o, pba_of(o, e));
+    merge_contest(o, e->ident.lba, held, pba_of(o, e));
 }
 
 static void take_version(struct opening *o, const struct entry *e)
@@ -286,61 +291,13 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
     uint64_t lba = ident_peek_lba(bytes);
     if (lba >= o->device->geometry.blocks)
         return;
-    map_fetch(&o->device->map, (hftl_lba){lba});
-    if (o->seqs != NULL && o->contested == NULL)
-        __builtin_prefetch(o->seqs + lba, 1);
-    else if (o->seqs != NULL)
+    if (o->seqs != NULL && o->contested != NULL) {
         __builtin_prefetch(o->contested + lba / BITMAP_WORD_BITS);
-}
-
-/* ---- bins ---- */
-
-/* All of the bin's region is on its way, in order: cheaper than each entry's line where several
- * entries share one. */
-static void fetch_region(const struct opening *o, uint64_t bin)
-{
-    uint64_t first = bin * bins_region(&o->bins);
-    uint64_t end = min_u64(first + bins_region(&o->bins), o->device->geometry.blocks);
-    for (uint64_t lba = first; lba < end; lba += TOGETHER)
-        map_fetch(&o->device->map, (hftl_lba){lba});
-}
-
-static void empty_bin(struct opening *o, uint64_t bin)
-{
-    const struct map *map = &o->device->map;
-    const struct binned *entries = bins_at(&o->bins, bin);
-    uint32_t count = o->bins.counts[bin];
-    o->bins.counts[bin] = 0;
-    if (count > bins_region(&o->bins) / TOGETHER * 2)
-        fetch_region(o, bin);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + BIN_AHEAD < count)
-            map_fetch(map, (hftl_lba){bins_lba(&o->bins, bin, &entries[i + BIN_AHEAD])});
-        uint64_t lba = bins_lba(&o->bins, bin, &entries[i]);
-        hftl_pba pba = bins_pba(&o->bins, &entries[i]), held = map_table_get(&map->pba, lba);
-        if (!map_is_none(held)) {
-            contest(o, lba, held);
-            want_tail(o, pba);
-            continue;
-        }
-        map_table_set(&map->pba, lba, pba);
-        if (map->crc != NULL)
-            map->crc[lba] = entries[i].crc;
+        return;
     }
-}
-
-static void empty_bins(struct opening *o)
-{
-    for (uint64_t bin = 0; o->bins.memory != NULL && bin < BINS; bin++)
-        empty_bin(o, bin);
-    bins_end(&o->bins, o->device);
-}
-
-static inline void put_in_bin(struct opening *o, uint64_t lba, hftl_pba pba, uint32_t crc)
-{
-    uint64_t bin = bins_put(&o->bins, lba, pba, crc);
-    if (o->bins.counts[bin] == o->bins.room)
-        empty_bin(o, bin);
+    map_fetch(&o->device->map, (hftl_lba){lba});
+    if (o->seqs != NULL)
+        __builtin_prefetch(o->seqs + lba, 1);
 }
 
 /* Are most neighbours in this tail far from each other in the map? */
@@ -363,9 +320,21 @@ struct survey {
     uint32_t *crc;                    /* or NULL */
     uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
     uint64_t seq_highest;
-    bool contests; /* somebody else named one of these lbas before */
-    bool binned;   /* they go into bins first */
+    bool contests;            /* somebody else named one of these lbas before */
+    uint64_t settled, region; /* so many lbas from this one on may be looked at in the map */
 };
+
+/* In order this is asked for once a region, without bins once a tail. */
+static void settle(struct opening *o, struct survey *s, uint64_t lba)
+{
+    s->settled = 0;
+    s->region = UINT64_MAX;
+    if (o->bins.lines == NULL)
+        return;
+    bins_settle(o, lba);
+    s->region = UINT64_C(1) << o->bins.shift;
+    s->settled = lba & ~(s->region - 1);
+}
 
 /* Of data, what nearly all entries of all tails are: as consider does, without a call. False: it is
  * something else, or means nothing. */
@@ -377,11 +346,8 @@ static inline bool survey_data(struct opening *o, struct survey *s, const uint8_
     if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
         return false;
     s->seq_highest = max_u64(s->seq_highest, ident.seq);
-    if (s->binned) {
-        uint32_t crc = s->crc == NULL ? 0 : ident_bytes_data_crc(bytes, s->salt ^ pba.n);
-        put_in_bin(o, ident.lba, pba, crc);
-        return true;
-    }
+    if (ident.lba - s->settled >= s->region)
+        settle(o, s, ident.lba);
     hftl_pba held = map_table_get(&s->table, ident.lba);
     if (!map_is_none(held)) {
         contest(o, ident.lba, held);
@@ -394,6 +360,51 @@ static inline bool survey_data(struct opening *o, struct survey *s, const uint8_
     return true;
 }
 
+/* What a few entries of a tail name. */
+#define FEW 64u
+struct few {
+    uint32_t lbas[FEW], crcs[FEW]; /* NO_DATA: it is something else */
+};
+#define NO_DATA UINT32_MAX
+
+/* Returns the highest seq. Without a call, so that all of it is in registers. */
+static uint64_t decode_few(const struct survey *s, const uint8_t *bytes, uint32_t count,
+                           uint64_t pba, struct few *few)
+{
+    uint64_t salt = s->salt, blocks = s->blocks, highest = 0;
+    bool crcs = s->crc != NULL;
+    for (uint32_t i = 0; i < count; i++, bytes += FORMAT_IDENT_BYTES) {
+        struct ident ident = {.lba = 0};
+        bool is_data = ident_decode_data(bytes, &ident) && ident.lba < blocks;
+        few->lbas[i] = is_data ? (uint32_t)ident.lba : NO_DATA;
+        few->crcs[i] = crcs ? ident_bytes_data_crc(bytes, salt ^ (pba + i)) : 0;
+        highest = is_data ? max_u64(highest, ident.seq) : highest;
+    }
+    return highest;
+}
+
+/* survey_tail, with bins between. */
+static void bin_tail(struct opening *o, struct band *band, uint32_t first, const struct tail *tail,
+                     struct survey *s)
+{
+    const struct bins bins = o->bins;
+    struct few few;
+    uint32_t count;
+    for (uint32_t at = 0; at < tail->count; at += count) {
+        const uint8_t *bytes = tail->idents + (size_t)at * FORMAT_IDENT_BYTES;
+        count = min_u32(tail->count - at, FEW);
+        s->seq_highest =
+            max_u64(s->seq_highest, decode_few(s, bytes, count, s->first_pba + at, &few));
+        for (uint32_t i = 0; i < count; i++) {
+            if (few.lbas[i] == NO_DATA)
+                consider(o, band, first + at + i, bytes + (size_t)i * FORMAT_IDENT_BYTES);
+            else
+                bins_put(o, &bins, few.lbas[i], (uint32_t)(s->first_pba + at + i), few.crcs[i]);
+        }
+    }
+    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(s->seq_highest >> 32));
+}
+
 static void survey_tail(struct opening *o, struct band *band, uint32_t first,
                         const struct tail *tail)
 {
@@ -404,11 +415,14 @@ static void survey_tail(struct opening *o, struct band *band, uint32_t first,
         .blocks = device->geometry.blocks,
         .first_pba = geometry_pba(&device->geometry, band->index, first).n,
         .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
-        .binned = o->bins.memory != NULL && holds_strangers(tail),
     };
+    if (o->bins.lines != NULL && holds_strangers(tail)) {
+        bin_tail(o, band, first, tail, &survey);
+        return;
+    }
     for (uint32_t i = 0; i < tail->count; i++) {
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        if (i + AHEAD < tail->count && !survey.binned)
+        if (i + AHEAD < tail->count)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
         if (!survey_data(o, &survey, bytes, i))
             consider(o, band, first + i, bytes);
@@ -418,9 +432,18 @@ static void survey_tail(struct opening *o, struct band *band, uint32_t first,
     o->epoch_named = max_u32(o->epoch_named, (uint32_t)(survey.seq_highest >> 32));
 }
 
-static void take_tail(struct opening *o, struct band *band, uint32_t index, const struct tail *tail)
+/* Data of an lba that is not to be decided now; the survey saw to its epoch. Most of what passes
+ * over windows meet. */
+static inline bool is_of_no_window(const struct opening *o, const uint8_t *bytes)
 {
-    uint32_t first = index * o->device->geometry.tail_max;
+    struct ident ident;
+    return o->contested != NULL && ident_decode_data(bytes, &ident) &&
+           ident.lba < o->device->geometry.blocks && !is_in_window(o, ident.lba);
+}
+
+static void take_idents(struct opening *o, struct band *band, uint32_t first,
+                        const struct tail *tail)
+{
     if (o->seqs == NULL) {
         survey_tail(o, band, first, tail);
         return;
@@ -429,8 +452,14 @@ static void take_tail(struct opening *o, struct band *band, uint32_t index, cons
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
         if (i + AHEAD < tail->count)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
-        consider(o, band, first + i, bytes);
+        if (!is_of_no_window(o, bytes))
+            consider(o, band, first + i, bytes);
     }
+}
+
+static void take_tail(struct opening *o, struct band *band, uint32_t index, const struct tail *tail)
+{
+    take_idents(o, band, index * o->device->geometry.tail_max, tail);
 }
 
 bool merge_take(struct opening *o, struct band *band)
@@ -443,11 +472,16 @@ bool merge_take(struct opening *o, struct band *band)
     return false;
 }
 
+/* In a survey as if its identities were tails. */
 static void pass_scan(struct opening *o, const struct scan *scan)
 {
-    uint32_t tail = geometry_tail(&o->device->geometry, scan->band->width);
-    for (uint32_t position = 0; position < tail; position++)
-        consider(o, scan->band, position, scan->idents + (size_t)position * FORMAT_IDENT_BYTES);
+    const struct geometry *g = &o->device->geometry;
+    uint32_t end = geometry_tail(g, scan->band->width), count;
+    for (uint32_t position = 0; position < end; position += count) {
+        const uint8_t *idents = scan->idents + (size_t)position * FORMAT_IDENT_BYTES;
+        count = min_u32(end - position, g->tail_max);
+        take_idents(o, scan->band, position, &(struct tail){.count = count, .idents = idents});
+    }
 }
 
 /* `tails`: or those of sealed bands only, the tails were taken already. */
@@ -581,7 +615,7 @@ static enum hftl_status alloc_survey(struct opening *o)
     o->wanted = build_alloc(o->device, (size_t)tails * sizeof(uint64_t));
     if (o->contested == NULL || o->ranks == NULL || o->wanted == NULL)
         return no_memory(o);
-    return bins_start(&o->bins, o->device) == HFTL_OK ? HFTL_OK : no_memory(o);
+    return bins_start(o) == HFTL_OK ? HFTL_OK : no_memory(o);
 }
 
 enum hftl_status merge_start(struct opening *o)
@@ -619,7 +653,7 @@ static void forget_all(struct opening *o)
     if (o->contested != NULL) {
         memset(o->contested, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
         memset(o->wanted, 0, bitmap_words(g->bands * tails_a_band(o)) * sizeof(uint64_t));
-        bins_forget(&o->bins);
+        bins_forget(o);
     } else {
         memset(o->seqs, 0, (size_t)g->blocks * sizeof(uint64_t));
         memset(o->lost, 0, bitmap_words(g->blocks) * sizeof(uint64_t));
@@ -644,7 +678,7 @@ static enum hftl_status survey(struct opening *o, uint64_t *count)
 {
     uint64_t words = bitmap_words(o->device->geometry.blocks);
     enum hftl_status status = pass(o, o->spoiled);
-    empty_bins(o); /* before trims, which look for holders */
+    bins_end(o); /* before trims, which look for holders */
     if (status == HFTL_OK)
         apply_trims(o);
     for (uint64_t i = 0; i < words; i++)
@@ -686,37 +720,6 @@ static enum hftl_status decide_in_windows(struct opening *o)
     return status;
 }
 
-static void count_entry(struct opening *o, hftl_pba pba)
-{
-    uint32_t position;
-    band_of(o->device, pba, &position)->valid++;
-}
-
-/* Neighbours are mostly in one band: it is looked for once for all of them. */
-static void count_valid(struct opening *o)
-{
-    struct device *device = o->device;
-    uint64_t first = 0, stride = 0, mapped = 0; /* pbas of the band at hand */
-    struct band *band = NULL;
-    for (uint64_t lba = 0; lba < device->geometry.blocks; lba++) {
-        hftl_pba pba = map_table_get(&device->map.pba, lba);
-        if (map_is_none(pba))
-            continue;
-        mapped++;
-        if (pba.n - first >= stride) {
-            uint32_t position;
-            band = band_of(device, pba, &position);
-            first = pba.n - position;
-            stride = device->geometry.stride;
-        }
-        band->valid++;
-    }
-    device->map.mapped += mapped;
-    for (uint32_t range = 0; range < device->geometry.ranges; range++)
-        if (!map_is_none(map_page(device, range)))
-            count_entry(o, map_page(device, range));
-}
-
 enum hftl_status merge_map(struct opening *o)
 {
     enum hftl_status status = alloc_ties(o);
@@ -726,7 +729,7 @@ enum hftl_status merge_map(struct opening *o)
         status = o->contested != NULL ? decide_in_windows(o) : decide(o, o->spoiled);
     o->epoch_seen = max_u32(o->epoch_seen, o->epoch_named);
     if (status == HFTL_OK) {
-        count_valid(o);
+        valid_count(o);
         status = twins_settle(o);
     }
     build_free(o->device, o->seqs);

@@ -8,11 +8,12 @@
  *   tails.c   the tails of bands, many in flight
  *   twins.c   victims that are half erased
  *   bins.c    what tails name, by region of the map, before it goes there
+ *   valid.c   how many blocks of each band are in the map
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
  * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba, a bit a
- * tail block, and bins of at most 33 MiB, given back before there are seqs. Time: sealed bands
+ * tail block, and bins of at most 17 MiB, given back before there are seqs. Time: sealed bands
  * once; tails once, while bands are classified; those tail blocks that name lbas of several
  * versions once more for each window of such lbas; and all tails once more where one of them was
  * good at its beginning only.
@@ -178,10 +179,16 @@ void twins_note(struct opening *o, const struct ident *ident, hftl_pba held, hft
 /* After the map was built and each band's valid blocks are counted. */
 HFTL_MUST_USE enum hftl_status twins_settle(struct opening *o);
 
+/* valid.c */
+/* Once, when the map is built. */
+void valid_count(struct opening *o);
+
 /* merge.c, in this order */
 HFTL_MUST_USE enum hftl_status merge_start(struct opening *o);
 /* Reads the band's tail. True: all of it is good, and what it names is taken. */
 HFTL_MUST_USE bool merge_take(struct opening *o, struct band *band);
+/* In a survey: two versions of the lba came, this one and a later one. */
+void merge_contest(struct opening *o, uint64_t lba, hftl_pba held, hftl_pba later);
 /* After all bands are classified, and sealed ones judged. */
 HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);
 

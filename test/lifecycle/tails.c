@@ -349,6 +349,44 @@ static void a_tail_whose_end_is_damaged_leaves_nothing_in_bins(void **state)
     damage_each(make_scattered, 4);
 }
 
+/* In no order, in order, and some of it once more: of one region of the map some waits in its
+ * memory while other tails go past the bins. */
+static void make_mixed(struct stand *stand, unsigned index)
+{
+    begin_large(stand, index);
+    uint64_t count = stand->expected_count, step = count % 401 == 0 ? 409 : 401;
+    for (uint64_t n = 0; n < count * 2; n++) {
+        stand_write(stand, n * step % count, 1, 1 + n / count);
+        if (n < count / 2 && n % 16 == 0)
+            stand_write(stand, count / 2 + n / 32 * 16, 16, 3);
+    }
+    for (uint64_t lba = 0; lba + 16 <= count / 3; lba += 16)
+        stand_write(stand, lba, 16, 4);
+    for (uint64_t n = 0; n < count / 8; n++)
+        stand_write(stand, prng_below(&stand->prng, count), 1, 5 + n);
+}
+
+static void bins_take_what_one_pass_takes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        struct outcome both[2];
+        make_mixed(&stand, i);
+        stand_flush(&stand);
+        stand_crash(&stand, true, i);
+        stand.options.recovery_memory_bytes = 1;
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_close(&stand);
+        open_both(&stand, true, both);
+        assert_same(&both[0], &both[1]);
+        drop(&both[0]);
+        drop(&both[1]);
+        stand_end(&stand);
+    }
+}
+
 /* A third of the device, one trim page at its beginning. The page names all of its range that was
  * not mapped, also what was never written, and what was written afterwards has one version only. */
 static void make_trimmed(struct stand *stand, unsigned index, struct tails_of *tails)
@@ -455,6 +493,7 @@ int main(void)
         cmocka_unit_test(a_tail_is_read_once),
         cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_the_map),
         cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_bins),
+        cmocka_unit_test(bins_take_what_one_pass_takes),
         cmocka_unit_test(a_damaged_tail_leaves_no_trim_page_in_the_map),
         cmocka_unit_test(the_epoch_of_what_a_tail_names_is_never_given_again),
         cmocka_unit_test(what_is_written_after_a_trim_page_is_there),
