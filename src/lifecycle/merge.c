@@ -17,7 +17,7 @@
  * one of the version that came first, when a second one comes, and the ones of all that come later.
  *
  * BINS. Where neighbours in a tail are strangers in the map, a survey puts them into bins first
- * (bins.h), and into the map when a bin is full. It may, because the order in which versions come
+ * (bins.h), and into the map later. It may, because the order in which versions come
  * decides nothing. Other tails go past the bins, which cost more than they give there.
  *
  * THE FIRST PASS over the tails is made while bands are classified (merge_take): that a band is
