@@ -325,7 +325,7 @@ struct survey {
 };
 
 /* In order this is asked for once a region, without bins once a tail. */
-static void settle(struct opening *o, struct survey *s, uint64_t lba)
+static inline void settle(struct opening *o, struct survey *s, uint64_t lba)
 {
     s->settled = 0;
     s->region = UINT64_MAX;
@@ -385,16 +385,16 @@ static uint64_t decode_few(const struct survey *s, const uint8_t *bytes, uint32_
 
 /* survey_tail, with bins between. */
 static void bin_tail(struct opening *o, struct band *band, uint32_t first, const struct tail *tail,
-                     struct survey *s)
+                     const struct survey *s)
 {
     const struct bins bins = o->bins;
     struct few few;
+    uint64_t highest = 0;
     uint32_t count;
     for (uint32_t at = 0; at < tail->count; at += count) {
         const uint8_t *bytes = tail->idents + (size_t)at * FORMAT_IDENT_BYTES;
         count = min_u32(tail->count - at, FEW);
-        s->seq_highest =
-            max_u64(s->seq_highest, decode_few(s, bytes, count, s->first_pba + at, &few));
+        highest = max_u64(highest, decode_few(s, bytes, count, s->first_pba + at, &few));
         for (uint32_t i = 0; i < count; i++) {
             if (few.lbas[i] == NO_DATA)
                 consider(o, band, first + at + i, bytes + (size_t)i * FORMAT_IDENT_BYTES);
@@ -402,7 +402,7 @@ static void bin_tail(struct opening *o, struct band *band, uint32_t first, const
                 bins_put(o, &bins, few.lbas[i], (uint32_t)(s->first_pba + at + i), few.crcs[i]);
         }
     }
-    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(s->seq_highest >> 32));
+    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(highest >> 32));
 }
 
 static void survey_tail(struct opening *o, struct band *band, uint32_t first,
@@ -417,7 +417,8 @@ static void survey_tail(struct opening *o, struct band *band, uint32_t first,
         .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
     };
     if (o->bins.lines != NULL && holds_strangers(tail)) {
-        bin_tail(o, band, first, tail, &survey);
+        struct survey same = survey; /* `survey` itself can stay in registers */
+        bin_tail(o, band, first, tail, &same);
         return;
     }
     for (uint32_t i = 0; i < tail->count; i++) {
