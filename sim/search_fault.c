@@ -7,10 +7,10 @@
  * is there when the faults are over; an error, a read-only device or a refusal, each with its
  * reason, are answers; every request ends; nothing is leaked; no rule of the medium is broken.
  * Metadata that an opening cannot read at all, or a chunk that is gone, may bring back an older
- * version (FORMAT.md, 12): those are counted. Of a drive that says flushed and is not, nothing can
- * be had that it has lost: each block is then a whole version that was once written there, or zeros,
- * or an error; what is written afterwards is as safe as ever. What was seen after the lie mostly
- * stays: where it does not is counted.
+ * version (FORMAT.md, 12): those are counted. Where a drive says flushed and has not, what it lost
+ * is lost: each block is then a whole version that was once written there, or zeros, or an error;
+ * what is written afterwards is as safe as ever. What was seen after the lie mostly stays: where it
+ * does not is counted.
  */
 #include "sim/search_inside.h"
 

@@ -25,6 +25,10 @@ PROMISED = {
               "never other data; what was flushed is there when the errors are over; read-only "
               "or a refusal with a reason. A chunk that is gone, or metadata that stays "
               "unreadable, may bring back an older version (FORMAT.md, 12)"),
+    "liar": ("a flush says that all is well and has made nothing durable, once or from then on; "
+             "then the power goes, and the drive is honest",
+             "each block is a whole version that was once written there, zeros, or an error; or no "
+             "device is there any more. What is written afterwards is as safe as ever"),
     "bitflip": ("each bit of the metadata at rest flips, and a bit of each block of data",
                 "never damaged data: an error, or where metadata was hit the version before "
                 "(FORMAT.md, 12)"),

@@ -45,6 +45,7 @@ if [ "$length" = short ]; then
         explore ioerr --geometry $drive
         explore bitflip --geometry $drive
         explore storm --geometry $drive
+        explore liar --geometry $drive
     done
     search swarm --runs 2000 --seed "${HFTL_SEED:-20}"
 elif [ "$length" = campaign ]; then # every drive, every story; half an hour
@@ -59,6 +60,13 @@ elif [ "$length" = campaign ]; then # every drive, every story; half an hour
     done
     for drive in $drives; do
         explore storm --geometry "$drive" --budget 60
+    done
+    for drive in tiny tiny-oob; do
+        explore oom --geometry "$drive"
+        explore ioerr --geometry "$drive"
+        explore bitflip --geometry "$drive"
+        explore ace --geometry "$drive"
+        explore liar --geometry "$drive"
     done
     search swarm --runs 60000 --seed "${HFTL_SEED:-20}"
 else

@@ -2,6 +2,8 @@
 /* Clean closes, and storms of closes and crashes that must not cost a band. */
 #include "test/core/stand.h"
 
+#include "lifecycle/blocking.h"
+
 #include <string.h>
 
 static void a_clean_close_is_known_as_one(void **state)
@@ -27,6 +29,56 @@ static void a_clean_close_is_known_as_one(void **state)
         }
         stand_end(&stand);
     }
+}
+
+/* Closed; somebody writes a block of the chunk behind our back. The record is not believed. */
+static void write_behind_and_reopen(struct stand *stand, uint32_t chunk)
+{
+    struct hftl_media *mem;
+    struct hftl_chunk report;
+    uint8_t junk[512] = {1};
+    stand_close(stand);
+    stand_detach(stand);
+    assert_int_equal(mem_attach(stand->store, &mem), HFTL_OK);
+    struct blocking b = {mem, &stand->world, NULL};
+    assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = report.wp, .blocks = 1, .data = junk};
+    assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
+    mem->ops->close(mem);
+    stand_attach(stand);
+    stand->options.read_only = true;
+    assert_int_equal(stand_try_open(stand), HFTL_READ_ONLY);
+    stand->options.read_only = false;
+    stand_open(stand);
+    assert_false(stand->device->was_clean);
+}
+
+static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand_write(&stand, 0, 9, 1);
+    write_behind_and_reopen(&stand, stand.device->streams[STREAM_USER].open->band->chunks[0]);
+    stand_expect(&stand, 0, 9, 1);
+    stand_end(&stand);
+}
+
+/* A drive that loses what it said was flushed leaves chunks partly written that were full, more of
+ * them than it has slots for. The record may be newer and say clean. */
+static void a_clean_record_is_not_believed_where_other_bands_hold_slots(void **state)
+{
+    (void)state;
+    struct stand stand;
+    stand_begin(&stand, "zoned");
+    stand_write(&stand, 0, 9, 1);
+    const struct device *device = stand.device;
+    uint32_t band = device->geometry.bands - 1;
+    assert_int_equal(device->bands[band].state, BAND_FREE);
+    write_behind_and_reopen(&stand, layout_band_chunk(&device->layout, band, 0));
+    stand_expect(&stand, 0, 9, 1);
+    stand_end(&stand);
 }
 
 static void a_clean_close_survives_the_power_going_right_after_it(void **state)
@@ -271,6 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_close_is_known_as_one),
+        cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
+        cmocka_unit_test(a_clean_record_is_not_believed_where_other_bands_hold_slots),
         cmocka_unit_test(a_clean_close_survives_the_power_going_right_after_it),
         cmocka_unit_test(a_close_answers_what_is_in_flight_first),
         cmocka_unit_test(two_hundred_clean_reopens_leak_no_band),

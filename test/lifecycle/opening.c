@@ -62,36 +62,6 @@ static void read_only_refuses_what_was_not_closed_cleanly(void **state)
     }
 }
 
-/* The record says clean, the chunks say otherwise: somebody wrote behind our back. */
-static void a_clean_record_whose_chunks_do_not_agree_is_not_believed(void **state)
-{
-    (void)state;
-    struct stand stand;
-    stand_begin(&stand, "zoned");
-    stand_write(&stand, 0, 9, 1);
-    uint32_t chunk = stand.device->streams[STREAM_USER].open->band->chunks[0];
-    stand_close(&stand);
-    stand_detach(&stand);
-    struct hftl_media *mem;
-    assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
-    struct hftl_chunk report;
-    uint8_t junk[512] = {1};
-    struct blocking b = {mem, &stand.world, NULL};
-    assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
-    struct hftl_media_op op = {
-        .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = report.wp, .blocks = 1, .data = junk};
-    assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
-    mem->ops->close(mem);
-    stand_attach(&stand);
-    stand.options.read_only = true;
-    assert_int_equal(stand_try_open(&stand), HFTL_READ_ONLY);
-    stand.options.read_only = false;
-    stand_open(&stand);
-    assert_false(stand.device->was_clean);
-    stand_expect(&stand, 0, 9, 1);
-    stand_end(&stand);
-}
-
 static uint32_t *copy_map(const struct stand *stand)
 {
     uint32_t *map = calloc(stand->expected_count, sizeof(uint32_t));
@@ -771,7 +741,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_only_opens_what_was_closed_cleanly_and_writes_nothing),
         cmocka_unit_test(read_only_refuses_what_was_not_closed_cleanly),
-        cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
         cmocka_unit_test(a_tiny_window_gives_the_same_map),
         cmocka_unit_test(a_tiny_window_recovers_from_cuts_as_well),
         cmocka_unit_test(tails_are_read_again_for_contested_lbas_only),

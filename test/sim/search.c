@@ -144,6 +144,22 @@ static void exhaustive_accepts_the_toy_and_catches_its_lies(void **state)
     }
 }
 
+/* What was lost by a lie is forgiven; what is not whole is not, nor what the device itself forgot. */
+static void a_liar_excuses_no_torn_block_and_no_flush_afterwards(void **state)
+{
+    (void)state;
+    static const enum toy_lie lies[] = {TOY_BELIEVES_TORN_BLOCKS, TOY_FLUSH_DOES_NOTHING};
+    struct search_report r = search_toy(TOY_NONE, SEARCH_LIAR, 12);
+    if (r.violations)
+        fail_msg("%s\n%s", r.first, r.replay);
+    assert_true(r.old > 0);
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        r = search_toy(lies[i], SEARCH_LIAR, 60);
+        if (r.violations != 1)
+            fail_msg("%s is not found", toy_lie_name(lies[i]));
+    }
+}
+
 /* ---- the engine that ships, with a bug around it --------------------------------------------- */
 
 static enum hftl_status open_unverified(struct hftl_media *medium,
@@ -284,6 +300,7 @@ static void each_mode_accepts_the_engine_and_finds_its_bug(void **state)
     expect(&unverified, SEARCH_BITFLIP, true);
     expect(&engine_hostftl, SEARCH_STORM, false);
     expect(&draining, SEARCH_STORM, true);
+    expect(&engine_hostftl, SEARCH_LIAR, false);
 }
 
 static void the_same_search_twice_says_the_same(void **state)
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(the_first_way_loses_all_and_the_last_keeps_all),
         cmocka_unit_test(exhaustive_accepts_the_toy_and_catches_its_lies),
         cmocka_unit_test(the_history_alone_finds_lies_before_a_cut_and_after_it),
+        cmocka_unit_test(a_liar_excuses_no_torn_block_and_no_flush_afterwards),
         cmocka_unit_test(each_mode_accepts_the_engine_and_finds_its_bug),
         cmocka_unit_test(the_same_search_twice_says_the_same),
         cmocka_unit_test(a_violation_is_one_command),
