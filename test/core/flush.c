@@ -222,6 +222,53 @@ static void trims_and_writes_of_all_ranges_come_back_right(void **state)
     stand_end(&stand);
 }
 
+/* F1: a trim that comes while the round is under way, of a range that gets no page in it, is not
+ * durable when the round is answered. The band that it emptied is kept, or after a cut a version
+ * older than the one trimmed would be back. */
+static void a_trim_of_another_range_while_pages_are_made_is_not_called_durable(void **state)
+{
+    (void)state;
+    struct stand_shape shape = *stand_shape_named("two PUs");
+    struct stand stand;
+    struct ask flush;
+    uint32_t position;
+    shape.facts.chunks_per_pu = 200; /* several trim ranges */
+    stand_init(&stand, &shape);
+    stand_format(&stand);
+    stand_open(&stand);
+    struct device *device = stand.device;
+    uint64_t first = device->geometry.trim_lbas, blocks = 400;
+    stand_write(&stand, 0, 2, 1);
+    stand_write(&stand, first, blocks, 1);
+    for (uint64_t i = 0; i < blocks; i += 2) /* the older versions' bands stay half valid */
+        stand_write(&stand, first + i, 1, 2);
+    stand_flush(&stand);
+    stand_settle(&stand);
+    struct band *band = stand_band_of(&stand, first + blocks / 2, &position);
+    assert_int_equal(band->state, BAND_CLOSED);
+    stand_trim(&stand, 0, 1); /* this range gets a page */
+    tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
+    stand_ask(&stand, &flush, HFTL_FLUSH, 0, 0, 0, NULL);
+    stand_settle(&stand);
+    assert_int_equal(device->flush.errand.in_flight, 1);
+    for (uint64_t lba = first; lba < first + blocks; lba += 2)
+        if (stand_band_of(&stand, lba, &position) == band)
+            stand_trim(&stand, lba, 1);
+    assert_int_equal(band->state, BAND_EMPTIED);
+    tap_release(stand.tap);
+    assert_int_equal(stand_wait(&stand, &flush), HFTL_OK);
+    stand_settle(&stand);
+    assert_int_equal(device->map.dirty_count, 1);
+    assert_true(device->user_durable < band->user_mark);
+    assert_int_equal(band->state, BAND_EMPTIED);
+    stand_crash(&stand, true, 1);
+    stand_open(&stand);
+    for (uint64_t lba = first; lba < first + blocks; lba += 2)
+        if (stand.expected[lba] == 2 || !map_is_none(map_get(stand.device, (hftl_lba){lba})))
+            stand_expect(&stand, lba, 1, 2); /* or trimmed, and never the version before */
+    stand_end(&stand);
+}
+
 static void a_flush_that_fails_fails_all_riders_and_every_later_one(void **state)
 {
     (void)state;
@@ -295,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_flush_with_trims_is_data_flush_pages_flush),
         cmocka_unit_test(a_page_waits_for_volatile_writes_and_then_holds_writes_to_its_range),
         cmocka_unit_test(trims_and_writes_of_all_ranges_come_back_right),
+        cmocka_unit_test(a_trim_of_another_range_while_pages_are_made_is_not_called_durable),
         cmocka_unit_test(a_flush_that_fails_fails_all_riders_and_every_later_one),
         cmocka_unit_test(a_failed_write_ends_writing_but_not_reading),
     };
