@@ -142,6 +142,37 @@ static void users_wait_for_bands_until_cleaning_frees_some(void **state)
     end(&stand);
 }
 
+/* The last BANDS_RESERVE free bands are relocation's: with its reads kept back it opens no band, so
+ * whatever is opened is a user's, and leaves all of them. */
+static void users_leave_the_whole_reserve_to_cleaning(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        uint32_t taken = 0;
+        begin_full(&stand, stand_shape(shape)->name);
+        stand.unchecked = true;
+        stand_settle(&stand);
+        tap_hold(stand.tap, HFTL_MEDIA_READ);
+        tap_hold(stand.tap, HFTL_MEDIA_RESET);
+        const struct device *device = stand.device;
+        for (unsigned i = 0; i < 4000; i++) {
+            uint64_t opened = device->stats.bands_opened;
+            ask_for(&stand, HFTL_WRITE, 1, 1);
+            if (count_answered(1) == 0)
+                break;
+            if (device->stats.bands_opened == opened)
+                continue;
+            assert_true(device->bands_free >= BANDS_RESERVE);
+            taken++;
+        }
+        assert_int_equal(count_answered(1), 0);
+        assert_true(taken > 0 && device->bands_free == BANDS_RESERVE);
+        release_and_wait(&stand, 1);
+        end(&stand);
+    }
+}
+
 static void movers_wait_for_units(void **state)
 {
     (void)state;
@@ -300,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_flush_waits_for_a_unit_to_end_its_run_in),
         cmocka_unit_test(a_tail_and_the_next_band_wait_for_units),
         cmocka_unit_test(users_wait_for_bands_until_cleaning_frees_some),
+        cmocka_unit_test(users_leave_the_whole_reserve_to_cleaning),
         cmocka_unit_test(movers_wait_for_units),
         cmocka_unit_test(reads_wait_for_read_parts),
         cmocka_unit_test(what_does_not_fit_in_the_outbox_is_sent_at_once),
