@@ -319,6 +319,29 @@ static void a_record_that_says_clean_never_outlives_what_it_vouches_for(void **s
     assert_true(clean > 20 && unclean > 20);
 }
 
+/* The band goes on, and the record of the next life is the newest: it has to say what was flushed,
+ * or damage done to what a clean close left looks torn, and an older version is served. */
+static void what_a_clean_close_flushed_is_known_as_flushed_in_the_next_life(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand_write(&stand, 3, 1, 1);
+        stand_flush(&stand);
+        stand_write(&stand, 3, 1, 2);
+        stand_close(&stand);
+        stand_open(&stand);
+        assert_true(stand.device->was_clean);
+        uint8_t *block = stand_media_block(&stand, 3);
+        stand_crash(&stand, true, 1);
+        block[99] ^= 1;
+        stand_open(&stand);
+        assert_int_equal(stand_read_status(&stand, 3), HFTL_MISMATCH);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_full_device_survives_a_storm_of_crashes),
         cmocka_unit_test(a_close_that_cannot_write_its_record_says_so_and_loses_nothing),
         cmocka_unit_test(a_record_that_says_clean_never_outlives_what_it_vouches_for),
+        cmocka_unit_test(what_a_clean_close_flushed_is_known_as_flushed_in_the_next_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
