@@ -319,6 +319,68 @@ static void another_good_block_in_its_place_is_not_returned(void **state)
     }
 }
 
+/* Where block 7 is, or is on its way to. */
+struct spot {
+    uint32_t band, position, chunk, offset;
+    uint64_t generation;
+};
+
+static struct spot write_seven(struct stand *stand, uint64_t version)
+{
+    struct spot spot;
+    struct hftl_media_op op;
+    stand_write(stand, 7, 1, version);
+    const struct band *band = stand_band_of(stand, 7, &spot.position);
+    spot.band = band->index;
+    spot.generation = band->generation;
+    band_locate(stand->device, band, spot.position, &op);
+    spot.chunk = op.chunk;
+    spot.offset = op.offset;
+    return spot;
+}
+
+/* Out of the buffer. */
+static void write_others(struct stand *stand)
+{
+    stand_write(stand, 100, 64, 1);
+    stand_flush(stand);
+    stand_settle(stand);
+}
+
+/* What a drive gives that lost a write: the block that the same lba had at the same place in the
+ * life of the band before, with its identity. Data, lba and place agree; only the life does not. */
+static void what_its_place_held_in_an_earlier_life_is_not_returned(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct stand stand;
+        uint8_t block[512], oob[16] = {0};
+        stand_begin(&stand, names[i]);
+        stand.unchecked = true;
+        struct spot before = write_seven(&stand, 1), now = before;
+        write_others(&stand);
+        const uint8_t *there = mem_block_oob(stand.store, before.chunk, before.offset);
+        memcpy(block, mem_block(stand.store, before.chunk, before.offset), sizeof(block));
+        if (there != NULL)
+            memcpy(oob, there, sizeof(oob));
+        for (uint64_t n = 2; n < 100000; n++) {
+            now = write_seven(&stand, n);
+            if (now.band == before.band && now.position == before.position)
+                break;
+        }
+        assert_int_equal(now.offset, before.offset);
+        assert_true(now.generation > before.generation);
+        write_others(&stand);
+        stand_expect(&stand, 7, 1, stand.expected[7]);
+        memcpy(mem_block(stand.store, now.chunk, now.offset), block, sizeof(block));
+        if (there != NULL)
+            memcpy(mem_block_oob(stand.store, now.chunk, now.offset), oob, sizeof(oob));
+        assert_int_equal(stand_read_status(&stand, 7), HFTL_MISMATCH);
+        stand_end(&stand);
+    }
+}
+
 static void extents_say_what_is_mapped_in_as_many_entries_as_there_is_room_for(void **state)
 {
     (void)state;
@@ -431,6 +493,7 @@ int main(void)
         cmocka_unit_test(more_reads_than_there_are_parts_are_all_answered),
         cmocka_unit_test(a_damaged_block_fails_its_read_alone_and_a_bad_read_is_tried_once_more),
         cmocka_unit_test(another_good_block_in_its_place_is_not_returned),
+        cmocka_unit_test(what_its_place_held_in_an_earlier_life_is_not_returned),
         cmocka_unit_test(extents_say_what_is_mapped_in_as_many_entries_as_there_is_room_for),
         cmocka_unit_test(counts_every_request_by_verb_and_by_how_it_ended),
         cmocka_unit_test(counters_of_blocks_add_up),

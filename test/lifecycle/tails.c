@@ -342,6 +342,33 @@ static void make_scattered(struct stand *stand, unsigned index, struct tails_of 
     stand_close(stand);
 }
 
+/* As a drive gives it that lost the write of a tail, good but for the generation: what it names is
+ * the life before's, and none of it is believed (T1). */
+static void a_tail_of_another_life_is_worth_no_more_than_a_damaged_one(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        make_scattered(&stand, i, &tails);
+        for (uint32_t k = 0; k < tails.count && tails.at[k].place.band < 9; k++) {
+            const struct tail_at *at = &tails.at[k];
+            uint8_t *block = mem_block(stand.store, at->chunk, at->offset);
+            struct tail_place before = at->place;
+            struct tail tail;
+            write_lies(&stand, &tails, k, 1);
+            assert_int_equal(tail_decode(&tails.format, &at->place, block, &tail), HFTL_OK);
+            before.generation--;
+            tail_encode(&tails.format, &before, &tail, block);
+        }
+        struct outcome both[2];
+        open_both(&stand, true, both);
+        drop(&both[0]);
+        drop(&both[1]);
+        stand_end(&stand);
+    }
+}
+
 /* The same of what waits in bins. */
 static void a_tail_whose_end_is_damaged_leaves_nothing_in_bins(void **state)
 {
@@ -494,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_the_map),
         cmocka_unit_test(a_tail_whose_end_is_damaged_leaves_nothing_in_bins),
         cmocka_unit_test(bins_take_what_one_pass_takes),
+        cmocka_unit_test(a_tail_of_another_life_is_worth_no_more_than_a_damaged_one),
         cmocka_unit_test(a_damaged_tail_leaves_no_trim_page_in_the_map),
         cmocka_unit_test(the_epoch_of_what_a_tail_names_is_never_given_again),
         cmocka_unit_test(what_is_written_after_a_trim_page_is_there),
