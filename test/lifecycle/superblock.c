@@ -406,6 +406,46 @@ static void a_leftover_with_a_newer_record_is_reset(void **state)
     }
 }
 
+/* The newest record of each copy. */
+static void damage_newest_records(struct stand *stand)
+{
+    const struct super *super = &stand->device->super;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct super_copy *copy = &super->copies[i];
+        assert_int_equal(copy->newest, super->record.number);
+        uint8_t *record =
+            mem_block(stand->store, copy->chunk, copy->state.wp - (uint32_t)super->run_blocks);
+        assert_memory_equal(record, "HFTLSUPR", 8);
+        record[99] ^= 1;
+    }
+}
+
+/* Only the heads and blocks that it wrote still tell of it: what it flushed is served, and none of
+ * its sequence numbers is given a second time. */
+static void a_life_of_which_no_record_tells_is_not_lived_again(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned"};
+    for (unsigned i = 0; i < 3; i++) {
+        struct stand stand;
+        stand_begin(&stand, names[i]);
+        stand_write(&stand, 0, 9, 1);
+        stand_flush(&stand);
+        stand_crash(&stand, true, 1);
+        stand_open(&stand);
+        stand_settle(&stand);
+        uint32_t epoch = stand.device->epoch;
+        stand_write(&stand, 3, 9, 2);
+        stand_flush(&stand);
+        damage_newest_records(&stand);
+        stand_crash(&stand, true, 2);
+        stand_open(&stand);
+        assert_int_equal(stand.device->epoch, epoch + 1);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_device_that_cannot_be_read_is_not_taken_for_none),
         cmocka_unit_test(a_copy_of_another_device_is_not_believed),
         cmocka_unit_test(a_leftover_with_a_newer_record_is_reset),
+        cmocka_unit_test(a_life_of_which_no_record_tells_is_not_lived_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
