@@ -112,6 +112,23 @@ static enum hftl_status build(void *arg)
     return take_verdicts(o);
 }
 
+/*
+ * A copy that holds the record ends with it. A cut may tear the record that comes next in one copy
+ * and not in both (O4): where something follows in both, that was a record of a later life, which
+ * cannot be read any more, and what a clean close said is history.
+ */
+static bool record_is_last(const struct opening *o)
+{
+    uint32_t run = super_run_blocks(&o->device->geometry, o->found.bytes_size);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct super_copy *copy = &o->found.copies[i];
+        uint32_t end = min_u32(copy->state.wp, o->device->geometry.chunk_blocks);
+        if (copy->newest == o->found.record.number && end <= o->found.newest_at[i] + run)
+            return true;
+    }
+    return false;
+}
+
 static enum hftl_status report_chunks(void *arg)
 {
     struct opening *o = arg;
@@ -121,6 +138,12 @@ static enum hftl_status report_chunks(void *arg)
         blocking_report(&o->b, first, layout->pu_count * layout->chunks_per_pu, o->chunks + first);
     if (status != HFTL_OK)
         return why_say(o->why, status, "reporting chunks: %s", hftl_status_text(status));
+    if (o->clean && !record_is_last(o)) {
+        device_log(o->device, HFTL_LOG_WARN,
+                   "superblock records newer than that of the last clean close cannot be read: the "
+                   "device is recovered as after a cut");
+        o->clean = false;
+    }
     o->clean = o->clean && bands_clean_marks_hold(o);
     return HFTL_OK;
 }

@@ -216,6 +216,7 @@ static enum hftl_status search_copy(struct search *s, struct found *found, int c
         return HFTL_OK;
     }
     mine->newest = s->record.number;
+    found->newest_at[copy] = s->record.offset;
     return s->record.number > found->record.number || found->bytes == NULL ? keep(found, s)
                                                                            : HFTL_OK;
 }

@@ -23,7 +23,8 @@ struct found {
     uint8_t *bytes;           /* of it, for its verdicts; superfind_free */
     size_t bytes_size;
     struct super_copy copies[2];
-    bool repair; /* a copy lacks the newest record */
+    uint32_t newest_at[2]; /* where in its chunk the newest record of each copy is */
+    bool repair;           /* a copy lacks the newest record */
 };
 
 /* One device of a drive. */

@@ -446,6 +446,28 @@ static void a_life_of_which_no_record_tells_is_not_lived_again(void **state)
     }
 }
 
+/* The record of format, or of a clean close, is the newest left, and no band that it names says
+ * otherwise: what was flushed since is recovered all the same. */
+static void a_clean_record_is_not_believed_when_newer_ones_cannot_be_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"two PUs", "bare", "zoned", "three PUs"};
+    for (unsigned i = 0; i < 8; i++) {
+        struct stand stand;
+        stand_begin(&stand, names[i / 2]);
+        if (i % 2 != 0)
+            stand_reopen(&stand);
+        stand_write(&stand, 0, 9, 1);
+        stand_flush(&stand);
+        damage_newest_records(&stand);
+        stand_crash(&stand, true, i);
+        stand_open(&stand);
+        assert_false(stand.device->was_clean);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_copy_of_another_device_is_not_believed),
         cmocka_unit_test(a_leftover_with_a_newer_record_is_reset),
         cmocka_unit_test(a_life_of_which_no_record_tells_is_not_lived_again),
+        cmocka_unit_test(a_clean_record_is_not_believed_when_newer_ones_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
