@@ -144,7 +144,7 @@ static void exhaustive_accepts_the_toy_and_catches_its_lies(void **state)
     }
 }
 
-/* What was lost by a lie is forgiven; what is not whole is not, nor what the device itself forgot. */
+/* Loss by a lie is forgiven; what is not whole is not, nor what the device itself forgot. */
 static void a_liar_excuses_no_torn_block_and_no_flush_afterwards(void **state)
 {
     (void)state;
