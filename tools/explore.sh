@@ -87,6 +87,7 @@ else
             explore ioerr --geometry $drive --seed $seed --budget 1200
             explore bitflip --geometry $drive --seed $seed --budget 1200
             explore storm --geometry $drive --seed $seed
+            explore liar --geometry $drive --seed $seed --budget 1200
         done
     done
     for seed in $(seq 100 199); do
