@@ -461,7 +461,8 @@ enum hftl_status bands_classify(struct opening *o)
 }
 
 /* After a clean close only bands left open hold slots of a drive that has few. Where others do, it
- * has lost what it said was flushed. */
+ * has lost what it said was flushed. Not so a chunk of another capacity, which counts as bad: what
+ * is in it was there before format, and nobody has written it since. */
 static bool has_stray_slots(const struct opening *o)
 {
     const struct layout *layout = &o->device->layout;
@@ -469,10 +470,11 @@ static bool has_stray_slots(const struct opening *o)
     if (geometry_open_limit(layout, &o->b.medium->facts) == UINT32_MAX)
         return false;
     for (uint32_t i = 0; i < o->device->geometry.bands * columns; i++) {
+        uint32_t chunk = layout_band_chunk(layout, i / columns, i % columns);
         bool marked = false;
         for (unsigned stream = 0; stream < STREAMS; stream++)
             marked |= o->found.record.open[stream].band == i / columns;
-        if (!marked && holds_slot(o, layout_band_chunk(layout, i / columns, i % columns)))
+        if (!marked && is_usable(o, chunk) && holds_slot(o, chunk))
             return true;
     }
     return false;

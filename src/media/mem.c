@@ -370,6 +370,14 @@ void mem_retire(struct mem_store *store, uint32_t chunk, enum hftl_chunk_state s
     store->durable_wp[chunk] = store->ledger.chunks[chunk].wp;
 }
 
+void mem_shorten(struct mem_store *store, uint32_t chunk, uint32_t capacity)
+{
+    struct hftl_chunk *c = &store->ledger.chunks[chunk];
+    must(!store->attached);
+    must_show(c->state == HFTL_CHUNK_FREE && capacity <= c->capacity, chunk, capacity);
+    c->capacity = capacity;
+}
+
 struct mem_store *mem_store_of(struct hftl_media *media)
 {
     return ((struct mem *)media)->store;

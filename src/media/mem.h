@@ -53,6 +53,8 @@ void mem_abandon(struct hftl_media *media);
 
 /* The drive's own decision (M7): READ_ONLY or OFFLINE. At any time. */
 void mem_retire(struct mem_store *store, uint32_t chunk, enum hftl_chunk_state state);
+/* A chunk that has less capacity from the factory. It is FREE, and nothing is attached. */
+void mem_shorten(struct mem_store *store, uint32_t chunk, uint32_t capacity);
 /* The store behind a handle of mem_open or mem_attach. */
 struct mem_store *mem_store_of(struct hftl_media *media);
 /* Where the block's bytes are, for tests that corrupt them; NULL: the chunk has no memory. */

@@ -342,12 +342,44 @@ static void what_a_clean_close_flushed_is_known_as_flushed_in_the_next_life(void
     }
 }
 
+/* Format leaves a chunk of another capacity as it is, partly written or not. */
+static void a_short_chunk_left_partly_written_makes_no_close_unclean(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct hftl_media *mem;
+    uint8_t junk[512] = {1};
+    const struct stand_shape *shape = stand_shape_named("zoned");
+    uint32_t chunk = hftl_media_chunks(&shape->facts) - 1;
+    stand_init(&stand, shape);
+    stand_detach(&stand);
+    mem_shorten(stand.store, chunk, shape->facts.chunk_blocks - 1);
+    assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
+    struct blocking b = {mem, &stand.world, NULL};
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE, .chunk = chunk, .blocks = 1, .data = junk};
+    assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
+    assert_int_equal(blocking_flush(&b), HFTL_OK);
+    mem->ops->close(mem);
+    stand_attach(&stand);
+    stand_format(&stand);
+    for (unsigned i = 0; i < 4; i++) {
+        stand.options.read_only = i == 3;
+        stand_open(&stand);
+        assert_true(stand.device->was_clean);
+        if (i < 3)
+            stand_write(&stand, i * 7, 9, i + 1);
+        stand_close(&stand);
+    }
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_close_is_known_as_one),
         cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
         cmocka_unit_test(a_clean_record_is_not_believed_where_other_bands_hold_slots),
+        cmocka_unit_test(a_short_chunk_left_partly_written_makes_no_close_unclean),
         cmocka_unit_test(a_clean_close_survives_the_power_going_right_after_it),
         cmocka_unit_test(a_close_answers_what_is_in_flight_first),
         cmocka_unit_test(two_hundred_clean_reopens_leak_no_band),
