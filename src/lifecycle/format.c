@@ -283,17 +283,20 @@ static enum hftl_status choose_layout(struct formatting *f)
 
 /* ---- writing ---- */
 
+/* Not a good one only: what is left partly written in a chunk of another capacity holds a slot of
+ * the drive as well. */
 static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
 {
     const struct hftl_media_facts *facts = facts_of(f);
     struct hftl_chunk *c = &f->chunks[chunk];
     enum hftl_status status = HFTL_OK;
-    if (!is_good(f, chunk) || c->state == HFTL_CHUNK_FREE)
+    if (c->state == HFTL_CHUNK_OFFLINE || c->state == HFTL_CHUNK_READ_ONLY ||
+        c->state == HFTL_CHUNK_FREE)
         return HFTL_OK;
     if (c->state != HFTL_CHUNK_FULL && (facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) == 0)
         status = (facts->flags & HFTL_MEDIA_CAN_FINISH) != 0
                      ? blocking_chunk(&f->b, HFTL_MEDIA_FINISH, chunk)
-                     : blocking_pad(&f->b, chunk, c->wp, facts->chunk_blocks - c->wp);
+                     : blocking_pad(&f->b, chunk, c->wp, c->capacity - c->wp);
     if (status == HFTL_OK)
         status = blocking_chunk(&f->b, HFTL_MEDIA_RESET, chunk);
     if (status != HFTL_OK)

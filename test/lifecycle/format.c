@@ -3,6 +3,8 @@
  * alone. */
 #include "test/core/stand.h"
 
+#include "lifecycle/blocking.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -370,6 +372,38 @@ static void every_chunk_that_is_not_free_is_reset(void **state)
     }
 }
 
+/* Partly written it would hold a slot of the drive that nobody counts. */
+static void a_chunk_of_another_capacity_is_reset_as_well(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        struct hftl_media *mem;
+        struct hftl_chunk report;
+        uint8_t junk[64 * 512] = {1}, oob[64 * 64] = {0};
+        const struct hftl_media_facts *facts = &stand_shape(shape)->facts;
+        uint32_t chunk = hftl_media_chunks(facts) - 1;
+        stand_init(&stand, stand_shape(shape));
+        stand_detach(&stand);
+        mem_shorten(stand.store, chunk, facts->chunk_blocks - facts->ws_min);
+        assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
+        struct blocking b = {mem, &stand.world, NULL};
+        struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE,
+                                   .chunk = chunk,
+                                   .blocks = facts->ws_min,
+                                   .data = junk,
+                                   .oob = facts->oob_bytes == 0 ? NULL : oob};
+        assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
+        mem->ops->close(mem);
+        stand_attach(&stand);
+        stand_format(&stand);
+        b.medium = stand.guard;
+        assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
+        assert_int_equal(report.state, HFTL_CHUNK_FREE);
+        stand_end(&stand);
+    }
+}
+
 static uint64_t steps, total_seen;
 static void count_progress(void *arg, uint64_t done, uint64_t total)
 {
@@ -465,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_dry_run_says_it_all_and_writes_nothing),
         cmocka_unit_test(a_dry_run_by_force_leaves_the_device_that_is_there),
         cmocka_unit_test(every_chunk_that_is_not_free_is_reset),
+        cmocka_unit_test(a_chunk_of_another_capacity_is_reset_as_well),
         cmocka_unit_test(tells_its_progress_its_id_and_its_name),
         cmocka_unit_test(ids_that_are_not_given_are_random_version_4),
         cmocka_unit_test(each_failing_operation_ends_format_cleanly_and_leaves_no_half_device),
