@@ -284,7 +284,7 @@ static enum hftl_status choose_layout(struct formatting *f)
 /* ---- writing ---- */
 
 /* Not a good one only: what is left partly written in a chunk of another capacity holds a slot of
- * the drive as well. */
+ * the drive as well. But format does not fail for one that nothing will be written to. */
 static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
 {
     const struct hftl_media_facts *facts = facts_of(f);
@@ -293,14 +293,21 @@ static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
     if (c->state == HFTL_CHUNK_OFFLINE || c->state == HFTL_CHUNK_READ_ONLY ||
         c->state == HFTL_CHUNK_FREE)
         return HFTL_OK;
-    if (c->state != HFTL_CHUNK_FULL && (facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) == 0)
-        status = (facts->flags & HFTL_MEDIA_CAN_FINISH) != 0
-                     ? blocking_chunk(&f->b, HFTL_MEDIA_FINISH, chunk)
-                     : blocking_pad(&f->b, chunk, c->wp, c->capacity - c->wp);
+    bool padded = c->state != HFTL_CHUNK_FULL && (facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) == 0;
+    bool finished = (facts->flags & HFTL_MEDIA_CAN_FINISH) != 0;
+    if (padded && !finished && (c->capacity - c->wp) % facts->ws_min != 0)
+        return HFTL_OK; /* it cannot be filled */
+    if (padded)
+        status = finished ? blocking_chunk(&f->b, HFTL_MEDIA_FINISH, chunk)
+                          : blocking_pad(&f->b, chunk, c->wp, c->capacity - c->wp);
     if (status == HFTL_OK)
         status = blocking_chunk(&f->b, HFTL_MEDIA_RESET, chunk);
-    if (status != HFTL_OK)
+    if (status == HFTL_OK)
+        return HFTL_OK;
+    if (is_good(f, chunk))
         return why_say(f->why, status, "erasing chunk %u: %s", chunk, hftl_status_text(status));
+    world_log(f->b.world, HFTL_LOG_WARN, "chunk %u of another capacity cannot be erased: %s", chunk,
+              hftl_status_text(status));
     return HFTL_OK;
 }
 
