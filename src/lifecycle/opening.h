@@ -13,8 +13,8 @@
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
  * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba, a bit a
- * tail block, and bins of 17 MiB (22 for 16 TiB), given back before there are seqs. Time: sealed bands
- * once; tails once, while bands are classified; those tail blocks that name lbas of several
+ * tail block, and bins of 17 MiB (22 for 16 TiB), given back before there are seqs. Time: sealed
+ * bands once; tails once, while bands are classified; those tail blocks that name lbas of several
  * versions once more for each window of such lbas; and all tails once more where one of them was
  * good at its beginning only.
  */
