@@ -289,14 +289,16 @@ static void tell_close(struct search_run *run)
     harness_close(&run->harness);
 }
 
-static void fail_stories(struct search *s)
+/* Each story, on a device that was made and closed. */
+static void in_each_story(struct search *s, void (*go)(struct search *, const struct search_run *,
+                                                       const struct story *))
 {
     struct search_run image = {.search = s, .seed = s->options->seed, .tell = tell_close};
     bool well = search_tell(&image);
     for (unsigned i = 0; well && i < search_stories(s) && !search_is_over(s); i++) {
         if (!search_enter(s, i))
             continue;
-        fail_all(s, &image, search_story(s, i));
+        go(s, &image, search_story(s, i));
         search_leave(s);
     }
     search_forget(&image);
@@ -305,7 +307,7 @@ static void fail_stories(struct search *s)
 /* Some crashed images each: what recovery has to do hangs on where the crash was. */
 void search_ioerr(struct search *s)
 {
-    fail_stories(s);
+    in_each_story(s, fail_all);
     for (unsigned i = 0; i < CRASHED_IMAGES && !search_is_over(s); i++) {
         struct search_run image;
         if (!search_enter(s, RECOVERY_PATH + i))
@@ -624,13 +626,5 @@ static void lie_in(struct search *s, const struct search_run *image, const struc
 
 void search_liar(struct search *s)
 {
-    struct search_run image = {.search = s, .seed = s->options->seed, .tell = tell_close};
-    bool well = search_tell(&image);
-    for (unsigned i = 0; well && i < search_stories(s) && !search_is_over(s); i++) {
-        if (!search_enter(s, i))
-            continue;
-        lie_in(s, &image, search_story(s, i));
-        search_leave(s);
-    }
-    search_forget(&image);
+    in_each_story(s, lie_in);
 }

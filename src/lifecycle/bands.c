@@ -462,7 +462,7 @@ enum hftl_status bands_classify(struct opening *o)
 
 /* After a clean close only bands left open hold slots of a drive that has few. Where others do, it
  * has lost what it said was flushed. Not so a chunk of another capacity, which counts as bad: what
- * is in it was there before format, and nobody has written it since. */
+ * is in it is not ours, and format could not erase it. */
 static bool has_stray_slots(const struct opening *o)
 {
     const struct layout *layout = &o->device->layout;

@@ -295,7 +295,7 @@ static enum hftl_status erase_chunk(struct formatting *f, uint32_t chunk)
         return HFTL_OK;
     bool padded = c->state != HFTL_CHUNK_FULL && (facts->flags & HFTL_MEDIA_CAN_RESET_OPEN) == 0;
     bool finished = (facts->flags & HFTL_MEDIA_CAN_FINISH) != 0;
-    if (padded && !finished && (c->capacity - c->wp) % facts->ws_min != 0)
+    if (!is_good(f, chunk) && padded && !finished && (c->capacity - c->wp) % facts->ws_min != 0)
         return HFTL_OK; /* it cannot be filled */
     if (padded)
         status = finished ? blocking_chunk(&f->b, HFTL_MEDIA_FINISH, chunk)
