@@ -494,7 +494,7 @@ static unsigned nand_reap(struct hftl_media *media, unsigned max)
     return landed;
 }
 
-static int nand_fd(const struct hftl_media *media)
+static int nand_fd(struct hftl_media *media)
 {
     (void)media;
     return -1;

@@ -54,8 +54,8 @@
  *   Lba, bands, maps, who calls it. A medium never interprets data or OOB bytes.
  *
  * Wrappers (guard, fault, delay, trace, overlay) are media around media and obey the same contract.
- * Threads: submit, reap and close are called by one thread, or with HFTL_OPEN_HELP by one at a
- * time; fd() may be polled by it.
+ * Threads: submit, reap, fd and close are called by one thread, or with HFTL_OPEN_HELP by one at a
+ * time; any thread may wait on the descriptor.
  */
 #ifndef HOSTFTL_MEDIA_H
 #define HOSTFTL_MEDIA_H
@@ -190,10 +190,12 @@ struct hftl_media_ops {
     void (*submit)(struct hftl_media *media, struct hftl_media_op **ops, unsigned count);
     /* Lands up to `max` finished ops; returns how many. Never blocks. */
     unsigned (*reap)(struct hftl_media *media, unsigned max);
-    /* A descriptor readable when reap() has work; -1 when the medium is always ready (work that was
-     * submitted can be reaped at once). Level-triggered: readable until reap() has emptied it, and
-     * now and then a few times more (quietening it is a system call). */
-    int (*fd)(const struct hftl_media *media);
+    /* A descriptor to wait on, always the same; -1 when the medium is always ready (work that was
+     * submitted can be reaped at once). Asked for anew before each wait, with no submit and no reap
+     * in between: then it is readable if reap() has work, and as soon as it has. Only the asking
+     * makes it so, or quiet, because that is a system call, of no use to a caller who does not
+     * wait. Now and then it is readable for nothing. */
+    int (*fd)(struct hftl_media *media);
     /* No op may be in flight. Frees the medium (and a wrapper's inner medium). */
     void (*close)(struct hftl_media *media);
 };

@@ -48,8 +48,9 @@
  *   H2  the engine sleeps with an empty turn list, and with an empty ready stack, or one whose
  *       pusher is about to ring; or a helper has rung, or will look himself.
  *   H3  `engine` is NULL from the end of closing on.
- *   H4  With helpers the engine's thread hears the medium's descriptor only while it is `watched`,
- *       once, and it is when the lock is given away with something in flight.
+ *   H4  Whoever gives the lock away, with something in flight, has asked the medium for its
+ *       descriptor since the last round: it is not readable before (media.h). With helpers the
+ *       engine's thread hears it only while it is `watched`, once, and it is then.
  *   H5  While the engine's thread wants the lock, nobody begins to help. The lock is not fair, and
  *       there are jobs that this thread alone starts (media/fileio.h, GUESTS).
  */

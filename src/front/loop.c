@@ -173,16 +173,23 @@ static bool nothing_came(struct hftl_device *host)
     return !atomic_load(&host->ready) && !atomic_load(&host->closing);
 }
 
-/* H4. Why not hear it always? A helper's operations make it readable, and most have landed before
- * he leaves: the engine's thread would be woken by each for nothing. */
-static void watch_medium(struct hftl_device *host)
+/*
+ * Before a sleep, of the own thread or of the one that is helped (H4): what the medium has finished
+ * makes its descriptor readable once that is asked for, and no earlier (media.h).
+ *
+ * With helpers, why not hear it always? Their operations make it readable, and most have landed
+ * before they leave: the engine's thread would be woken by each for nothing.
+ */
+static void hear_medium(struct hftl_device *host)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.u32 = MEDIUM};
     int fd;
 
-    if (!host->helped || host->watched || host->always_ready || device_is_idle(host->engine))
+    if (host->always_ready || (host->helped && device_is_idle(host->engine)))
         return;
     fd = host->medium->ops->fd(host->medium);
+    if (!host->helped || host->watched)
+        return;
     must_show(epoll_ctl(host->epoll, EPOLL_CTL_MOD, fd, &event) == 0, errno, fd);
     host->watched = true;
 }
@@ -194,7 +201,7 @@ static void sleep_well(struct hftl_device *host)
 
     bell_listen(&host->doorbell);
     if (nothing_came(host)) { /* W2, H2 */
-        watch_medium(host);
+        hear_medium(host);
         pthread_mutex_unlock(&host->lock);
         while ((count = epoll_wait(host->epoll, events, 2, -1)) < 0)
             must_show(errno == EINTR, errno, host->epoll);
@@ -234,8 +241,8 @@ static void help(struct hftl_device *host)
         more = run_some(host, &rounds);
         bell_listen(&host->doorbell);
     } while (!nothing_came(host) && rounds < HELP_ROUNDS_MAX); /* W2 */
+    hear_medium(host);
     fileio_be_guest(false);
-    watch_medium(host);
     if (more || !nothing_came(host))
         bell_ring(&host->doorbell);
 }
@@ -282,6 +289,8 @@ bool hftl_step(struct hftl_device *host)
         bell_listen(&host->doorbell);
         more = !nothing_came(host);
     }
+    if (!more)
+        hear_medium(host);
     pthread_mutex_unlock(&host->lock);
     return more;
 }

@@ -199,18 +199,17 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
     struct delay *delay = (struct delay *)media;
     for (unsigned i = 0; i < count; i++)
         submit_op(delay, ops[i]);
-    wrap_ring(&delay->wrap);
+    wrap_settle(&delay->wrap);
     set_timer(delay);
 }
 
 static void reap_below(struct delay *delay)
 {
     struct hftl_media *inner = delay->wrap.inner;
-    bool always_ready = inner->ops->fd(inner) < 0;
     unsigned landed;
     do
         landed = inner->ops->reap(inner, (unsigned)min_u64(delay->below + 1, 1u << 20));
-    while (landed > 0 && delay->below > 0 && always_ready);
+    while (landed > 0 && delay->below > 0 && !delay->wrap.inner_waits);
 }
 
 static bool moves_clock(const struct delay_options *options)

@@ -391,43 +391,13 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         submit_op(emu, ops[i]);
     emu->in_flight += count;
     fileio_kick(emu->io);
-    emu->signalled = emu->signalled || fileio_is_owed(emu->io);
-    if (emu->done_first && !emu->signalled) {
-        uint64_t one = 1;
-        (void)!write(emu->eventfd, &one, sizeof one);
-        emu->signalled = true;
-    }
-    emu->idle_reaps = 0;
-}
-
-/*
- * The descriptor is quietened only when nothing was found twice in a row, so that a busy caller
- * pays no system call for it; an idle one is woken once more than needed. Every sixteenth time it
- * is read regardless: a completion may be found before the kernel wrote to the descriptor for it.
- */
-static void quieten(struct emu *emu)
-{
-    emu->idle_reaps++;
-    if (fileio_is_owed(emu->io))
-        return;
-    if (!(emu->signalled && emu->idle_reaps >= 2) && emu->idle_reaps % 16 != 0)
-        return;
-    uint64_t count;
-    if (read(emu->eventfd, &count, sizeof count) == (ssize_t)sizeof count)
-        emu->signalled = false;
-    if (fileio_reap(emu->io) == 0)
-        return;
-    uint64_t one = 1;
-    (void)!write(emu->eventfd, &one, sizeof one);
-    emu->signalled = true;
 }
 
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
 {
     struct emu *emu = (struct emu *)media;
-    if (fileio_reap(emu->io) > 0 || fileio_is_owed(emu->io))
-        emu->signalled = true; /* the kernel or a thread did it */
     unsigned landed = 0;
+    (void)fileio_reap(emu->io);
     while (landed < max && emu->done_first) {
         struct hftl_media_op *op = emu->done_first;
         emu->done_first = op->link;
@@ -441,16 +411,17 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
         landed++;
         op->land(op); /* may submit again, or free the op */
     }
-    if (landed == 0)
-        quieten(emu);
-    else
-        emu->idle_reaps = 0;
     return landed;
 }
 
-static int find_fd(const struct hftl_media *media)
+static int find_fd(struct hftl_media *media)
 {
-    return ((const struct emu *)media)->eventfd;
+    struct emu *emu = (struct emu *)media;
+    if (!emu->done_first)
+        fileio_quieten(emu->io);
+    if (emu->done_first)
+        fileio_ring(emu->io);
+    return emu->eventfd;
 }
 
 void emu_abandon(struct hftl_media *media)

@@ -95,8 +95,6 @@ struct emu {
     bool no_fsync;
     bool read_inline; /* the file is in memory anyway */
     int eventfd;
-    bool signalled;
-    unsigned idle_reaps;
     unsigned in_flight; /* ops that have not landed */
     struct hftl_media_op *done_first, **done_last;
     struct emu_read_job *spare_jobs;

@@ -358,7 +358,7 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         if (fault->held_first)
             (void)let_go(fault, false);
     }
-    wrap_ring(&fault->wrap);
+    wrap_settle(&fault->wrap);
 }
 
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
@@ -381,8 +381,10 @@ static void close_media(struct hftl_media *media)
     struct hftl_media *inner = fault->wrap.inner;
     must_show(fault->wrap.in_flight == 0, fault->wrap.in_flight, 0);
     while (fault->own_ops > 0) {
+        if (inner->ops->reap(inner, fault->own_ops) > 0)
+            continue;
         struct pollfd ready = {.fd = inner->ops->fd(inner), .events = POLLIN};
-        if (inner->ops->reap(inner, fault->own_ops) == 0 && ready.fd >= 0)
+        if (ready.fd >= 0)
             (void)!poll(&ready, 1, 1000);
     }
     free_fault(fault);
@@ -479,7 +481,7 @@ unsigned fault_release(struct hftl_media *media)
 {
     struct fault *fault = (struct fault *)media;
     unsigned count = let_go(fault, true);
-    wrap_ring(&fault->wrap);
+    wrap_settle(&fault->wrap);
     return count;
 }
 
@@ -487,5 +489,5 @@ void fault_retire(struct hftl_media *media, uint32_t chunk, enum hftl_chunk_stat
 {
     must(state == HFTL_CHUNK_READ_ONLY || state == HFTL_CHUNK_OFFLINE);
     retire((struct fault *)media, chunk, state);
-    wrap_ring((struct wrap *)media);
+    wrap_settle((struct wrap *)media);
 }

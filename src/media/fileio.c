@@ -50,9 +50,10 @@ void fileio_be_guest(bool guest)
     is_guest = guest;
 }
 
-bool fileio_is_owed(const struct fileio *io)
+void fileio_ring(struct fileio *io)
 {
-    return io->owed;
+    uint64_t one = 1;
+    (void)!write(io->eventfd, &one, sizeof one);
 }
 
 static void init_queue(struct queue *queue)
@@ -138,8 +139,7 @@ static void *run_thread(void *arg)
         pthread_mutex_lock(&io->lock);
         push_job(&io->finished, job);
         /* Under the lock, so that whoever finds the job also finds the eventfd written. */
-        uint64_t one = 1;
-        (void)!write(io->eventfd, &one, sizeof one);
+        fileio_ring(io);
     }
     pthread_mutex_unlock(&io->lock);
     return NULL;
@@ -248,10 +248,9 @@ static void give_to_threads(struct fileio *io, struct fileio_job *job)
         push_job(&io->chores, job);
         pthread_cond_signal(&io->work);
     } else {
-        uint64_t one = 1;
         job->error = EAGAIN;
         push_job(&io->finished, job);
-        (void)!write(io->eventfd, &one, sizeof one);
+        fileio_ring(io);
     }
     pthread_mutex_unlock(&io->lock);
 }
@@ -279,11 +278,10 @@ void fileio_watch(struct fileio *io,
 /* Somebody else's thread is to start what waits. */
 static void call_others(struct fileio *io)
 {
-    uint64_t one = 1;
     if (!io->waiting.first || io->owed)
         return;
     io->owed = true;
-    (void)!write(io->eventfd, &one, sizeof one);
+    fileio_ring(io);
 }
 
 void fileio_kick(struct fileio *io)
@@ -329,6 +327,17 @@ unsigned fileio_reap(struct fileio *io)
     }
     fileio_kick(io);
     return count;
+}
+
+/* In this order: what finishes from the read on is heard, and what was announced before it is found
+ * by the look. What is owed is for others to hear. */
+void fileio_quieten(struct fileio *io)
+{
+    uint64_t count;
+    if (io->owed)
+        return;
+    (void)!read(io->eventfd, &count, sizeof count);
+    (void)fileio_reap(io);
 }
 
 void fileio_destroy(struct fileio *io)

@@ -4,9 +4,9 @@
  * the page cache, making durable, giving space back.
  *
  * OWNS      an io_uring, or where that is not allowed a few threads; the jobs given to it.
- * PROMISES  a job is done once, whole or with an errno; `done` is called from fileio_reap and from
- *           nowhere else. The eventfd given at creation is written to after a job is done, and when
- *           one waits for a thread that may start it.
+ * PROMISES  a job is done once, whole or with an errno; `done` is called from fileio_reap and
+ *           fileio_quieten. The eventfd given at creation is written to after a job is done, and
+ *           when one waits for a thread that may start it.
  * IGNORES   what the file means.
  *
  * Writes to the page cache need not come here: they cost a copy, which is less than handing them
@@ -57,10 +57,13 @@ void fileio_be_guest(bool guest);
 /* Takes the job; it starts at the next fileio_kick at the latest. */
 void fileio_submit(struct fileio *io, struct fileio_job *job);
 void fileio_kick(struct fileio *io);
-/* A guest's jobs wait, and the eventfd was written to: it is to stay readable. */
-bool fileio_is_owed(const struct fileio *io);
 /* Calls `done` of all that are; how many. Never blocks. */
 unsigned fileio_reap(struct fileio *io);
+
+/* For a medium whose descriptor is the eventfd, before a wait (media.h): with nothing to land it is
+ * made quiet, and what is done is looked for once more; with something to land it is rung. */
+void fileio_quieten(struct fileio *io);
+void fileio_ring(struct fileio *io);
 
 /* Calls `watch` at each submission (done false) and before each `done` (done true). For tests that
  * play a disk. */

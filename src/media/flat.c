@@ -254,13 +254,6 @@ static void submit_op(struct flat *flat, struct hftl_media_op *op)
 
 /* ---- the contract ------------------------------------------------------------------------ */
 
-static void ring(struct flat *flat)
-{
-    uint64_t one = 1;
-    if (flat->done_first)
-        (void)!write(flat->eventfd, &one, sizeof one);
-}
-
 static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
 {
     struct flat *flat = (struct flat *)media;
@@ -268,19 +261,6 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         submit_op(flat, ops[i]);
     flat->in_flight += count;
     fileio_kick(flat->io);
-    ring(flat);
-}
-
-/* Only when nothing was found: what finished after the look, but was announced before the
- * descriptor is read, is found by the second look. */
-static void quieten(struct flat *flat)
-{
-    uint64_t count;
-    if (fileio_is_owed(flat->io) ||
-        read(flat->eventfd, &count, sizeof count) != (ssize_t)sizeof count)
-        return;
-    (void)fileio_reap(flat->io);
-    ring(flat);
 }
 
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
@@ -301,16 +281,17 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
         landed++;
         op->land(op); /* may submit again, or free the op */
     }
-    if (landed == 0)
-        quieten(flat);
-    else
-        ring(flat);
     return landed;
 }
 
-static int find_fd(const struct hftl_media *media)
+static int find_fd(struct hftl_media *media)
 {
-    return ((const struct flat *)media)->eventfd;
+    struct flat *flat = (struct flat *)media;
+    if (!flat->done_first)
+        fileio_quieten(flat->io);
+    if (flat->done_first)
+        fileio_ring(flat->io);
+    return flat->eventfd;
 }
 
 void flat_abandon(struct hftl_media *media)
@@ -347,9 +328,10 @@ static void close_media(struct hftl_media *media)
     must_show(flat->in_flight == 0, flat->in_flight, 0);
     submit_ops(media, ops, 1);
     while (!landed) {
-        struct pollfd ready = {.fd = flat->eventfd, .events = POLLIN};
-        if (reap_ops(media, 1) == 0)
-            (void)!poll(&ready, 1, 1000);
+        if (reap_ops(media, 1) > 0)
+            continue;
+        struct pollfd ready = {.fd = find_fd(media), .events = POLLIN};
+        (void)!poll(&ready, 1, 1000);
     }
     flat_abandon(media);
 }

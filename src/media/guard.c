@@ -372,20 +372,21 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
 {
     struct guard *guard = (struct guard *)media;
     must(!guard->reaping && !guard->submitting);
-    bool ready = guard->counts.in_flight > 0 && max > 0 && guard->inner->ops->fd(guard->inner) < 0;
+    bool due = guard->counts.in_flight > 0 && max > 0;
     guard->reaping = true;
     guard->landed = 0;
     unsigned landed = guard->inner->ops->reap(guard->inner, max);
     guard->reaping = false;
     must_show(landed <= max && landed == guard->landed, landed, guard->landed);
-    must(landed > 0 || !ready); /* fd() = -1: work that was submitted can be reaped at once */
+    /* fd() = -1: work that was submitted can be reaped at once */
+    must(landed > 0 || !due || guard->inner->ops->fd(guard->inner) >= 0);
     return landed;
 }
 
-static int find_fd(const struct hftl_media *media)
+static int find_fd(struct hftl_media *media)
 {
-    const struct guard *guard = (const struct guard *)media;
-    return guard->inner->ops->fd(guard->inner);
+    struct hftl_media *inner = ((struct guard *)media)->inner;
+    return inner->ops->fd(inner);
 }
 
 struct hftl_media *guard_abandon(struct hftl_media *media)

@@ -264,7 +264,7 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
     return landed;
 }
 
-static int find_fd(const struct hftl_media *media)
+static int find_fd(struct hftl_media *media)
 {
     (void)media;
     return -1;

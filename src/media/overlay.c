@@ -179,7 +179,7 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
     struct overlay *overlay = (struct overlay *)media;
     for (unsigned i = 0; i < count; i++)
         submit_op(overlay, ops[i]);
-    wrap_ring(&overlay->wrap);
+    wrap_settle(&overlay->wrap);
 }
 
 static void note_arrival(struct wrap *wrap, struct hftl_media_op *op)

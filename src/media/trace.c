@@ -109,7 +109,7 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
         }
         wrap_send(&trace->wrap, twin);
     }
-    wrap_ring(&trace->wrap);
+    wrap_settle(&trace->wrap);
 }
 
 static void write_out(struct trace *trace)

@@ -24,6 +24,7 @@ static enum hftl_status open_descriptors(struct wrap *wrap, int inner_fd)
         return HFTL_IO;
     if (inner_fd >= 0 && !wrap_watch(wrap, inner_fd))
         return HFTL_IO;
+    wrap->inner_waits = inner_fd >= 0;
     return HFTL_OK;
 }
 
@@ -171,25 +172,12 @@ void wrap_done(struct wrap *wrap, struct hftl_media_op *outer, enum hftl_status 
 
 /* An inner medium that is always ready cannot make our descriptor ready: what it has is fetched at
  * once. */
-static void settle(struct wrap *wrap)
+void wrap_settle(struct wrap *wrap)
 {
-    if (wrap->eventfd < 0 || wrap->inner->ops->fd(wrap->inner) >= 0)
+    if (wrap->eventfd < 0 || wrap->inner_waits)
         return;
     while (wrap->inner->ops->reap(wrap->inner, REAP_MAX) > 0)
         ;
-}
-
-void wrap_ring(struct wrap *wrap)
-{
-    uint64_t count = 1;
-    settle(wrap);
-    if (wrap->eventfd < 0 || wrap->rung == (wrap->done_first != NULL))
-        return;
-    if (wrap->rung)
-        (void)!read(wrap->eventfd, &count, sizeof count);
-    else
-        (void)!write(wrap->eventfd, &count, sizeof count);
-    wrap->rung = !wrap->rung; /* W1 */
 }
 
 void wrap_reap_inner(struct wrap *wrap, unsigned max)
@@ -197,8 +185,6 @@ void wrap_reap_inner(struct wrap *wrap, unsigned max)
     unsigned queued = 0;
     for (const struct hftl_media_op *op = wrap->done_first; op && queued < max; op = op->link)
         queued++;
-    /* None is asked for all the same: the inner medium's descriptor becomes quiet only when it is
-     * reaped and has nothing. */
     if (queued < max)
         (void)wrap->inner->ops->reap(wrap->inner, max - queued);
 }
@@ -217,13 +203,24 @@ unsigned wrap_land(struct wrap *wrap, unsigned max)
         landed++;
         op->land(op); /* may submit again, or free the op */
     }
-    wrap_ring(wrap);
+    wrap_settle(wrap);
     return landed;
 }
 
-int wrap_fd(const struct hftl_media *media)
+int wrap_fd(struct hftl_media *media)
 {
-    return ((const struct wrap *)media)->epoll;
+    struct wrap *wrap = (struct wrap *)media;
+    uint64_t count = 1;
+    if (wrap->inner_waits)
+        (void)wrap->inner->ops->fd(wrap->inner);
+    if (wrap->eventfd < 0 || wrap->rung == (wrap->done_first != NULL))
+        return wrap->epoll;
+    if (wrap->rung)
+        (void)!read(wrap->eventfd, &count, sizeof count);
+    else
+        (void)!write(wrap->eventfd, &count, sizeof count);
+    wrap->rung = !wrap->rung; /* W1 */
+    return wrap->epoll;
 }
 
 static void note_landing(struct hftl_media_op *op)

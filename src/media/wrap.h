@@ -7,7 +7,7 @@
  *           the queue of operations that are done and wait for reap.
  * PROMISES  M1 for any wrapper that hands each op to wrap_done or wrap_return once: it lands once,
  *           from reap, with at most `max` a call. fd() is -1 when the inner medium's is and nobody
- *           asked for more; otherwise it is readable whenever reap has work.
+ *           asked for more; otherwise what it gives is readable as media.h has it.
  * IGNORES   what the wrapper does with an operation between submit and done.
  *
  *      submit --> wrap_twin --> wrap_send --> inner medium --reap--> twin's land --> wrap_return
@@ -17,8 +17,9 @@
  *                                      caller's land  <--  wrap_land  <-- reap ---------'
  *
  * INVARIANTS
- *   W1  with descriptors: `rung` exactly if the eventfd is readable, and after submit and reap it
- *       is rung exactly if the done queue is not empty.
+ *   W1  with descriptors: `rung` exactly if the eventfd is readable, and from fd() to the next
+ *       submit or reap it is rung exactly if the done queue is not empty.
+ *   W2  with descriptors: an inner medium that is always ready has nothing after submit and reap.
  */
 #ifndef HOSTFTL_MEDIA_WRAP_H
 #define HOSTFTL_MEDIA_WRAP_H
@@ -51,6 +52,7 @@ struct wrap {
     struct wrap_flight *flights;                            /* per chunk */
     void (*landing)(struct wrap *, struct hftl_media_op *); /* just before each lands; or NULL */
     int epoll, eventfd;                                     /* -1: always ready */
+    bool inner_waits; /* the inner medium has a descriptor, and it is in `epoll` */
     bool rung;
 };
 
@@ -83,11 +85,11 @@ void wrap_done(struct wrap *wrap, struct hftl_media_op *outer, enum hftl_status 
 void wrap_reap_inner(struct wrap *wrap, unsigned max);
 /* Lands up to `max`; how many. Last thing of every reap. */
 unsigned wrap_land(struct wrap *wrap, unsigned max);
-/* Last thing of every submit. */
-void wrap_ring(struct wrap *wrap);
+/* Last thing of every submit (W2). */
+void wrap_settle(struct wrap *wrap);
 
 /* Ready-made for the table of operations. */
-int wrap_fd(const struct hftl_media *media);
+int wrap_fd(struct hftl_media *media);
 
 /* Reads all chunk states of a medium, waiting for it. For constructors. */
 HFTL_MUST_USE enum hftl_status wrap_report_all(struct hftl_media *medium,

@@ -47,9 +47,9 @@ static unsigned reap(struct hftl_media *media, unsigned max)
     return inner->ops->reap(inner, max);
 }
 
-static int ready_fd(const struct hftl_media *media)
+static int ready_fd(struct hftl_media *media)
 {
-    const struct hftl_media *inner = ((const struct meter *)media)->inner;
+    struct hftl_media *inner = meter_of(media)->inner;
 
     return inner->ops->fd(inner);
 }

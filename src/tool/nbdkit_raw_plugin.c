@@ -187,9 +187,10 @@ static enum hftl_status perform(struct hftl_media_op *op)
     }
     medium->ops->submit(medium, ops, 1);
     while (!done) {
+        if (medium->ops->reap(medium, 1) > 0)
+            continue;
         struct pollfd fd = {.fd = medium->ops->fd(medium), .events = POLLIN};
-
-        if (medium->ops->reap(medium, 1) == 0 && !done && fd.fd >= 0)
+        if (fd.fd >= 0)
             (void)poll(&fd, 1, -1);
     }
     pthread_mutex_unlock(&lock);

@@ -147,7 +147,7 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
 }
 
 /* A pipe that nobody writes to: while operations are kept back there may be nothing to reap. */
-static int find_fd(const struct hftl_media *media)
+static int find_fd(struct hftl_media *media)
 {
     return tap_of(media)->held_count > 0 ? tap_of(media)->quiet[0] : -1;
 }

@@ -47,12 +47,34 @@ struct fake_medium {
     uint8_t *data;
     uint64_t blocks;
     int file, timer;
+    uint64_t due; /* 0: nothing */
+    bool asked;
 };
 
-static int timer_fd(const struct hftl_media *media)
+static void set_timer(struct fake_medium *medium, uint64_t due)
 {
-    const struct fake_medium *medium = (const struct fake_medium *)media;
-    return stand.always_ready ? -1 : medium->timer;
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)}};
+
+    must(timerfd_settime(medium->timer, TFD_TIMER_ABSTIME, &at, NULL) == 0);
+    medium->asked = due != 0;
+}
+
+/* The timer runs from here to the next call of the engine: no longer than media.h promises. */
+static int timer_fd(struct hftl_media *media)
+{
+    struct fake_medium *medium = (struct fake_medium *)media;
+
+    if (stand.always_ready)
+        return -1;
+    set_timer(medium, medium->due);
+    return medium->timer;
+}
+
+static void forget_timer(struct fake_medium *medium)
+{
+    if (medium->asked)
+        set_timer(medium, 0);
 }
 
 static void close_medium(struct hftl_media *media)
@@ -340,24 +362,17 @@ void device_submit(struct device *device, struct hftl_request *request)
     else
         list_push_back(&device->queue, &waiting->link);
     device->queued++;
+    forget_timer(device->medium);
     leave(device);
-}
-
-static void arm(struct device *device, uint64_t due)
-{
-    struct itimerspec at = {
-        .it_value = {.tv_sec = (time_t)(due / 1000000000u), .tv_nsec = (long)(due % 1000000000u)}};
-    must(timerfd_settime(device->medium->timer, TFD_TIMER_ABSTIME, &at, NULL) == 0);
 }
 
 bool device_step(struct device *device)
 {
     const struct world *world = &device->options.world;
-    uint64_t now = world->now(world->arg), next = UINT64_MAX, expired;
+    uint64_t now = world->now(world->arg), next = UINT64_MAX;
     unsigned done = 0;
 
     enter(device);
-    (void)!read(device->medium->timer, &expired, sizeof expired);
     if (stand.hold) {
         next = now + HOLD_NS;
     } else {
@@ -372,8 +387,8 @@ bool device_step(struct device *device)
             }
         }
     }
-    if (device->queued > 0)
-        arm(device, next);
+    device->medium->due = device->queued > 0 ? next : 0;
+    forget_timer(device->medium);
     leave(device);
     return done == STEP_MAX;
 }

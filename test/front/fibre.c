@@ -457,7 +457,7 @@ int fibre_arm(int fd, const struct itimerspec *at)
 
     must(fd == timer.fd);
     (void)!read(fd, &expired, sizeof expired);
-    timer.due = due > timer.now ? due : timer.now;
+    timer.due = due == 0 || due > timer.now ? due : timer.now; /* 0 switches it off */
     return 0;
 }
 

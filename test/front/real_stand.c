@@ -39,9 +39,9 @@ static unsigned pass_reap(struct hftl_media *media, unsigned max)
     return inner->ops->reap(inner, max);
 }
 
-static int pass_fd(const struct hftl_media *media)
+static int pass_fd(struct hftl_media *media)
 {
-    const struct hftl_media *inner = ((const struct counted *)media)->inner;
+    struct hftl_media *inner = ((struct counted *)media)->inner;
     return inner->ops->fd(inner);
 }
 

@@ -75,7 +75,7 @@ static unsigned reap_liar(struct hftl_media *media, unsigned max)
     return liar->inner->ops->reap(liar->inner, max) + (liar->lie == MISCOUNTS);
 }
 
-static int find_liar_fd(const struct hftl_media *media)
+static int find_liar_fd(struct hftl_media *media)
 {
     (void)media;
     return -1;

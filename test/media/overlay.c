@@ -3,6 +3,7 @@
  * overlay.c - a drive that is opened privately takes every change, and its file none.
  */
 #include <hostftl/media.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,43 @@ static void shares_with_readers_and_not_with_a_writer(void **state)
     media->ops->close(media);
 }
 
+static void count_landing(struct hftl_media_op *op)
+{
+    ++*(unsigned *)op->owner;
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, 0) == 1;
+}
+
+/* A system call each; a caller who does not wait is spared both. */
+static void rings_and_is_quiet_when_it_is_asked(void **state)
+{
+    (void)state;
+    make_drive("ocssd");
+    struct hftl_media *media = open_drive(HFTL_MEDIA_OPEN_PRIVATE);
+    unsigned landed = 0;
+    struct hftl_media_op op = {
+        .verb = HFTL_MEDIA_FLUSH, .land = count_landing, .owner = &landed, .status = HFTL_OK};
+    struct hftl_media_op *ops[] = {&op};
+    int fd = media->ops->fd(media);
+    for (unsigned round = 1; round <= 3; round++) {
+        assert_false(is_readable(fd));
+        media->ops->submit(media, ops, 1);
+        assert_false(is_readable(fd));
+        assert_int_equal(media->ops->fd(media), fd);
+        assert_true(is_readable(fd));
+        assert_int_equal(media->ops->reap(media, 8), 1);
+        assert_int_equal(landed, round);
+        assert_true(is_readable(fd));
+        assert_int_equal(media->ops->fd(media), fd);
+    }
+    assert_false(is_readable(fd));
+    media->ops->close(media);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +227,7 @@ int main(void)
         cmocka_unit_test(writes_on_where_the_drive_stopped),
         cmocka_unit_test(gives_back_the_memory_of_a_reset),
         cmocka_unit_test(shares_with_readers_and_not_with_a_writer),
+        cmocka_unit_test(rings_and_is_quiet_when_it_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
