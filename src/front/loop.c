@@ -147,10 +147,9 @@ static bool run_round(struct hftl_device *host)
 {
     bool more = take_requests(host);
 
-    if (device_step(host->engine))
-        more = true;
-    /* Such a medium cannot wake us: what is in flight is there at the next look. */
-    if (host->always_ready && !device_is_idle(host->engine))
+    /* Having done something it asks for another step. When all is done that finds nothing. A medium
+     * that is always ready cannot wake us: what is in flight is there at the next look. */
+    if ((device_step(host->engine) || host->always_ready) && !device_is_idle(host->engine))
         more = true;
     announce(host);
     atomic_fetch_add_explicit(&host->rounds, 1, memory_order_relaxed);
