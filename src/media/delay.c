@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/must.h"
+#include "media/delay_units.h"
 #include "media/wrap.h"
 
 struct delay {
@@ -16,6 +17,7 @@ struct delay {
     struct delay_options options;
     uint32_t units, channels;
     uint64_t *unit_free_ns, *channel_free_ns;
+    struct units queues; /* where reads suspend; unit_free_ns and written_ns are not used then */
     uint64_t written_ns; /* when the last write submitted so far is programmed */
     uint64_t sequence;   /* twin->note: who came first */
     /* twin->begun_ns: of a read, what is still to come when it is due, the transfer */
@@ -36,14 +38,21 @@ struct delay_options delay_plain(void)
         .erase_ns = 5000000,
         .flush_ns = 20000,
         .transfer_ns = 4000,
+        .progress_ns = 50000,
     };
 }
 
 /* ---- the model --------------------------------------------------------------------------- */
 
 struct where {
+    uint32_t unit;
     uint64_t *unit_free, *channel_free;
 };
+
+static bool suspends(const struct delay *delay)
+{
+    return delay->options.suspend_ns > 0;
+}
 
 /* Takes a resource from `from` on for `length`; returns when it is free again. */
 static uint64_t occupy(uint64_t *free_ns, uint64_t from, uint64_t length)
@@ -58,7 +67,7 @@ static struct where where_is(const struct delay *delay, uint32_t chunk)
     uint32_t pu = chunk / f->chunks_per_pu;
     bool shown = delay->units == hftl_media_pus(f);
     uint32_t unit = (shown ? pu : chunk) % delay->units;
-    return (struct where){&delay->unit_free_ns[unit],
+    return (struct where){unit, &delay->unit_free_ns[unit],
                           &delay->channel_free_ns[shown ? unit / f->pus_per_group : unit]};
 }
 
@@ -92,6 +101,39 @@ static uint64_t find_due(struct delay *delay, const struct hftl_media_op *op, ui
     }
     delay->written_ns = max_u64(delay->written_ns, due);
     return due;
+}
+
+/* The same where reads suspend: what is not over at once is due when `queues` says so. */
+static void enqueue(struct delay *delay, struct wrap_twin *twin, uint64_t now)
+{
+    const struct delay_options *o = &delay->options;
+    const struct hftl_media_op *op = &twin->op;
+    struct where where = where_is(delay, op->chunk);
+    switch (op->verb) {
+    case HFTL_MEDIA_READ:
+        units_add_read(&delay->queues, where.unit, twin, now);
+        return;
+    case HFTL_MEDIA_WRITE:
+    case HFTL_MEDIA_APPEND:
+        twin->begun_ns = occupy(where.channel_free, now, op->blocks * o->transfer_ns);
+        twin->left_ns =
+            div_round_up_u32(op->blocks, delay->wrap.media.facts.ws_opt) * o->program_ns;
+        units_add_work(&delay->queues, where.unit, twin, now);
+        return;
+    case HFTL_MEDIA_RESET:
+    case HFTL_MEDIA_FINISH:
+        twin->begun_ns = now;
+        twin->left_ns = op->verb == HFTL_MEDIA_RESET ? o->erase_ns : o->program_ns;
+        units_add_work(&delay->queues, where.unit, twin, now);
+        return;
+    case HFTL_MEDIA_FLUSH:
+        units_add_flush(&delay->queues, twin, now);
+        return;
+    case HFTL_MEDIA_REPORT:
+    case HFTL_MEDIA_EVENT:
+    case HFTL_MEDIA_VERB_COUNT:
+        twin->due_ns = now;
+    }
 }
 
 /* ---- the heap ---------------------------------------------------------------------------- */
@@ -139,7 +181,7 @@ static struct wrap_twin *pop_waiting(struct delay *delay)
 
 static bool make_room(struct delay *delay)
 {
-    size_t wanted = delay->waiting_count + delay->below + 1;
+    size_t wanted = delay->wrap.in_flight;
     if (wanted <= delay->waiting_room)
         return true;
     size_t room = delay->waiting_room * 2 + 64;
@@ -156,8 +198,44 @@ static bool make_room(struct delay *delay)
 static void finish_below(struct hftl_media_op *op)
 {
     struct delay *delay = op->owner;
+    struct wrap_twin *twin = (struct wrap_twin *)op;
     delay->below--;
-    push_waiting(delay, (struct wrap_twin *)op);
+    twin->below = false;
+    if (twin->due_ns != UNITS_PENDING)
+        push_waiting(delay, twin);
+}
+
+/* What the units have ended by now. */
+static void run_units(struct delay *delay, uint64_t now)
+{
+    struct wrap_twin *twin;
+    while (suspends(delay) && (twin = units_next(&delay->queues, now)) != NULL)
+        if (!twin->below)
+            push_waiting(delay, twin);
+}
+
+/* When something happens next, in a unit or to what waits. */
+static uint64_t next_due(const struct delay *delay)
+{
+    uint64_t waits = delay->waiting_count > 0 ? delay->waiting[0]->due_ns : UINT64_MAX;
+    return suspends(delay) ? min_u64(waits, units_due(&delay->queues)) : waits;
+}
+
+static void place(struct delay *delay, struct wrap_twin *twin, uint64_t now)
+{
+    const struct hftl_media_op *op = &twin->op;
+    twin->note = delay->sequence++;
+    twin->due_ns = now;
+    if (op->chunk >= hftl_media_chunks(&delay->wrap.media.facts))
+        return; /* a bad address is refused below */
+    if (op->verb == HFTL_MEDIA_READ)
+        twin->begun_ns = op->blocks * delay->options.transfer_ns;
+    if (!suspends(delay)) {
+        twin->due_ns = find_due(delay, op, now);
+        return;
+    }
+    run_units(delay, now);
+    enqueue(delay, twin, now);
 }
 
 static void submit_op(struct delay *delay, struct hftl_media_op *op)
@@ -172,12 +250,8 @@ static void submit_op(struct delay *delay, struct hftl_media_op *op)
         wrap_done(&delay->wrap, op, HFTL_MEMORY);
         return;
     }
-    uint64_t now = media_clock_now(delay->options.clock);
-    bool placed = op->chunk < hftl_media_chunks(&delay->wrap.media.facts);
-    twin->due_ns = placed ? find_due(delay, op, now) : now; /* a bad address is refused below */
-    twin->begun_ns =
-        placed && op->verb == HFTL_MEDIA_READ ? op->blocks * delay->options.transfer_ns : 0;
-    twin->note = delay->sequence++;
+    place(delay, twin, media_clock_now(delay->options.clock));
+    twin->below = true;
     delay->below++;
     wrap_send(&delay->wrap, twin);
 }
@@ -185,7 +259,7 @@ static void submit_op(struct delay *delay, struct hftl_media_op *op)
 /* The timer rings at the next landing; 0 switches it off. */
 static void set_timer(struct delay *delay)
 {
-    uint64_t due = delay->waiting_count > 0 ? delay->waiting[0]->due_ns : 0;
+    uint64_t next = next_due(delay), due = next == UINT64_MAX ? 0 : next;
     if (delay->timer < 0 || due == delay->timer_ns)
         return;
     struct itimerspec when = {
@@ -238,12 +312,14 @@ static void release_due(struct delay *delay)
 {
     for (;;) {
         uint64_t now = media_clock_now(delay->options.clock);
+        run_units(delay, now);
         while (delay->waiting_count > 0 && delay->waiting[0]->due_ns <= now)
             release_first(delay);
-        if (!moves_clock(&delay->options) || delay->below > 0 || delay->waiting_count == 0 ||
+        uint64_t next = next_due(delay);
+        if (!moves_clock(&delay->options) || delay->below > 0 || next == UINT64_MAX ||
             delay->wrap.done_first != NULL)
             return;
-        delay->options.clock->advance_ns(delay->options.clock->arg, delay->waiting[0]->due_ns);
+        delay->options.clock->advance_ns(delay->options.clock->arg, next);
     }
 }
 
@@ -252,7 +328,12 @@ uint64_t delay_due(const struct hftl_media *media)
     const struct delay *delay = (const struct delay *)media;
     if (delay->below > 0 || delay->wrap.done_first != NULL)
         return media_clock_now(delay->options.clock);
-    return delay->waiting_count > 0 ? delay->waiting[0]->due_ns : UINT64_MAX;
+    return next_due(delay);
+}
+
+uint64_t delay_suspensions(const struct hftl_media *media)
+{
+    return ((const struct delay *)media)->queues.suspensions;
 }
 
 static unsigned reap_ops(struct hftl_media *media, unsigned max)
@@ -270,6 +351,7 @@ static void free_delay(struct delay *delay)
         close(delay->timer);
     free(delay->unit_free_ns);
     free(delay->channel_free_ns);
+    units_free(&delay->queues);
     free(delay->waiting);
     wrap_free(&delay->wrap);
     free(delay);
@@ -311,6 +393,14 @@ static enum hftl_status build_model(struct delay *delay)
     delay->unit_free_ns = calloc(delay->units, sizeof *delay->unit_free_ns);
     delay->channel_free_ns = calloc(delay->channels, sizeof *delay->channel_free_ns);
     if (!delay->unit_free_ns || !delay->channel_free_ns)
+        return HFTL_MEMORY;
+    const struct delay_options *o = &delay->options;
+    const struct units_times times = {.read_ns = o->read_ns,
+                                      .program_ns = o->program_ns,
+                                      .flush_ns = o->flush_ns,
+                                      .suspend_ns = o->suspend_ns,
+                                      .progress_ns = o->progress_ns};
+    if (suspends(delay) && units_init(&delay->queues, delay->units, &times) != HFTL_OK)
         return HFTL_MEMORY;
     if (delay->options.clock)
         return HFTL_OK;

@@ -47,7 +47,8 @@ static enum hftl_status wrap_delay(struct words *words, struct hftl_media *inner
     } times[] = {
         {"read", &options.read_ns},         {"program", &options.program_ns},
         {"erase", &options.erase_ns},       {"flush", &options.flush_ns},
-        {"transfer", &options.transfer_ns},
+        {"transfer", &options.transfer_ns}, {"suspend", &options.suspend_ns},
+        {"progress", &options.progress_ns},
     };
     uint64_t units = 0;
     enum hftl_status status = HFTL_OK;
@@ -62,6 +63,8 @@ static enum hftl_status wrap_delay(struct words *words, struct hftl_media *inner
         status = words_end(words);
     if (status != HFTL_OK)
         return status;
+    if (options.suspend_ns > 0 && options.progress_ns == 0)
+        return words_complain(words, words->at, "with 'progress=0' a program would never end");
     options.units = (uint32_t)units;
     return delay_open(inner, &options, media);
 }

@@ -32,7 +32,8 @@ struct wrap_twin {
     struct hftl_media_op *outer;
     struct wrap_twin *next; /* in one of the wrapper's lists, or of the spare ones */
     uint64_t begun_ns, due_ns;
-    uint64_t note;
+    uint64_t note, left_ns;
+    bool below;                    /* the inner medium has it */
     struct wrap_twin *made_before; /* all that were ever made, for freeing */
 };
 

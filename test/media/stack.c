@@ -147,6 +147,7 @@ static void names_the_byte_that_is_wrong(void **state)
         {"delay:fault=read,nth=99999999999999999999:d.img", 18, "not a number"},
         {"delay:overlay:trace=t:d.img", 15, "around a drive"},
         {"delay:", 7, "no path"},
+        {"delay,suspend=20us,progress=0us:d.img", 1, "never end"},
         {"mem:", 5, "which size"},
         {"mem:16Q", 5, "not a size"},
         {"mem:16M,kind=tape", 9, "none of"},

@@ -17,6 +17,7 @@
 #define IDLE_HOLD "fault=any,do=hold,nth=1000000000"
 #define IDLE_RETIRE "fault=reset,do=retire,nth=1000000000"
 #define SHORT_DELAY "delay,read=3us,program=9us,erase=20us,flush=2us,transfer=50ns"
+#define SUSPENDING SHORT_DELAY ",suspend=1us,progress=2us"
 #define TRACE "trace=/dev/null"
 
 const struct manner manners[] = {
@@ -38,6 +39,8 @@ const struct manner manners[] = {
     {.name = "guard-fault-emu", .guarded = true, .wrappers = {IDLE_FAULT, IDLE_HOLD}},
     {.name = "guard-delay-mem", .base = ON_MEM, .guarded = true, .wrappers = {SHORT_DELAY}},
     {.name = "guard-delay-emu", .guarded = true, .wrappers = {SHORT_DELAY}},
+    {.name = "guard-delay-suspends-mem", .base = ON_MEM, .guarded = true, .wrappers = {SUSPENDING}},
+    {.name = "guard-delay-suspends-emu", .guarded = true, .wrappers = {SUSPENDING}},
     {.name = "guard-delay-virtual-mem", .base = ON_MEM, .guarded = true, .virtual_delay = true},
     {.name = "guard-delay-virtual-emu", .guarded = true, .virtual_delay = true},
     {.name = "guard-stack-mem",
