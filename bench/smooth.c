@@ -2,7 +2,11 @@
 /*
  * smooth.c - how even writes and reads are while cleaning is due, in virtual time (steady.h).
  *
- *     bench-smooth [-o json] [--seed N] [--seconds N] KIND...
+ *     bench-smooth [-o json] [--seed N] [--seconds N] [--units N] [--suspend NS] [--progress NS]
+ *                  KIND...
+ *
+ * KIND is ocssd or zoned, or one of them with -suspending behind it: the same drive with 32 units
+ * instead of 8, and reads suspend programs and erases (doc/adr/0038). The options change a drive.
  *
  * The device is full and was overwritten twice at random, at 25 % over-provisioning. Then, of
  * 4 KiB requests at random places:
@@ -19,6 +23,10 @@
  * second) each in the mean, whatever is done: with cleaning and without it these are two rates, so
  * that line is a figure and has no bar.
  *
+ * Reads beside writes are a bar where reads suspend, and else a figure. Writes of that rate alone
+ * keep the units busy for a share of the time, and reads alone for another: one minus the first, by
+ * the second, is the most that any order can leave for reads. It is about 0.57 with 8 units.
+ *
  * The bars are in bars_of(). Exit status: 0 measured, 2 could not measure; bars that do not hold
  * are for who reads it.
  */
@@ -31,14 +39,15 @@
 
 #define SECOND 1000000000u
 #define OP_PERMILLE 250u
-#define BARS_MAX 8
+#define BARS_MAX 10
 
 struct outcome {
     struct steady_figures steady, after, idle, both_writes, both_reads, half, three, fresh_half,
         fresh_three, unhurried;
     uint64_t seconds, from_ns;
     uint64_t half_ns, three_ns; /* periods: of half the steady rate, of three quarters of it */
-    double busy, busy_half, busy_three, waf, reads;
+    double busy, busy_half, busy_three, busy_idle, waf, reads;
+    bool suspends;
     uint64_t stall_bar_ns, program_ns;
 };
 
@@ -83,6 +92,7 @@ static void measure_steady(struct outcome *o, const struct steady_shape *shape, 
     steady_begin(&steady, shape, OP_PERMILLE, seed);
     o->stall_bar_ns = steady.times.program_ns * steady.units + steady.times.erase_ns;
     o->program_ns = steady.times.program_ns;
+    o->suspends = steady.times.suspend_ns > 0;
     steady_fill(&steady);
     steady_overwrite(&steady, 2 * device_blocks(steady.device));
     uint64_t before = steady.device->stats.written[HFTL_IO_USER].blocks;
@@ -99,7 +109,9 @@ static void measure_steady(struct outcome *o, const struct steady_shape *shape, 
     o->reads = (double)reads / (double)moved;
     run(none, NULL, reading, &o->after, SECOND / 10);
     run(none, NULL, none, NULL, SECOND);
+    steady_mark(&steady);
     run(none, NULL, reading, &o->idle, SECOND);
+    o->busy_idle = steady_busy(&steady);
     o->half_ns = 2 * o->seconds * SECOND / o->steady.count;
     o->three_ns = 4 * o->seconds * SECOND / (3 * o->steady.count);
     struct steady_load half = {HFTL_WRITE, STEADY_DEPTH, o->half_ns};
@@ -188,10 +200,32 @@ static unsigned tail_bars(struct outcome *o, struct bar *bar)
     return 3;
 }
 
+static unsigned read_bars(struct outcome *o, struct bar *bar)
+{
+    double idle = per_second(&o->idle, 1), both = per_second(&o->both_reads, 5);
+    double bound = (1 - o->busy_half) / o->busy_idle;
+    double writes = per_second(&o->both_writes, 5) * (double)o->half_ns / SECOND;
+    bar[0] = (struct bar){"reads beside writes of half rate",
+                          "of idle",
+                          both / idle,
+                          o->suspends ? 0.6 : 0,
+                          true,
+                          ""};
+    snprintf(bar[0].note, sizeof bar[0].note,
+             "%.0f of %.0f reads/s; no drive more than (1 - %.2f) / %.2f = %.2f", both, idle,
+             o->busy_half, o->busy_idle, bound);
+    bar[1] =
+        (struct bar){"writes of half rate beside reads", "of their rate", writes, 0.99, true, ""};
+    snprintf(bar[1].note, sizeof bar[1].note, "p99.9 %.2f ms, longest %.2f ms",
+             ms(steady_percentile(&o->both_writes, 999)), ms(steady_longest(&o->both_writes)));
+    bar[2] = (struct bar){
+        "reads right after writes", "of idle", per_second(&o->after, 0.1) / idle, 0.6, true, ""};
+    return 3;
+}
+
 static unsigned bars_of(struct outcome *o, struct bar *bar)
 {
     unsigned n = 0;
-    double idle = per_second(&o->idle, 1), both = per_second(&o->both_reads, 5);
     double uneven = steady_unevenness(&o->steady, o->from_ns, SECOND, o->seconds);
     double tenths = steady_unevenness(&o->steady, o->from_ns, SECOND / 10, 10 * o->seconds);
     n += stall_bars(o, bar);
@@ -199,15 +233,7 @@ static unsigned bars_of(struct outcome *o, struct bar *bar)
     bar[n] = (struct bar){"worst second's writes", "off the mean", uneven, 0.05, false, ""};
     snprintf(bar[n].note, sizeof bar[n].note, "%.3f of a tenth of a second", tenths);
     n++;
-    bar[n] =
-        (struct bar){"reads beside writes of half rate", "of idle", both / idle, 0.6, true, ""};
-    snprintf(bar[n].note, sizeof bar[n].note, "%.0f of %.0f reads/s; longest write %.2f ms", both,
-             idle, ms(steady_longest(&o->both_writes)));
-    n++;
-    bar[n] = (struct bar){
-        "reads right after writes", "of idle", per_second(&o->after, 0.1) / idle, 0.6, true, ""};
-    n++;
-    return n;
+    return n + read_bars(o, bar + n);
 }
 
 static void tell(const char *kind, const struct bar *bar, bool json, bool first)
@@ -222,10 +248,10 @@ static void tell(const char *kind, const struct bar *bar, bool json, bool first)
                first ? "" : ",", kind, bar->name, bar->measured, bar->limit, bar->unit,
                bar->least ? "true" : "false", holds ? "true" : "false", bar->note);
     else if (figure)
-        printf("      %-6s %-34s %8.3f           %-26s %s\n", kind, bar->name, bar->measured,
+        printf("      %-16s %-34s %8.3f           %-26s %s\n", kind, bar->name, bar->measured,
                bar->unit, bar->note);
     else
-        printf("%s %-6s %-34s %8.3f %s %-6.3g %-26s %s\n", holds ? "holds" : "FAILS", kind,
+        printf("%s %-16s %-34s %8.3f %s %-6.3g %-26s %s\n", holds ? "holds" : "FAILS", kind,
                bar->name, bar->measured, bar->least ? ">=" : "<=", bar->limit, bar->unit,
                bar->note);
 }
@@ -251,35 +277,74 @@ static int complain(const char *what)
 {
     fprintf(stderr,
             "bench-smooth: %s\n"
-            "usage: bench-smooth [-o json] [--seed N] [--seconds N] ocssd|zoned...\n",
+            "usage: bench-smooth [-o json] [--seed N] [--seconds N] [--units N] [--suspend NS]\n"
+            "                    [--progress NS] KIND...\n"
+            "KIND: ocssd, zoned, ocssd-suspending, zoned-suspending\n",
             what);
     return 2;
 }
 
+/* False: there is no such drive. */
+static bool find_shape(const char *name, struct steady_shape *shape)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        *shape = steady_shape(i % 2 == 0 ? HFTL_KIND_ZONED : HFTL_KIND_OCSSD, i >= 2);
+        if (strcmp(name, shape->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is given of a drive; 0: as it is. */
+static void change(struct steady_shape *shape, uint64_t units, uint64_t suspend_ns,
+                   uint64_t progress_ns)
+{
+    if (units > 0)
+        steady_set_units(shape, (uint32_t)units);
+    if (suspend_ns > 0)
+        shape->suspend_ns = suspend_ns;
+    if (progress_ns > 0)
+        shape->progress_ns = progress_ns;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t seed = 1, seconds = 20;
+    uint64_t seed = 1, seconds = 20, units = 0, suspend_ns = 0, progress_ns = 0;
+    const struct {
+        const char *name;
+        uint64_t *value;
+    } options[] = {{"--seed", &seed},
+                   {"--seconds", &seconds},
+                   {"--units", &units},
+                   {"--suspend", &suspend_ns},
+                   {"--progress", &progress_ns}};
     bool json = false;
+    struct steady_shape shape;
     int i = 1;
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
-        if (strcmp(argv[i], "-o") == 0 && strcmp(argv[i + 1], "json") == 0)
+        unsigned which = 0;
+        while (which < 5 && strcmp(argv[i], options[which].name) != 0)
+            which++;
+        if (which < 5)
+            *options[which].value = strtoull(argv[i + 1], NULL, 0);
+        else if (strcmp(argv[i], "-o") == 0 && strcmp(argv[i + 1], "json") == 0)
             json = true;
-        else if (strcmp(argv[i], "--seed") == 0)
-            seed = strtoull(argv[i + 1], NULL, 0);
-        else if (strcmp(argv[i], "--seconds") == 0)
-            seconds = strtoull(argv[i + 1], NULL, 0);
         else
             return complain(argv[i]);
     }
-    if (i >= argc || seconds < 2 || seconds > 3600)
-        return complain("which drive? 2 to 3600 seconds");
+    if (i >= argc || seconds < 2 || seconds > 3600 || units % 4 != 0 || units > 256)
+        return complain("which drive? 2 to 3600 seconds, a multiple of 4 units up to 256");
     for (int k = i; k < argc; k++)
-        if (strcmp(argv[k], "ocssd") != 0 && strcmp(argv[k], "zoned") != 0)
+        if (!find_shape(argv[k], &shape))
             return complain(argv[k]);
     printf("%s", json ? "[" : "");
-    for (int k = i; k < argc; k++)
-        measure(steady_shape(argv[k][0] == 'z' ? HFTL_KIND_ZONED : HFTL_KIND_OCSSD), seconds, seed,
-                json, k == i);
+    for (int k = i; k < argc; k++) {
+        (void)find_shape(argv[k], &shape);
+        change(&shape, units, suspend_ns, progress_ns);
+        if (shape.suspend_ns > 0 && shape.progress_ns == 0)
+            return complain("--suspend without --progress");
+        measure(&shape, seconds, seed, json, k == i);
+    }
     printf("%s", json ? "\n]\n" : "");
     return 0;
 }

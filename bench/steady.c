@@ -11,53 +11,75 @@
 #include "media/guard.h"
 
 #define BLOCK_BYTES 4096u
+#define SUSPENDING_UNITS 32u
+#define SUSPEND_NS 20000u
+#define PROGRESS_NS 50000u
 
 /* ---- the drives -------------------------------------------------------------------------- */
 
-static const struct steady_shape shapes[] = {
-    {
-        .name = "ocssd",
-        .facts = {.size = sizeof(struct hftl_media_facts),
-                  .kind = HFTL_KIND_OCSSD,
-                  .flags = HFTL_MEDIA_NEEDS_ERASE,
-                  .block_bytes = BLOCK_BYTES,
-                  .oob_bytes = 16,
-                  .groups = 2,
-                  .pus_per_group = 4,
-                  .chunks_per_pu = 64,
-                  .chunk_blocks = 128,
-                  .ws_min = 4,
-                  .ws_opt = 8,
-                  .mw_cunits = 16,
-                  .transfer_blocks_max = 64,
-                  .volatile_cache = true},
-        .units = 8,
-    },
-    {
-        .name = "zoned",
-        .facts = {.size = sizeof(struct hftl_media_facts),
-                  .kind = HFTL_KIND_ZONED,
-                  .flags =
-                      HFTL_MEDIA_NEEDS_ERASE | HFTL_MEDIA_CAN_RESET_OPEN | HFTL_MEDIA_CAN_FINISH,
-                  .block_bytes = BLOCK_BYTES,
-                  .groups = 1,
-                  .pus_per_group = 1,
-                  .chunks_per_pu = 512,
-                  .chunk_blocks = 128,
-                  .ws_min = 1,
-                  .ws_opt = 8,
-                  .open_max = 40,
-                  .active_max = 40,
-                  .transfer_blocks_max = 64,
-                  .volatile_cache = true},
-        .units = 8,
-        .columns = 8,
-    },
+static const struct steady_shape ocssd = {
+    .name = "ocssd",
+    .facts = {.size = sizeof(struct hftl_media_facts),
+              .kind = HFTL_KIND_OCSSD,
+              .flags = HFTL_MEDIA_NEEDS_ERASE,
+              .block_bytes = BLOCK_BYTES,
+              .oob_bytes = 16,
+              .groups = 2,
+              .pus_per_group = 4,
+              .chunks_per_pu = 64,
+              .chunk_blocks = 128,
+              .ws_min = 4,
+              .ws_opt = 8,
+              .mw_cunits = 16,
+              .transfer_blocks_max = 64,
+              .volatile_cache = true},
+    .units = 8,
 };
 
-const struct steady_shape *steady_shape(enum hftl_media_kind kind)
+static const struct steady_shape zoned = {
+    .name = "zoned",
+    .facts = {.size = sizeof(struct hftl_media_facts),
+              .kind = HFTL_KIND_ZONED,
+              .flags = HFTL_MEDIA_NEEDS_ERASE | HFTL_MEDIA_CAN_RESET_OPEN | HFTL_MEDIA_CAN_FINISH,
+              .block_bytes = BLOCK_BYTES,
+              .groups = 1,
+              .pus_per_group = 1,
+              .chunks_per_pu = 512,
+              .chunk_blocks = 128,
+              .ws_min = 1,
+              .ws_opt = 8,
+              .open_max = 40,
+              .active_max = 40,
+              .transfer_blocks_max = 64,
+              .volatile_cache = true},
+    .units = 8,
+    .columns = 8,
+};
+
+void steady_set_units(struct steady_shape *shape, uint32_t units)
 {
-    return &shapes[kind == HFTL_KIND_ZONED];
+    struct hftl_media_facts *f = &shape->facts;
+    must_show(units > 0 && units % f->pus_per_group == 0, units, f->pus_per_group);
+    if (f->kind == HFTL_KIND_OCSSD) {
+        f->groups = units / f->pus_per_group;
+    } else {
+        f->chunks_per_pu = f->chunks_per_pu / shape->units * units;
+        f->open_max = f->active_max = f->open_max / shape->units * units;
+        shape->columns = units;
+    }
+    shape->units = units;
+}
+
+struct steady_shape steady_shape(enum hftl_media_kind kind, bool suspends)
+{
+    struct steady_shape shape = kind == HFTL_KIND_ZONED ? zoned : ocssd;
+    if (!suspends)
+        return shape;
+    shape.name = kind == HFTL_KIND_ZONED ? "zoned-suspending" : "ocssd-suspending";
+    shape.suspend_ns = SUSPEND_NS;
+    shape.progress_ns = PROGRESS_NS;
+    steady_set_units(&shape, SUSPENDING_UNITS);
+    return shape;
 }
 
 /* ---- the world --------------------------------------------------------------------------- */
@@ -293,6 +315,8 @@ static void open_drive(struct steady *steady, const struct steady_shape *shape)
     steady->units = shape->units;
     steady->times = delay_plain();
     steady->times.units = shape->units;
+    steady->times.suspend_ns = shape->suspend_ns;
+    steady->times.progress_ns = shape->progress_ns;
     steady->times.clock = &steady->clock;
     expect(delay_open(mem, &steady->times, &steady->delay), "the delay");
     expect(guard_open(steady->delay, &guard, &steady->guard), "the guard");
@@ -348,7 +372,8 @@ static uint64_t busy_ns(const struct steady *steady)
     for (unsigned i = 0; i < HFTL_IO_COUNT; i++)
         blocks += stats->written[i].blocks;
     return blocks * t->program_ns / steady->device->medium->facts.ws_opt +
-           stats->media_reads * t->read_ns + stats->media_resets * t->erase_ns;
+           stats->media_reads * t->read_ns + stats->media_resets * t->erase_ns +
+           delay_suspensions(steady->delay) * t->suspend_ns;
 }
 
 void steady_mark(struct steady *steady)

@@ -30,8 +30,9 @@
 struct steady_shape {
     const char *name;
     struct hftl_media_facts facts;
-    uint32_t units;   /* parallel units of the drive */
-    uint32_t columns; /* of a band; 0: as the geometry has it */
+    uint32_t units;                   /* parallel units of the drive */
+    uint32_t columns;                 /* of a band; 0: as the geometry has it */
+    uint64_t suspend_ns, progress_ns; /* 0: reads suspend nothing */
 };
 
 struct steady_slot {
@@ -80,8 +81,11 @@ struct steady {
     uint64_t marked_ns, marked_busy_ns;
 };
 
-/* A zoned drive of 8 units inside, and an Open-Channel one of 8 parallel units that it shows. */
-const struct steady_shape *steady_shape(enum hftl_media_kind kind);
+/* A zoned drive of 8 units inside, and an Open-Channel one of 8 parallel units that it shows. A
+ * suspending one has 32, and reads suspend programs and erases in them (doc/adr/0038). */
+struct steady_shape steady_shape(enum hftl_media_kind kind, bool suspends);
+/* The same with so many units, a multiple of 4, and a chunk of each in a band. */
+void steady_set_units(struct steady_shape *shape, uint32_t units);
 
 /* A new device, with nothing in it. Ends the program when that cannot be. */
 void steady_begin(struct steady *steady, const struct steady_shape *shape, uint32_t op_permille,

@@ -265,8 +265,9 @@ def told_of_random_opening(bench):
 # ---- smoothness ---------------------------------------------------------------------------------
 
 def part_smooth(bench):
-    """How even writes and reads are while cleaning is due, on a slow drive in virtual time."""
-    done = run([bench.build / "bench" / "bench-smooth", "-o", "json", *KINDS])
+    """How even writes and reads are while cleaning is due, on slow drives in virtual time."""
+    drives = (*KINDS, *(f"{kind}-suspending" for kind in KINDS))
+    done = run([bench.build / "bench" / "bench-smooth", "-o", "json", *drives], timeout=1800)
     for told in json.loads(done.stdout):
         if told["limit"] == 0:  # a figure
             print(f"       {told['bar']} ({told['kind']}) {told['measured']:.3f} {told['unit']}  "
