@@ -133,6 +133,7 @@ static void search_mode(const struct campaign_options *options, const struct hin
                                     .shape = shape_find(hint->shape ? hint->shape : "tiny"),
                                     .story = hint->story ? story_find(hint->story) : NULL,
                                     .seed = options->seed,
+                                    .judges = options->judges,
                                     .quiet = true,
                                     .violations_max = 1};
     search_run(&search, &report);

@@ -73,12 +73,17 @@ bool search_is_over(struct search *s)
 }
 
 /* Options without which a path leads elsewhere, or nowhere. */
-static void write_bounds(const struct search_options *o, char *text, size_t room)
+static void write_bounds(const struct search *s, char *text, size_t room)
 {
+    const struct search_options *o = s->options;
     const struct {
         const char *name;
         uint32_t value;
-    } bounds[] = {{"depth", o->depth}, {"ways", o->ways}, {"blocks", o->blocks}, {"cuts", o->cuts}};
+    } bounds[] = {{"length", s->length},
+                  {"depth", o->depth},
+                  {"ways", o->ways},
+                  {"blocks", o->blocks},
+                  {"cuts", o->cuts}};
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
@@ -95,16 +100,15 @@ void search_violation(struct search *s, const char *text)
     struct search_report *r = s->report;
     char path[SEARCH_PATH_MAX * 21 + 1] = "", replay[sizeof r->replay], bounds[120];
     size_t used = 0;
-    write_bounds(o, bounds, sizeof bounds);
+    write_bounds(s, bounds, sizeof bounds);
     for (uint32_t i = 0; i < s->depth; i++)
         used += (size_t)snprintf(path + used, sizeof path - used, "%s%" PRIu64, i ? "." : "",
                                  s->path[i]);
-    snprintf(replay, sizeof replay,
-             "build/hostftl-sim explore --mode %s --geometry %s --seed %" PRIu64
-             " --length %" PRIu32 "%s%s%s%s%s --case %s",
-             search_mode_name(o->mode), o->shape->name, o->seed, s->length, bounds,
-             o->story ? " --story " : "", o->story ? o->story->name : "", tuning_option(),
-             shape_latency_option(), used ? path : "0");
+    snprintf(
+        replay, sizeof replay,
+        "build/hostftl-sim explore --mode %s --geometry %s --seed %" PRIu64 "%s%s%s%s%s --case %s",
+        search_mode_name(o->mode), o->shape->name, o->seed, bounds, o->story ? " --story " : "",
+        o->story ? o->story->name : "", tuning_option(), shape_latency_option(), used ? path : "0");
     if (r->violations++ == 0) {
         snprintf(r->first, sizeof r->first, "%s", text);
         snprintf(r->replay, sizeof r->replay, "%s", replay);
@@ -458,9 +462,15 @@ static void read_path(struct search *s)
     }
 }
 
+/* 0: it has none. */
 static uint32_t default_length(enum search_mode mode)
 {
-    return mode == SEARCH_NESTED ? 8 : mode == SEARCH_ACE ? 2 : mode == SEARCH_STORM ? 80 : 24;
+    static const uint32_t lengths[SEARCH_MODE_COUNT] = {[SEARCH_EXHAUSTIVE] = 24,
+                                                        [SEARCH_NESTED] = 8,
+                                                        [SEARCH_ACE] = 2,
+                                                        [SEARCH_IOERR] = 24,
+                                                        [SEARCH_LIAR] = 24};
+    return lengths[mode];
 }
 
 void search_run(const struct search_options *options, struct search_report *report)

@@ -39,6 +39,8 @@
 
 /* Recoveries cut one inside the other: so many a path has numbers for. */
 #define SEARCH_DEPTH_MAX 6u
+/* Requests of a word of ace. */
+#define SEARCH_ACE_LENGTH_MAX 8u
 
 enum search_mode {
 #define SEARCH_MODE_ENUM(name, word, text) SEARCH_##name,
@@ -57,10 +59,10 @@ struct search_options {
     const struct shape *shape;
     const struct story *story; /* NULL: all, one run each */
     uint64_t seed;
-    uint32_t length;  /* requests of a run; 0: the mode's */
+    uint32_t length;  /* requests of a run, of a word; 0: the mode's */
     uint32_t depth;   /* nested: recoveries that are cut, one inside the other; 0: 2 */
     uint32_t cuts;    /* storm; 0: 10000 */
-    uint32_t blocks;  /* ace: blocks that the requests are for; 0: 2 */
+    uint32_t blocks;  /* ace: that the requests are for, HARNESS_BLOCKS_MAX at most; 0: 2 */
     uint32_t ways;    /* of a moment, at most; 0: all; nested: 64 */
     const char *path; /* this case only; NULL: all */
     unsigned judges;  /* of enum harness_judges; 0: both */

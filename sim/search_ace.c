@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define BLOCKS_DEFAULT 2u
-#define LENGTH_MAX 8u
 
 struct ace {
     uint64_t word;
@@ -95,8 +94,8 @@ void search_ace(struct search *s)
 {
     struct ace ace = {.blocks = s->options->blocks ? s->options->blocks : BLOCKS_DEFAULT};
     ace.letters = 3 * ace.blocks + 2;
-    if (s->length > LENGTH_MAX)
-        s->length = LENGTH_MAX;
+    must_show(ace.blocks <= HARNESS_BLOCKS_MAX && s->length <= SEARCH_ACE_LENGTH_MAX, ace.blocks,
+              s->length); /* or words have no numbers any more */
     for (unsigned base = 0; base < 2; base++) {
         struct search_run run = {.search = s, .seed = s->options->seed};
         run.tell = base ? tell_age : tell_nothing;

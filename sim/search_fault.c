@@ -504,9 +504,12 @@ void search_storm(struct search *s)
 {
     struct search_run image;
     struct fault_trial t = {.act = act_storm};
+    if (!search_enter(s, 0)) /* the only case */
+        return;
     if (make_image(s, &image, false, 0))
         (void)try_fault(s, &image, &t, 0, NULL);
     search_forget(&image);
+    search_leave(s);
 }
 
 /* ---- liar ------------------------------------------------------------------------------------ */

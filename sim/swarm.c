@@ -469,7 +469,7 @@ static void make_world(struct swarm *s)
     options.traced = true;
     options.judges = o->judges;
     options.may_stand_still = true;
-    if (!is_on(s, SWARM_TUNING))
+    if (!is_on(s, SWARM_TUNING) && *tuning_option() == '\0')
         options.tuning = (struct tuning){0};
     harness_init(&s->harness, &options, NULL);
 }

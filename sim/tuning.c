@@ -69,8 +69,10 @@ static bool set_number(struct tuning *tuning, const char *key, const char *text)
         return false;
     if (strcmp(key, "victims") == 0) {
         tuning->victims = (uint32_t)n;
+        return n <= HFTL_RELOCATION_VICTIMS_MAX;
     } else if (strcmp(key, "blocks") == 0) {
         tuning->blocks = (uint32_t)n;
+        return n <= HFTL_RELOCATION_BLOCKS_MAX;
     } else if (strcmp(key, "percent") == 0 || strcmp(key, "start") == 0) {
         tuning->limited = true;
         for (unsigned i = 0; i < HFTL_LIMIT_COUNT; i++)

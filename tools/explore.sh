@@ -6,7 +6,8 @@
 #
 # Each search is a line of JSON in FOLDER/explore-short.json (or -long), of which crash-table.py
 # makes its table. A search that ended well in an earlier call is not run again where the program
-# is the same, so that a long one goes on where it was stopped. Exit status 0: no violations.
+# is the same, so that a long one goes on where it was stopped; one that did not is, and its new
+# line takes the place of the old one. Exit status 0: no violations.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: explore.sh FOLDER [short|long|campaign]" >&2; exit 2; }
@@ -23,12 +24,19 @@ status=0
 
 search() {
     grep -qxF -- "$*" "$done" && return
-    local line failed=0
-    line=$("$sim" "$@" -o json) || failed=1
-    echo "$line" | tee -a "$out" | cut -c1-160
+    local line failed=0 mark="\"search\":\"$*\"}"
+    line=$("$sim" "$@" -o json) || failed=$?
+    if [ -n "$line" ]; then
+        grep -vF -- "$mark" "$out" >"$out.new" || true
+        line=${line%\}},$mark
+        echo "$line" >>"$out.new"
+        mv "$out.new" "$out"
+        cut -c1-160 <<<"$line"
+    fi
     if [ "$failed" -eq 0 ]; then
         echo "$*" >>"$done"
     else
+        echo "exit status $failed: hostftl-sim $*" >&2
         status=1 # the others are searched all the same
     fi
 }
