@@ -306,6 +306,8 @@ static void let_open(struct harness *h, void *arg)
                                      .recovery_memory_bytes = h->options.recovery_memory_bytes,
                                      .relocation_victims = h->options.tuning.victims,
                                      .relocation_blocks = h->options.tuning.blocks};
+    if (options.relocation_blocks == 0)
+        options.relocation_blocks = h->options.batch;
     o->status = h->options.engine->open(nand_media(h->options.nand), &options, &h->device, &o->why);
 }
 

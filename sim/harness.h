@@ -56,6 +56,7 @@ struct harness_options {
     uint32_t op_permille; /* of format; 0: default */
     uint32_t columns;     /* of format; 0: chosen */
     uint32_t interleave;  /* of format; 0: not asked for */
+    uint32_t batch;       /* blocks of relocation, where the tuning does not say; 0: default */
     struct tuning tuning; /* of each life */
     unsigned judges;      /* of enum harness_judges */
     bool may_stand_still; /* requests are not answered while a unit of the nand stands still */

@@ -292,6 +292,23 @@ uint64_t nand_operations_judged(void)
     return judged;
 }
 
+/* M8: it is not begun. */
+static bool has_no_room(const struct nand *nand)
+{
+    return nand->options.queue != 0 && nand->flight_count >= nand->options.queue;
+}
+
+static void refuse(struct nand *nand, struct hftl_media_op *op)
+{
+    if (nand->refused_count == nand->refused_room) {
+        nand->refused_room = nand->refused_room ? nand->refused_room * 2 : 16;
+        nand->refused = realloc(nand->refused, nand->refused_room * sizeof(*nand->refused));
+        must(nand->refused != NULL);
+    }
+    nand->refused[nand->refused_count++] = op;
+    trace(nand, op, false);
+}
+
 static void nand_submit(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
 {
     struct nand *nand = (struct nand *)media;
@@ -299,6 +316,10 @@ static void nand_submit(struct hftl_media *media, struct hftl_media_op **ops, un
     for (unsigned i = 0; i < count; i++) {
         struct hftl_media_op *op = ops[i];
         must(op->land != NULL);
+        if (has_no_room(nand)) {
+            refuse(nand, op);
+            continue;
+        }
         if (nand->flight_count == nand->flight_room) {
             nand->flight_room = nand->flight_room ? nand->flight_room * 2 : 64;
             nand->flight = realloc(nand->flight, nand->flight_room * sizeof *nand->flight);
@@ -475,18 +496,32 @@ static bool pick(struct nand *nand, uint64_t serial_end, struct nand_flight *pic
     return false;
 }
 
+/* Those that came before this reap: a landing may submit. */
+static unsigned land_refused(struct nand *nand, unsigned max)
+{
+    uint32_t count = nand->refused_count < max ? nand->refused_count : max;
+    for (uint32_t i = 0; i < count; i++) {
+        struct hftl_media_op *op = nand->refused[0];
+        memmove(nand->refused, nand->refused + 1, --nand->refused_count * sizeof(*nand->refused));
+        op->status = HFTL_AGAIN;
+        trace(nand, op, true);
+        op->land(op);
+    }
+    return count;
+}
+
 static unsigned nand_reap(struct hftl_media *media, unsigned max)
 {
     struct nand *nand = (struct nand *)media;
     must(!nand->reaping);
     nand->reaping = true;
     uint64_t serial_end = nand->serial;
-    nand->idle_reaps = nand->flight_count ? 0 : nand->idle_reaps + 1;
+    nand->idle_reaps = nand_in_flight(nand) ? 0 : nand->idle_reaps + 1;
     must_show(nand->idle_reaps < IDLE_REAPS_MAX, nand->idle_reaps, nand->moments); /* C12 */
     for (uint32_t i = 0; i < nand->flight_count; i++)
         if (nand->flight[i].delay > 0)
             nand->flight[i].delay--;
-    unsigned landed = 0;
+    unsigned landed = land_refused(nand, max);
     for (struct nand_flight flight; landed < max && pick(nand, serial_end, &flight); landed++)
         land(nand, &flight);
     nand_clock_reaped(nand, landed);
@@ -504,7 +539,7 @@ static int nand_fd(struct hftl_media *media)
 
 static void nand_close(struct hftl_media *media)
 {
-    must_show(((struct nand *)media)->flight_count == 0, ((struct nand *)media)->flight_count, 0);
+    must_show(nand_in_flight((struct nand *)media) == 0, nand_in_flight((struct nand *)media), 0);
     nand_destroy((struct nand *)media);
 }
 
@@ -546,7 +581,7 @@ void nand_forget(struct nand *nand)
         flush->next = nand->flush_free;
         nand->flush_free = flush;
     }
-    nand->flight_count = 0;
+    nand->flight_count = nand->refused_count = 0;
     nand->reaping = false;
     nand_clock_forget(nand);
 }
@@ -562,6 +597,7 @@ void nand_destroy(struct nand *nand)
         nand->flush_free = next;
     }
     free(nand->flight);
+    free(nand->refused);
     free(nand->cells);
     free(nand);
 }
@@ -619,7 +655,7 @@ uint32_t nand_durable(const struct nand *nand, uint32_t chunk)
 
 uint32_t nand_in_flight(const struct nand *nand)
 {
-    return nand->flight_count;
+    return nand->flight_count + nand->refused_count;
 }
 
 void nand_check(const struct nand *nand)

@@ -78,6 +78,7 @@ struct nand_options {
         delay_max; /* reaps that an operation may be held back; 0 with a seed: only reordered */
     enum nand_latency latency;
     uint32_t bad_every; /* 0: none; n: about one chunk in n is OFFLINE from the factory */
+    uint32_t queue;     /* M8: with so many in flight what comes lands AGAIN; 0: never */
     bool steady;        /* what is there can always be read: FLAKY is as KEPT */
     bool traced;        /* nand_trace() folds in what is written, not only where */
 };

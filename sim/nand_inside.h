@@ -65,6 +65,8 @@ struct nand {
     struct nand_flight *flight; /* in the order of submission */
     uint32_t flight_count, flight_room;
     struct nand_flush *flush_free;
+    struct hftl_media_op **refused; /* for want of room (M8); they land at the next reap */
+    uint32_t refused_count, refused_room;
     uint64_t serial;
     struct prng prng;
     struct nand_clock clock;

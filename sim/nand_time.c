@@ -223,7 +223,9 @@ bool nand_pass(struct hftl_media *media)
     struct nand *nand = (struct nand *)media;
     uint64_t due = UINT64_MAX;
     if (nand->options.latency == NAND_LATENCY_REAPS)
-        return nand->flight_count > 0;
+        return nand_in_flight(nand) > 0;
+    if (nand->refused_count > 0)
+        return true; /* at the next reap, now */
     for (uint32_t i = 0; i < nand->flight_count; i++)
         if (nand->flight[i].due_ns < due && !is_in_vain(nand, &nand->flight[i]))
             due = nand->flight[i].due_ns;

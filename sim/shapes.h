@@ -3,8 +3,9 @@
  * shapes.h - the drives that the simulator tries: small, and odd on purpose.
  *
  * Small, so that a recovery takes less than a millisecond; but a band holds at least 60 blocks and
- * there are at least 14 of them, so that all of the engine's life happens: streams, cleaning,
- * tails, superblock logs that run full. Nothing here is a power of two where a drive need not be.
+ * there are at least 14 of them, or 30 and 42, so that all of the engine's life happens: streams,
+ * cleaning, tails, superblock logs that run full. Nothing here is a power of two where a drive need
+ * not be.
  */
 #ifndef HOSTFTL_SIM_SHAPES_H
 #define HOSTFTL_SIM_SHAPES_H
@@ -15,12 +16,13 @@
 struct shape {
     const char *name, *text;
     struct hftl_media_facts facts;
-    uint32_t bad_every, delay_max;             /* nand_options */
+    uint32_t bad_every, delay_max, queue;      /* nand_options */
     bool steady;                               /* nand_options */
     bool searched;                             /* for sim/search, too small for campaigns */
     bool in_order;                             /* nothing of chance in when operations land */
     enum nand_latency latency;                 /* nand_options */
     uint32_t columns, op_permille, interleave; /* harness_options */
+    uint32_t batch;                            /* the same */
     enum hftl_verify verify;
     uint64_t verify_cache_bytes;
 };

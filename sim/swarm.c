@@ -368,6 +368,16 @@ static void close_and_open(struct swarm *s, uint32_t act)
         (void)reopen(s);
 }
 
+/* What fails then, or stands still, has left no device; that is for `explore`. */
+static void format(struct swarm *s, uint32_t act)
+{
+    if (is_on(s, SWARM_ERRORS) || s->shape.latency == NAND_LATENCY_NEVER)
+        return;
+    say(s, act, "format");
+    s->result->opens++;
+    (void)harness_format(&s->harness);
+}
+
 /* True: it was a part of the fill. */
 static bool fill(struct swarm *s, uint32_t act)
 {
@@ -397,6 +407,8 @@ static void do_act(struct swarm *s, uint32_t act)
         inject(s, &prng, act);
     else if (drawn >= 40 && drawn < 240 && is_on(s, SWARM_PAUSE))
         pause(s, &prng);
+    else if (drawn >= 240 && drawn < 243 && is_on(s, SWARM_FORMAT))
+        format(s, act);
     else if (!fill(s, act))
         send(s, &prng, act);
 }

@@ -53,7 +53,8 @@
     X(CUT_LIVES, "cut-lives")                                                                      \
     X(CUT_FLAKY, "cut-flaky")                                                                      \
     X(NESTED, "nested") /* cuts inside recovery */                                                 \
-    X(ERRORS, "errors") /* operations of the medium fail */
+    X(ERRORS, "errors") /* operations of the medium fail */                                        \
+    X(FORMAT, "format") /* over the device, by force; not beside errors */
 
 enum swarm_switch {
 #define SWARM_ENUM(name, text) SWARM_##name,

@@ -109,6 +109,42 @@ static void lands_each_operation_once_and_not_inside_submit(void **state)
     nand_destroy(nand);
 }
 
+/* M8: neither done nor begun, told at the next reap, and taken when there is room. */
+static void what_comes_when_its_queue_is_full_is_not_begun(void **state)
+{
+    (void)state;
+    struct shape shape = *shape_find("oc");
+    struct try tries[5] = {0};
+    shape.queue = 3;
+    struct nand *nand = shape_make(&shape, 7), *fork = NULL;
+    for (uint32_t i = 0; i < 5; i++) {
+        tries[i].op = (struct hftl_media_op){
+            .verb = HFTL_MEDIA_WRITE, .chunk = i, .blocks = 2, .data = bytes};
+        submit(nand, &tries[i]);
+        assert_int_equal(tries[i].landed, 0);
+    }
+    assert_int_equal(nand_in_flight(nand), 5);
+    assert_int_equal(nand_moments(nand), 3);
+    fork = nand_fork(nand);
+    nand_cut(fork, NAND_CUT_KEPT, 1); /* of what was not begun nothing is left */
+    assert_int_equal(nand_chunk(fork, 2).wp, 2);
+    assert_int_equal(nand_chunk(fork, 3).wp, 0);
+    assert_int_equal(nand_in_flight(fork), 0);
+    nand_destroy(fork);
+    finish(nand);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(tries[i].landed, 1);
+        assert_int_equal(tries[i].op.status, i < 3 ? HFTL_OK : HFTL_AGAIN);
+        assert_int_equal(nand_chunk(nand, i).wp, i < 3 ? 2 : 0);
+    }
+    submit(nand, &tries[3]);
+    finish(nand);
+    assert_int_equal(tries[3].op.status, HFTL_OK);
+    assert_int_equal(nand_chunk(nand, 3).wp, 2);
+    nand_check(nand);
+    nand_destroy(nand);
+}
+
 static void a_flush_covers_only_what_landed_before_it_was_submitted(void **state)
 {
     (void)state;
@@ -387,6 +423,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lands_each_operation_once_and_not_inside_submit),
+        cmocka_unit_test(what_comes_when_its_queue_is_full_is_not_begun),
         cmocka_unit_test(a_flush_covers_only_what_landed_before_it_was_submitted),
         cmocka_unit_test(a_flush_says_nothing_of_a_later_life_of_the_chunk),
         cmocka_unit_test(forks_do_not_see_each_other),

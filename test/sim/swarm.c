@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/swarm.h"
 
+#include "core/engine.h"
 #include "test/sim/toy.h"
 #include "test/unit.h"
 
@@ -12,8 +13,8 @@ static struct swarm_options ask(const struct engine *engine, uint64_t seed, uint
     struct swarm_options options = {
         .engine = engine, .seed = seed, .acts = acts, .judges = HARNESS_ORACLE | HARNESS_HISTORY};
     if (engine == &engine_toy) {
-        options.shape = &toy_shape; /* which never fills, and has no answer to errors */
-        (void)swarm_switches("errors,fill,flush-bands", &options.off);
+        options.shape = &toy_shape; /* which never fills, formats once, has no answer to errors */
+        (void)swarm_switches("errors,fill,flush-bands,format", &options.off);
     }
     return options;
 }
@@ -78,6 +79,91 @@ static void the_history_alone_catches_what_reads_show(void **state)
         assert_true(result.failure.failed != honest);
         assert_true(honest || strncmp(result.failure.text, "history", 7) == 0);
     }
+}
+
+/* What a run comes to, of what happens seldom. */
+static struct seldom {
+    const struct band *kept;
+    unsigned bands_kept, formats;
+    uint64_t again;
+} seldom;
+
+static bool step_and_look(struct device *device)
+{
+    bool busy = engine_hostftl.step(device);
+    const struct band *kept = device->streams[STREAM_USER].kept;
+    seldom.bands_kept += kept != NULL && kept != seldom.kept;
+    seldom.kept = kept;
+    return busy;
+}
+
+static enum hftl_status close_and_count(struct device *device)
+{
+    seldom.again += device->stats.media_again;
+    return engine_hostftl.close(device);
+}
+
+static enum hftl_status format_and_count(struct hftl_media *medium, const struct world *world,
+                                         const struct hftl_format_options *options,
+                                         struct hftl_info *info, struct why *why)
+{
+    seldom.formats++;
+    return engine_hostftl.format(medium, world, options, info, why);
+}
+
+/* On the drive, or on those of the seed. */
+static void look_at(const char *drive, unsigned runs)
+{
+    struct engine looking = engine_hostftl;
+    looking.step = step_and_look;
+    looking.close = close_and_count;
+    looking.format = format_and_count;
+    seldom = (struct seldom){0};
+    for (uint64_t seed = 1; seed <= runs; seed++) {
+        struct swarm_options options = ask(&looking, seed, 400);
+        struct swarm_result result;
+        options.shape = drive ? shape_find(drive) : NULL;
+        swarm_run(&options, &result);
+        if (result.failure.failed)
+            fail_msg("%s\n%s", result.failure.text, result.replay);
+    }
+    print_message("%-12s %u runs: %u bands kept for users, %lu times no room, %u formats\n",
+                  drive ? drive : "any drive", runs, seldom.bands_kept, (unsigned long)seldom.again,
+                  seldom.formats);
+}
+
+static void comes_to_what_happens_seldom(void **state)
+{
+    (void)state;
+    look_at("zoned-many", 30);
+    assert_true(seldom.bands_kept >= 15);
+    look_at("oc-many", 30);
+    assert_true(seldom.bands_kept >= 15);
+    assert_int_equal(seldom.again, 0);
+    look_at("oc-rest", 10);
+    assert_true(seldom.again >= 100);
+    look_at(NULL, 80);
+    assert_true(seldom.formats >= 80 + 16 && seldom.again >= 100);
+}
+
+/* Holes are read over on drives of both kinds, and not on all. */
+static void drives_of_both_kinds_have_holes_that_are_read(void **state)
+{
+    (void)state;
+    unsigned with[2] = {0}, without[2] = {0};
+    struct prng prng;
+    struct shape random;
+    prng_seed(&prng, 1);
+    for (unsigned i = 0; i < 200; i++) {
+        const struct shape *shape = i < shape_count() ? shape_at(i) : &random;
+        if (shape == &random)
+            shape_random(&random, &prng);
+        unsigned zoned = shape->facts.kind == HFTL_KIND_ZONED;
+        assert_null(hftl_media_facts_nonsense(&shape->facts));
+        ++*(shape->facts.read_gap_blocks > 0 ? &with[zoned] : &without[zoned]);
+    }
+    for (unsigned zoned = 0; zoned < 2; zoned++)
+        assert_true(with[zoned] >= 20 && without[zoned] >= 5);
 }
 
 /* Over many seeds each switch is on about as often as off; but errors, which are seldom. */
@@ -148,6 +234,8 @@ int main(void)
         cmocka_unit_test(the_same_seed_has_the_same_hash_and_another_has_another),
         cmocka_unit_test(the_hash_sees_one_act_less),
         cmocka_unit_test(the_history_alone_catches_what_reads_show),
+        cmocka_unit_test(comes_to_what_happens_seldom),
+        cmocka_unit_test(drives_of_both_kinds_have_holes_that_are_read),
         cmocka_unit_test(each_seed_switches_half_of_everything_off),
         cmocka_unit_test(reads_and_refuses_lists_of_switches),
         cmocka_unit_test(makes_a_failing_run_small_and_replayable),
