@@ -2,6 +2,7 @@
 /* Clean closes, and storms of closes and crashes that must not cost a band. */
 #include "test/core/stand.h"
 
+#include "format/head.h"
 #include "lifecycle/blocking.h"
 
 #include <string.h>
@@ -79,6 +80,51 @@ static void a_clean_record_is_not_believed_where_other_bands_hold_slots(void **s
     write_behind_and_reopen(&stand, layout_band_chunk(&device->layout, band, 0));
     stand_expect(&stand, 0, 9, 1);
     stand_end(&stand);
+}
+
+/* Good heads, but of another life. */
+static void give_another_life(struct stand *stand, const struct format_context *ctx, uint32_t band,
+                              uint32_t chunk)
+{
+    uint8_t *block = mem_block(stand->store, chunk, 0);
+    if (block == NULL) /* nothing there yet */
+        return;
+    struct format_place where = {.place = band, .position = get_u32(block + 44)};
+    struct head head;
+    assert_int_equal(head_decode(ctx, &where, block, &head), HFTL_OK);
+    head.generation ^= 1;
+    head_encode(ctx, &head, block);
+}
+
+/* The record names a band and the life that it was left open in. As a drive gives it that lost the
+ * erase of the band and all that was written since, to as far as it was written now: it is not gone
+ * on with, but judged, and only what is of that life is believed. */
+static void a_band_of_another_life_is_not_gone_on_with(void **state)
+{
+    (void)state;
+    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
+        struct stand stand;
+        uint32_t chunks[FORMAT_COLUMNS_MAX];
+        stand_begin(&stand, stand_shape(shape)->name);
+        stand_write(&stand, 0, 9, 1);
+        const struct band *band = stand.device->streams[STREAM_USER].open->band;
+        const struct format_context ctx = stand.device->format;
+        uint32_t index = band->index, width = band->width;
+        memcpy(chunks, band->chunks, width * sizeof(chunks[0]));
+        stand_close(&stand);
+        for (uint32_t c = 0; c < width; c++)
+            give_another_life(&stand, &ctx, index, chunks[c]);
+        stand_open(&stand);
+        assert_true(stand.device->was_clean);
+        assert_null(stand.device->streams[STREAM_USER].open->band);
+        assert_int_not_equal(stand.device->bands[index].state, BAND_OPEN);
+        stand_write(&stand, 0, 9, 2);
+        stand_flush(&stand);
+        stand_crash(&stand, true, shape);
+        stand_open(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
 }
 
 static void a_clean_close_survives_the_power_going_right_after_it(void **state)
@@ -382,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_clean_record_whose_chunks_do_not_agree_is_not_believed),
         cmocka_unit_test(a_clean_record_is_not_believed_where_other_bands_hold_slots),
         cmocka_unit_test(a_short_chunk_that_is_partly_written_makes_no_close_unclean),
+        cmocka_unit_test(a_band_of_another_life_is_not_gone_on_with),
         cmocka_unit_test(a_clean_close_survives_the_power_going_right_after_it),
         cmocka_unit_test(a_close_answers_what_is_in_flight_first),
         cmocka_unit_test(two_hundred_clean_reopens_leak_no_band),

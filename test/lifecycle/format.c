@@ -372,36 +372,67 @@ static void every_chunk_that_is_not_free_is_reset(void **state)
     }
 }
 
+/* The last chunk of the drive has so many blocks less, and its first write unit is written. What
+ * format makes of it. Without a guard, which takes no capacity that is no multiple of ws_min: a
+ * program may give us a medium of its own. */
+static struct hftl_chunk format_over_a_short_chunk(const struct stand_shape *shape, uint32_t less)
+{
+    struct stand stand;
+    struct hftl_media *mem;
+    struct hftl_chunk report;
+    uint8_t junk[64 * 512] = {1}, oob[64 * 64] = {0};
+    const struct hftl_media_facts *facts = &shape->facts;
+    uint32_t chunk = hftl_media_chunks(facts) - 1;
+    stand_init(&stand, shape);
+    stand_detach(&stand);
+    mem_shorten(stand.store, chunk, facts->chunk_blocks - less);
+    assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
+    struct blocking b = {mem, &stand.world, NULL};
+    struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE,
+                               .chunk = chunk,
+                               .blocks = facts->ws_min,
+                               .data = junk,
+                               .oob = facts->oob_bytes == 0 ? NULL : oob};
+    assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
+    stand.format.force = true;
+    assert_int_equal(device_format(mem, &stand.world, &stand.format, &stand.info, &stand.why),
+                     HFTL_OK);
+    assert_false(stand_logged(&stand, "cannot be erased")); /* it is not even tried */
+    assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
+    mem->ops->close(mem);
+    stand_end(&stand);
+    return report;
+}
+
 /* Partly written it would hold a slot of the drive that nobody counts. */
 static void a_chunk_of_another_capacity_is_reset_as_well(void **state)
 {
     (void)state;
-    for (unsigned shape = 0; shape < stand_shapes(); shape++) {
-        struct stand stand;
-        struct hftl_media *mem;
-        struct hftl_chunk report;
-        uint8_t junk[64 * 512] = {1}, oob[64 * 64] = {0};
-        const struct hftl_media_facts *facts = &stand_shape(shape)->facts;
-        uint32_t chunk = hftl_media_chunks(facts) - 1;
-        stand_init(&stand, stand_shape(shape));
-        stand_detach(&stand);
-        mem_shorten(stand.store, chunk, facts->chunk_blocks - facts->ws_min);
-        assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
-        struct blocking b = {mem, &stand.world, NULL};
-        struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE,
-                                   .chunk = chunk,
-                                   .blocks = facts->ws_min,
-                                   .data = junk,
-                                   .oob = facts->oob_bytes == 0 ? NULL : oob};
-        assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
-        mem->ops->close(mem);
-        stand_attach(&stand);
-        stand_format(&stand);
-        b.medium = stand.guard;
-        assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
-        assert_int_equal(report.state, HFTL_CHUNK_FREE);
-        stand_end(&stand);
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        const struct stand_shape *shape = stand_shape(i);
+        struct hftl_chunk chunk = format_over_a_short_chunk(shape, shape->facts.ws_min);
+        assert_int_equal(chunk.state, HFTL_CHUNK_FREE);
     }
+}
+
+/* Its rest is no whole number of the smallest writes, nothing finishes it, and open it is not
+ * reset. */
+static void a_short_chunk_that_cannot_be_filled_is_left_as_it_is(void **state)
+{
+    (void)state;
+    static const uint32_t ways_out = HFTL_MEDIA_CAN_RESET_OPEN | HFTL_MEDIA_CAN_FINISH;
+    unsigned left = 0;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        const struct stand_shape *shape = stand_shape(i);
+        if (shape->facts.ws_min == 1)
+            continue;
+        struct hftl_chunk chunk = format_over_a_short_chunk(shape, 1);
+        bool stays = (shape->facts.flags & ways_out) == 0;
+        assert_int_equal(chunk.state, stays ? HFTL_CHUNK_OPEN : HFTL_CHUNK_FREE);
+        assert_int_equal(chunk.wp, stays ? shape->facts.ws_min : 0);
+        left += stays;
+    }
+    assert_true(left >= 3);
 }
 
 static uint64_t steps, total_seen;
@@ -500,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_dry_run_by_force_leaves_the_device_that_is_there),
         cmocka_unit_test(every_chunk_that_is_not_free_is_reset),
         cmocka_unit_test(a_chunk_of_another_capacity_is_reset_as_well),
+        cmocka_unit_test(a_short_chunk_that_cannot_be_filled_is_left_as_it_is),
         cmocka_unit_test(tells_its_progress_its_id_and_its_name),
         cmocka_unit_test(ids_that_are_not_given_are_random_version_4),
         cmocka_unit_test(each_failing_operation_ends_format_cleanly_and_leaves_no_half_device),
