@@ -16,7 +16,8 @@
  * N1  A band is padded only while BANDS_RESERVE bands are free. Why? Relocation counts on filling a
  *     band that it took from the reserve, and trim pages on room in the user's; closed before their
  *     time, such bands use the reserve up, and nothing would be left to clean with. With the
- *     reserve whole a stream without a band is where every stream begins.
+ *     reserve whole a stream without a band is where every stream begins. A band that is kept for
+ *     users is none of the free ones: it counts as opened (stream.h, W9).
  * N2  When that waits for bands and nothing moves any more, the round fails (SPACE): it never turns
  *     a device read-only, and nobody waits for ever.
  */

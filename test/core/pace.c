@@ -256,16 +256,24 @@ static void the_rate_meets_the_next_band(void **state)
     stand_end(&stand);
 }
 
+/* Bands of many batches, a few of them spare. */
+static struct load *begin_where_bands_are_kept(void)
+{
+    struct load *load = calloc(1, sizeof(*load));
+    struct stand_shape larger = roomy;
+    larger.facts.chunk_blocks = 512;
+    larger.facts.chunks_per_pu = 62;
+    assert_non_null(load);
+    begin_with(load, &larger, 32);
+    return load;
+}
+
 /* Relocation takes from the reserve instead of the last band that users would get. What is kept is
  * theirs as long as they write; a close has nothing to do with it. */
 static void a_band_is_kept_for_users(void **state)
 {
     (void)state;
-    struct load *load = calloc(1, sizeof(*load));
-    struct stand_shape larger = roomy; /* bands of many batches */
-    larger.facts.chunk_blocks = 512;
-    larger.facts.chunks_per_pu = 62;
-    begin_with(load, &larger, 32);
+    struct load *load = begin_where_bands_are_kept();
     struct stand *stand = &load->stand;
     uint32_t kept = 0, opened = 0;
     for (unsigned n = 0; n < 2000; n++) {
@@ -294,6 +302,64 @@ static void a_band_is_kept_for_users(void **state)
     free(load);
 }
 
+/* All resets that are asked for fail, until the request is answered. */
+static enum hftl_status wait_while_erases_fail(struct stand *stand, struct ask *ask)
+{
+    unsigned failed = 0;
+    for (unsigned idle = 0; !ask->answered && idle < 4;) {
+        idle = stand_step(stand) ? 0 : idle + 1;
+        if (stand->tap->held_count == 0)
+            continue;
+        tap_refuse_first(stand->tap, HFTL_IO);
+        idle = 0;
+        failed++;
+    }
+    assert_true(ask->answered && failed > 0);
+    return ask->request.status;
+}
+
+/* What is kept counts as opened (W9): closing bands for who asks for it does not use it up, nor the
+ * reserve below it. Where cleaning is paused, and the band that was coming is lost, he is refused,
+ * and users have theirs; when cleaning goes on he is served. */
+static void a_closing_of_bands_leaves_the_kept_one_to_users(void **state)
+{
+    (void)state;
+    struct load *load = begin_where_bands_are_kept();
+    struct stand *stand = &load->stand;
+    struct device *device = stand->device;
+    const struct stream *user = &device->streams[STREAM_USER];
+    struct ask ask, write;
+    static uint8_t data[512];
+    for (unsigned n = 0; n < 20000; n++) {
+        write_at_random(load, 1);
+        if (user->kept != NULL && device->bands_free < BANDS_RESERVE &&
+            (device->bands_emptied > 0 || device->erase.band != NULL))
+            break;
+    }
+    const struct band *kept = user->kept;
+    assert_non_null(kept);
+    device_pause_cleaning(device, true);
+    tap_hold(stand->tap, HFTL_MEDIA_RESET);
+    stand_ask(stand, &ask, HFTL_FLUSH_BANDS, 0, 0, 0, NULL);
+    assert_int_equal(wait_while_erases_fail(stand, &ask), HFTL_SPACE);
+    tap_release(stand->tap);
+    stand_check(stand);
+    assert_false(device->read_only);
+    assert_ptr_equal(user->kept, kept);
+    for (uint32_t n = user->open->tail - user->open->position + 1; n > 0;
+         n--) { /* theirs is full, and that one next */
+        stand_ask(stand, &write, HFTL_WRITE, 0, n, 1, data);
+        assert_int_equal(stand_wait(stand, &write), HFTL_OK);
+    }
+    assert_ptr_equal(stream_band(user), kept);
+    device_pause_cleaning(device, false);
+    stand_ask(stand, &ask, HFTL_FLUSH_BANDS, 0, 0, 0, NULL);
+    assert_int_equal(stand_wait(stand, &ask), HFTL_OK);
+    stand_check(stand);
+    stand_end(stand);
+    free(load);
+}
+
 /* With cleaning stopped there is nothing to pay for. */
 static void nobody_waits_while_nothing_is_cleaned(void **state)
 {
@@ -315,6 +381,7 @@ int main(void)
         cmocka_unit_test(the_rate_follows_what_is_left),
         cmocka_unit_test(the_rate_meets_the_next_band),
         cmocka_unit_test(a_band_is_kept_for_users),
+        cmocka_unit_test(a_closing_of_bands_leaves_the_kept_one_to_users),
         cmocka_unit_test(nobody_waits_while_nothing_is_cleaned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
