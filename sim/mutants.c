@@ -80,6 +80,7 @@ static const struct hint {
     {"verify-cache-stale-generation", NULL, "zoned-cached", NULL},
     {"no-slot-for-the-record", NULL, "zoned-exact", NULL},
     {"erased-under-a-reader", "same", "oc-3pu", NULL},
+    {"trim-page-while-volatile", "trim", NULL, NULL},
     {"trim-without-a-clock", "trim", "tiny", NULL},
     {"failed-read-served", NULL, NULL, "ioerr"},
     {"bad-read-not-repeated", NULL, "tiny-oob", "ioerr"},

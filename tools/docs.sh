@@ -8,6 +8,7 @@ shopt -s nullglob
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 pages=("$top"/doc/man/*.[1-8].scd)
+of_the_tree='hostftl-sim.1' # of programs that are not installed
 
 # Prints where the page goes: FOLDER/NAME.N, or PREFIX/share/man/manN/NAME.N.
 place_of() {
@@ -22,6 +23,7 @@ place_of() {
 [ $# -eq 1 ] || { echo "usage: docs.sh FOLDER | --install" >&2; exit 2; }
 for page in "${pages[@]}"; do
     name=$(basename "$page" .scd)
+    [ "$1" != --install ] || [[ " $of_the_tree " != *" $name "* ]] || continue
     place=$(place_of "$name" "$1")
     mkdir -p "$(dirname "$place")"
     scdoc <"$page" >"$place.new" || { rm -f "$place.new"; echo "docs: $page" >&2; exit 1; }

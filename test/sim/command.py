@@ -5,6 +5,7 @@ left out, and what is printed as JSON says how to have it again."""
 
 import json
 import os
+import re
 import subprocess
 
 SIM = os.path.join(os.environ["HFTL_BUILD"], "hostftl-sim")
@@ -149,6 +150,20 @@ def a_tuning_that_was_asked_for_is_had_in_each_run():
         assert one != other, (seed, one)
 
 
+def the_page_names_what_help_names():
+    page = os.path.join(os.environ["HFTL_SOURCE"], "doc", "man", "hostftl-sim.1.scd")
+    with open(page, encoding="utf-8") as lines:
+        defined = [line for line in lines if line.startswith("*-")]
+    paged = set(re.findall(r"-(\w), (--[a-z]+)\*?(?:=(\S*))?", " ".join(defined)
+                           .replace("*=", "=").replace("*", "").replace("_", "")))
+    helped = set(re.findall(r"^ +-(\w), (--[a-z]+)(?:=(\w+))?", sim("--help").stdout, re.M))
+    strip = {(letter, name, value.rstrip(",").lower()) for letter, name, value in paged}
+    # "json" is the only FORMAT; --help and --usage of argp are everybody's.
+    want = {(letter, name, "json" if name == "--output" else value.lower())
+            for letter, name, value in helped if name not in ("--usage", "--version")}
+    assert strip == want and len(want) > 20, (strip ^ want)
+
+
 def mutants_say_each_as_it_is_tried():
     """Skipped in a build without them, as mutants.sh."""
     name = "flush-does-not-wait"
@@ -181,6 +196,7 @@ def main():
                  a_swarm_without_a_seed_takes_another_each_time_and_says_so,
                  json_of_a_swarm_says_what_its_lines_say, json_of_all_has_the_seed,
                  a_tuning_that_was_asked_for_is_had_in_each_run,
+                 the_page_names_what_help_names,
                  mutants_say_each_as_it_is_tried):
         test()
         print(f"passed: {test.__name__}")
