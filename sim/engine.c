@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/engine.h"
 
+#include "core/engine.h"
+
+static void grow_old(struct device *device, uint32_t numbers_left)
+{
+    device->counter = UINT32_MAX - numbers_left;
+}
+
 const struct engine engine_hostftl = {
     .format = device_format,
     .open = device_open,
@@ -17,4 +24,5 @@ const struct engine engine_hostftl = {
     .set_limits = device_set_limits,
     .set_policy = device_set_policy,
     .pause_cleaning = device_pause_cleaning,
+    .grow_old = grow_old,
 };

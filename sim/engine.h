@@ -31,6 +31,9 @@ struct engine {
                                    struct why *why);
     enum hftl_status (*set_policy)(struct device *device, const char *name);
     void (*pause_cleaning)(struct device *device, bool paused);
+    /* No function of device.h: as if the device had been open for so long that of the sequence
+     * numbers of this life so many are left. NULL: it has none. */
+    void (*grow_old)(struct device *device, uint32_t numbers_left);
 };
 
 /* The one that ships. */

@@ -385,6 +385,8 @@ bool harness_open(struct harness *harness)
     if (info.read_only && !(was_harmed(h) && info.reason[0]))
         failure_say(&h->failure, "opens read-only: %s", info.reason);
     tune_device(h, &info);
+    if (h->options.numbers_left && h->options.engine->grow_old && !info.read_only)
+        h->options.engine->grow_old(h->device, h->options.numbers_left);
     follow(h, blocks);
     /* One bad read is made good by a second; of metadata that cannot be read at all FORMAT.md, 12
      * says what follows. */

@@ -53,14 +53,15 @@ struct harness_options {
     uint32_t check_every; /* steps between two device_check; 0: only when a wait ends */
     enum hftl_verify verify;
     uint64_t verify_cache_bytes;
-    uint32_t op_permille; /* of format; 0: default */
-    uint32_t columns;     /* of format; 0: chosen */
-    uint32_t interleave;  /* of format; 0: not asked for */
-    uint32_t batch;       /* blocks of relocation, where the tuning does not say; 0: default */
-    struct tuning tuning; /* of each life */
-    unsigned judges;      /* of enum harness_judges */
-    bool may_stand_still; /* requests are not answered while a unit of the nand stands still */
-    bool traced;          /* `trace` has what was read in it */
+    uint32_t op_permille;  /* of format; 0: default */
+    uint32_t columns;      /* of format; 0: chosen */
+    uint32_t interleave;   /* of format; 0: not asked for */
+    uint32_t numbers_left; /* of each life's sequence numbers; 0: all */
+    uint32_t batch;        /* blocks of relocation, where the tuning does not say; 0: default */
+    struct tuning tuning;  /* of each life */
+    unsigned judges;       /* of enum harness_judges */
+    bool may_stand_still;  /* requests are not answered while a unit of the nand stands still */
+    bool traced;           /* `trace` has what was read in it */
     bool verbose;
 };
 

@@ -9,6 +9,7 @@
 /* Of all lbas of these drives, and of an eighth of them. */
 #define RECOVERY_BYTES_MUCH (256u * 1024)
 #define RECOVERY_BYTES_LITTLE 2048u
+#define OLD_NUMBERS_MAX 600u
 
 #define ERASE HFTL_MEDIA_NEEDS_ERASE
 #define RESET_OPEN HFTL_MEDIA_CAN_RESET_OPEN
@@ -309,5 +310,8 @@ struct harness_options shape_options(const struct shape *shape, const struct eng
     uint64_t own = seed ^ crc32c(0, shape->name, strlen(shape->name));
     tuning_choose(&options.tuning, own);
     options.recovery_memory_bytes = own & 1 ? RECOVERY_BYTES_MUCH : RECOVERY_BYTES_LITTLE;
+    if (own >> 1 & 7) /* one in eight comes to the end of its numbers, again and again */
+        return options;
+    options.numbers_left = 1 + (uint32_t)(own >> 8) % OLD_NUMBERS_MAX;
     return options;
 }

@@ -84,7 +84,8 @@ static void the_history_alone_catches_what_reads_show(void **state)
 /* What a run comes to, of what happens seldom. */
 static struct seldom {
     const struct band *kept;
-    unsigned bands_kept, formats;
+    unsigned bands_kept, formats, epochs;
+    uint64_t counter;
     uint64_t again;
 } seldom;
 
@@ -94,6 +95,8 @@ static bool step_and_look(struct device *device)
     const struct band *kept = device->streams[STREAM_USER].kept;
     seldom.bands_kept += kept != NULL && kept != seldom.kept;
     seldom.kept = kept;
+    seldom.epochs += seldom.counter > UINT32_MAX / 2 && device->counter < UINT32_MAX / 2;
+    seldom.counter = device->counter;
     return busy;
 }
 
@@ -127,9 +130,10 @@ static void look_at(const char *drive, unsigned runs)
         if (result.failure.failed)
             fail_msg("%s\n%s", result.failure.text, result.replay);
     }
-    print_message("%-12s %u runs: %u bands kept for users, %lu times no room, %u formats\n",
-                  drive ? drive : "any drive", runs, seldom.bands_kept, (unsigned long)seldom.again,
-                  seldom.formats);
+    print_message(
+        "%-12s %u runs: %u bands kept for users, %lu times no room, %u formats, %u epochs\n",
+        drive ? drive : "any drive", runs, seldom.bands_kept, (unsigned long)seldom.again,
+        seldom.formats, seldom.epochs);
 }
 
 static void comes_to_what_happens_seldom(void **state)
@@ -143,7 +147,7 @@ static void comes_to_what_happens_seldom(void **state)
     look_at("oc-rest", 10);
     assert_true(seldom.again >= 100);
     look_at(NULL, 80);
-    assert_true(seldom.formats >= 80 + 16 && seldom.again >= 100);
+    assert_true(seldom.formats >= 80 + 16 && seldom.again >= 100 && seldom.epochs >= 10);
 }
 
 /* Holes are read over on drives of both kinds, and not on all. */
