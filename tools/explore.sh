@@ -10,9 +10,11 @@
 # line takes the place of the old one. Exit status 0: no violations.
 set -euo pipefail
 
-[ $# -ge 1 ] || { echo "usage: explore.sh FOLDER [short|long|campaign]" >&2; exit 2; }
-folder=$1 length=${2:-short}
+folder=${1-} length=${2:-short}
+[ $# -ge 1 ] && [[ " short long campaign " == *" $length "* ]] ||
+    { echo "usage: explore.sh FOLDER [short|long|campaign]" >&2; exit 2; }
 sim=$folder/hostftl-sim out=$folder/explore-$length.json
+[ -x "$sim" ] || { echo "explore.sh: there is no $sim" >&2; exit 2; }
 sum=$(sha256sum "$sim" | cut -c1-16)
 done=$folder/explore-$length.done
 touch "$out" "$done"

@@ -8,12 +8,18 @@
 # in FOLDER/artifacts; to keep it for ever, mend what it shows and move it to fuzz/found/TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: fuzz.sh FOLDER SECONDS [TARGET...]" >&2; exit 2; }
+all=(superblock head records config text image)
+[ $# -ge 2 ] && [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] ||
+    { echo "usage: fuzz.sh FOLDER SECONDS [TARGET...]" >&2; exit 2; }
 top=$(cd "$(dirname "$0")/.." && pwd)
 folder=$1 seconds=$2
 shift 2
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(superblock head records config text image)
+[ ${#targets[@]} -gt 0 ] || targets=("${all[@]}")
+for target in "${targets[@]}"; do
+    [[ " ${all[*]} " == *" $target "* ]] ||
+        { echo "fuzz.sh: there is no target '$target', but ${all[*]}" >&2; exit 2; }
+done
 seed=${HFTL_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -58,7 +64,7 @@ try() {
             return 1
         fi
         n=$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$target.log")
-        inputs=$((inputs + n)) spent=$((spent + used)) round=$((round + 1))
+        inputs=$((inputs + ${n:-0})) spent=$((spent + used)) round=$((round + 1))
     done
     echo "$target: $inputs inputs in $((spent / 1000)) s of processor time, nothing found"
 }
