@@ -16,11 +16,29 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* ---- being stopped --------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopped;
+
+/* The first time swarm, model and explore end with what they have; the second time at once. */
+static void stop(int number)
+{
+    stopped = 1;
+    signal(number, SIG_DFL);
+}
+
+static void listen_for_stops(void)
+{
+    signal(SIGTERM, stop);
+    signal(SIGINT, stop);
+}
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
@@ -104,7 +122,8 @@ static int run_models(const struct arguments *a)
             fprintf(stderr, "violation: %s\n    replay: %s\n", result.failure.text, result.replay);
         }
         options.seed++;
-    } while (!once && campaign_clock() < deadline && violations < a->campaign.violations_max);
+    } while (!once && !stopped && campaign_clock() < deadline &&
+             violations < a->campaign.violations_max);
     if (a->json)
         print_json(json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "mode", "model",
                              "seed", hexadecimal(a->model.seed), "lists", (json_int_t)lists, "acts",
@@ -179,7 +198,7 @@ static void swarm_one(const struct arguments *a, const struct swarm_options *opt
 static bool is_spent(const struct arguments *a)
 {
     double budget = a->campaign.budget_seconds;
-    return budget > 0 && (double)clock() >= budget * CLOCKS_PER_SEC;
+    return stopped || (budget > 0 && (double)clock() >= budget * CLOCKS_PER_SEC);
 }
 
 /* Said at once, where there may be no end: of JSON that is on standard error. */
@@ -246,7 +265,7 @@ static int run_swarm(const struct arguments *a)
 
 static bool is_late(void *arg)
 {
-    return campaign_clock() >= *(double *)arg;
+    return stopped || campaign_clock() >= *(double *)arg;
 }
 
 static json_t *search_to_json(const struct search_options *o, const struct search_report *r,
@@ -389,6 +408,8 @@ static int run(const struct arguments *a)
         fprintf(stderr, "hostftl-sim: this build has no mutants\n");
         return EXIT_CANNOT;
     }
+    if (a->verb != VERB_CUTS)
+        listen_for_stops();
     switch (a->verb) {
     case VERB_EXPLORE:
         return run_search(a);

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 SIM = os.path.join(os.environ["HFTL_BUILD"], "hostftl-sim")
 BEYOND = str(2**64)
@@ -150,6 +151,22 @@ def a_tuning_that_was_asked_for_is_had_in_each_run():
         assert one != other, (seed, one)
 
 
+def who_is_stopped_says_what_was_done():
+    for words, count in (("swarm --runs 999999", "runs"), ("model --budget 999", "lists"),
+                         ("explore --mode nested --length 60", "points")):
+        for pause in (1, 5, 25): # on a busy machine it has not begun sooner
+            with subprocess.Popen([SIM, *words.split(), "-o", "json"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True) as running:
+                time.sleep(pause)
+                running.terminate()
+                said = running.communicate(timeout=60)[0]
+            if running.returncode == 0:
+                break
+        told = json.loads(said)
+        assert running.returncode == 0 and told[count] > 0, (words, running.returncode, told)
+        assert not told.get("complete"), told
+
+
 def the_page_names_what_help_names():
     page = os.path.join(os.environ["HFTL_SOURCE"], "doc", "man", "hostftl-sim.1.scd")
     with open(page, encoding="utf-8") as lines:
@@ -196,7 +213,7 @@ def main():
                  a_swarm_without_a_seed_takes_another_each_time_and_says_so,
                  json_of_a_swarm_says_what_its_lines_say, json_of_all_has_the_seed,
                  a_tuning_that_was_asked_for_is_had_in_each_run,
-                 the_page_names_what_help_names,
+                 who_is_stopped_says_what_was_done, the_page_names_what_help_names,
                  mutants_say_each_as_it_is_tried):
         test()
         print(f"passed: {test.__name__}")
