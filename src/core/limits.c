@@ -70,10 +70,15 @@ bool limits_cleaning_is_at_work(const struct device *device)
     return !relocation_is_done(device) || erase_is_at_work(device);
 }
 
+static enum hftl_limit_level level_now(const struct device *device)
+{
+    return limits_level(&device->limits, device->bands_free + (device->erase.band != NULL));
+}
+
 enum hftl_limit_level limits_in_force(const struct device *device)
 {
     const struct limits *limits = &device->limits;
-    enum hftl_limit_level level = limits_level(limits, device->bands_free);
+    enum hftl_limit_level level = level_now(device);
     if (level == HFTL_LIMIT_COUNT || limits->level[level].percent == 100 ||
         !limits_cleaning_is_at_work(device))
         return HFTL_LIMIT_COUNT;
@@ -114,7 +119,7 @@ void limits_charge(struct device *device, enum hftl_limit_level level, uint32_t 
 void limits_earn(struct device *device, uint32_t blocks)
 {
     struct limits *limits = &device->limits;
-    turn_to(limits, limits_level(limits, device->bands_free));
+    turn_to(limits, level_now(device));
     if (limits->at == HFTL_LIMIT_COUNT)
         return;
     int64_t most = price(limits) * LIMITS_BURST_BLOCKS;

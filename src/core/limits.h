@@ -12,6 +12,9 @@
  *      users get         all          start %           low %             high %        critical %
  *      cleaning        sealed only     runs              runs              runs             runs
  *
+ * A band that is being erased counts as free here: it takes an erase, in which a drive may move
+ * nothing, and users who can only save up as they are moved for would have to stop meanwhile.
+ *
  * THE RATE. While a limit of p percent is in force, users' blocks are at most p percent of all
  * that users and relocation write:
  *

@@ -152,7 +152,7 @@ void pace_earn(struct device *device, uint32_t blocks)
 bool pace_is_in_force(const struct device *device)
 {
     return device->bands_free <= device->limits.level[HFTL_LIMIT_START].bands_free &&
-           limits_cleaning_is_at_work(device);
+           !device->relocation.resting && limits_cleaning_is_at_work(device);
 }
 
 uint32_t pace_admit(const struct device *device)

@@ -59,13 +59,13 @@
 #include "core/world.h"
 
 #define PACE_ONE 1024 /* of the account: a block */
-#define PACE_BURST_BLOCKS 64
+#define PACE_BURST_BLOCKS 96
 #define PACE_TARGET_QUARTERS 5
 #define PACE_LEAST 8
 #define PACE_HURRY 2
-#define PACE_SLOW_TENTHS 6
+#define PACE_SLOW_TENTHS 4
 #define PACE_KEEP 2        /* half of a band: so much is left when the next is kept for them */
-#define PACE_DELAY 4       /* a quarter of a band moved: until an emptied band is free */
+#define PACE_DELAY 3       /* a third of a band moved: until an emptied band is free */
 #define PACE_BATCHES 10    /* of a band, at least */
 #define PACE_SPARE_BANDS 8 /* of a device, at least, by what its victims have invalid */
 #define PACE_EVENTS_MAX 32 /* that are looked ahead at */
@@ -84,7 +84,7 @@ void pace_init(struct device *device);
 void pace_set(struct device *device, uint32_t valid, uint32_t capacity);
 /* Relocation moved so many blocks. */
 void pace_earn(struct device *device, uint32_t blocks);
-/* Cleaning is at work, and is needed. */
+/* Cleaning is at work and does not rest, and is needed. */
 bool pace_is_in_force(const struct device *device);
 /* How many blocks users may write, where it is in force. */
 uint32_t pace_admit(const struct device *device);

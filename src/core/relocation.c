@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum deed { PICK, IDENTS, IDENTS_READ, GATHER, READ, APPEND };
+enum deed { PICK, IDENTS, IDENTS_READ, GATHER, APPEND, AGAIN, AHEAD };
 
 /* ---- movers ---- */
 
@@ -49,6 +49,9 @@ static bool may_append(const struct device *device, const struct mover *mover)
 static void let_go_of(struct device *device, struct mover *mover, bool aside)
 {
     struct band *victim = mover->victim;
+    must_show(mover->errand.in_flight == 0, victim->index, mover->errand.in_flight);
+    mover->now->count = mover->now->next = mover->ahead->count = 0;
+    mover->has_next_tail = false;
     trace(device, VICTIM_END, mover->trace_id, victim->index, victim->valid);
     mover->victim = NULL;
     mover->errand.at = PICK;
@@ -82,22 +85,43 @@ static struct tail_place tail_of(const struct device *device, const struct band 
                                .index = index};
 }
 
+static void send_tail(struct device *device, struct mover *mover, uint32_t index, uint8_t *to)
+{
+    uint32_t position = geometry_tail(&device->geometry, mover->victim->width) + index;
+    mover->tail_op.op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ, .blocks = 1, .data = to};
+    band_locate(device, mover->victim, position, &mover->tail_op.op);
+    errand_send(&mover->errand, &mover->tail_op);
+}
+
 static void read_tail(struct device *device, struct mover *mover)
 {
-    struct errand_op *op = &mover->ops[0];
-    uint32_t position = geometry_tail(&device->geometry, mover->victim->width) + mover->tail_index;
-    op->op =
-        (struct hftl_media_op){.verb = HFTL_MEDIA_READ, .blocks = 1, .data = mover->tail_block};
-    band_locate(device, mover->victim, position, &op->op);
     mover->errand.at = IDENTS_READ;
-    errand_send(&mover->errand, op);
+    send_tail(device, mover, mover->tail_index, mover->tail_block);
 }
 
 /* Identities are taken in portions: a tail block's, or as many positions of a sealed band. */
-static bool has_portion(const struct device *device, const struct mover *mover)
+static bool has_portion(const struct device *device, const struct mover *mover, uint32_t index)
 {
-    return (uint64_t)mover->tail_index * device->geometry.tail_max <
+    return (uint64_t)index * device->geometry.tail_max <
            geometry_tail(&device->geometry, mover->victim->width);
+}
+
+static void read_next_tail(struct device *device, struct mover *mover)
+{
+    if (mover->victim->idents != NULL || mover->has_next_tail ||
+        !has_portion(device, mover, mover->tail_index + 1))
+        return;
+    mover->has_next_tail = true;
+    send_tail(device, mover, mover->tail_index + 1, mover->next_tail);
+}
+
+static void take_next_tail(struct mover *mover)
+{
+    uint8_t *next = mover->next_tail;
+    mover->next_tail = mover->tail_block;
+    mover->tail_block = next;
+    mover->has_next_tail = false;
+    mover->errand.at = IDENTS_READ;
 }
 
 static void start_portion(struct device *device, struct mover *mover)
@@ -114,7 +138,8 @@ static bool decode_tail(struct device *device, struct mover *mover)
 {
     struct tail_place place = tail_of(device, mover->victim, mover->tail_index);
     struct tail tail;
-    enum hftl_status status = errand_take_status(&mover->errand);
+    enum hftl_status status = mover->tail_op.op.status; /* the errand's is of blocks as well */
+    (void)errand_take_status(&mover->errand);
     if (status == HFTL_OK)
         status = tail_decode(&device->format, &place, mover->tail_block, &tail);
     if (status == HFTL_OK)
@@ -171,7 +196,8 @@ static void gather(struct device *device, struct mover *mover)
 {
     uint32_t tail_max = device->geometry.tail_max, most = device->relocation.batch;
     const uint8_t *idents = idents_of(mover, tail_max);
-    struct moving *moving = mover->batch, *end = mover->batch + most;
+    struct batch *batch = mover->ahead;
+    struct moving *moving = batch->moving, *end = batch->moving + most;
     uint32_t next = mover->ident_next;
     fetch_first(device, idents, next, mover->idents_count);
     for (; next < mover->idents_count && moving < end; next++) {
@@ -185,10 +211,10 @@ static void gather(struct device *device, struct mover *mover)
             moving++;
     }
     mover->ident_next = next;
-    mover->batch_count = (uint32_t)(moving - mover->batch);
-    mover->batch_next = 0;
-    mover->used = 0;
-    mover->retried = false;
+    batch->count = (uint32_t)(moving - batch->moving);
+    batch->next = 0;
+    batch->used = 0;
+    batch->retried = false;
 }
 
 /* ---- reading ---- */
@@ -196,41 +222,43 @@ static void gather(struct device *device, struct mover *mover)
 /* How many of the batch can be read in one go from `first` on, with the holes that the medium likes
  * better read than left out. Gives them their places. The second time each by itself, in the place
  * it has: one that cannot be read takes those with it that were asked for in the same operation. */
-static uint32_t join_neighbours(const struct device *device, struct mover *mover, uint32_t first)
+static uint32_t join_neighbours(const struct device *device, const struct mover *mover,
+                                struct batch *batch, uint32_t first)
 {
-    struct moving *batch = &mover->batch[first];
-    uint32_t n = 1, count = mover->batch_count - first, last = batch->position;
+    struct moving *moving = &batch->moving[first];
+    uint32_t n = 1, count = batch->count - first, last = moving->position;
     uint32_t gap = device->medium->facts.read_gap_blocks;
     uint32_t block_bytes = device->geometry.block_bytes;
-    if (mover->retried)
+    if (batch->retried)
         return 1;
     uint32_t most =
-        min_u32(device->medium->facts.transfer_blocks_max, device->relocation.room - mover->used);
-    most = min_u32(most,
-                   geometry_side_by_side(&device->geometry, mover->victim->width, batch->position));
-    batch->data = mover->data + (size_t)mover->used * block_bytes;
-    for (; n < count && batch[n].position - batch->position < most &&
-           batch[n].position - last - 1 <= gap && batch[n].ident.kind != IDENT_LOST;
+        min_u32(device->medium->facts.transfer_blocks_max, device->relocation.room - batch->used);
+    most = min_u32(
+        most, geometry_side_by_side(&device->geometry, mover->victim->width, moving->position));
+    moving->data = batch->data + (size_t)batch->used * block_bytes;
+    for (; n < count && moving[n].position - moving->position < most &&
+           moving[n].position - last - 1 <= gap && moving[n].ident.kind != IDENT_LOST;
          n++) {
-        last = batch[n].position;
-        batch[n].data = batch->data + (size_t)(last - batch->position) * block_bytes;
+        last = moving[n].position;
+        moving[n].data = moving->data + (size_t)(last - moving->position) * block_bytes;
     }
-    mover->used += last - batch->position + 1;
+    batch->used += last - moving->position + 1;
     return n;
 }
 
 /* Blocks [first, first + blocks) of the batch, and the holes between them. */
-static void send_read(struct device *device, struct mover *mover, uint32_t first, uint32_t blocks)
+static void send_read(struct device *device, struct mover *mover, struct batch *batch,
+                      uint32_t first, uint32_t blocks)
 {
     const struct geometry *g = &device->geometry;
-    const struct moving *moving = &mover->batch[first];
-    struct errand_op *op = &mover->ops[mover->op_count++];
+    const struct moving *moving = &batch->moving[first];
+    struct errand_op *op = &batch->ops[batch->op_count++];
     op->op = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
                                     .blocks = moving[blocks - 1].position - moving->position + 1,
                                     .data = moving->data};
     if (g->oob)
         op->op.oob =
-            mover->oob + (size_t)(moving->data - mover->data) / g->block_bytes * g->oob_bytes;
+            batch->oob + (size_t)(moving->data - batch->data) / g->block_bytes * g->oob_bytes;
     band_locate(device, mover->victim, moving->position, &op->op);
     errand_send_moved(&mover->errand, op);
 }
@@ -239,24 +267,23 @@ static void send_read(struct device *device, struct mover *mover, uint32_t first
 static void cut_batch(const struct device *device, struct mover *mover, uint32_t count)
 {
     mover->ident_next =
-        mover->batch[count].position - mover->tail_index * device->geometry.tail_max;
-    mover->batch_count = count;
+        mover->ahead->moving[count].position - mover->tail_index * device->geometry.tail_max;
+    mover->ahead->count = count;
 }
 
 /* Reads what is left of the batch and not verified; neighbours on the medium in one go. */
-static void read_batch(struct device *device, struct mover *mover)
+static void read_batch(struct device *device, struct mover *mover, struct batch *batch)
 {
-    mover->errand.at = READ;
-    mover->op_count = 0;
-    for (uint32_t i = mover->batch_next; i < mover->batch_count;) {
+    batch->op_count = 0;
+    for (uint32_t i = batch->next; i < batch->count;) {
         uint32_t n = 1;
-        if (!mover->batch[i].verified && mover->batch[i].ident.kind != IDENT_LOST) {
-            if (mover->used == device->relocation.room && !mover->retried) {
+        if (!batch->moving[i].verified && batch->moving[i].ident.kind != IDENT_LOST) {
+            if (batch->used == device->relocation.room && !batch->retried) {
                 cut_batch(device, mover, i);
                 return;
             }
-            n = join_neighbours(device, mover, i);
-            send_read(device, mover, i, n);
+            n = join_neighbours(device, mover, batch, i);
+            send_read(device, mover, batch, i, n);
         }
         i += n;
     }
@@ -268,8 +295,8 @@ static void read_batch(struct device *device, struct mover *mover)
 static void verify_rest(struct device *device, struct mover *mover)
 {
     const struct geometry *g = &device->geometry;
-    for (uint32_t i = mover->batch_next; i < mover->batch_count; i++) {
-        struct moving *moving = &mover->batch[i];
+    for (uint32_t i = mover->now->next; i < mover->now->count; i++) {
+        struct moving *moving = &mover->now->moving[i];
         if (moving->verified || moving->ident.kind == IDENT_LOST)
             continue;
         moving->crc = crc32c(0, moving->data, g->block_bytes);
@@ -278,24 +305,33 @@ static void verify_rest(struct device *device, struct mover *mover)
     }
 }
 
-/* A block that was not read does not verify: what the reads' status was says nothing more. */
-static void end_reading(struct device *device, struct mover *mover)
+/* What was read ahead is what is appended now. A block that was not read does not verify: what the
+ * reads' status was says nothing more. */
+static void take_ahead(struct device *device, struct mover *mover)
 {
+    struct batch *ahead = mover->ahead;
     (void)errand_take_status(&mover->errand);
-    if (mover->retried)
-        verify_rest(device, mover);
-    else
-        pace_set(device, mover->valid_first,
-                 geometry_data_blocks(&device->geometry, mover->victim->width));
-    mover->errand.at = APPEND;
+    mover->ahead = mover->now;
+    mover->now = ahead;
+    mover->ahead->count = 0;
+    pace_set(device, mover->valid_first,
+             geometry_data_blocks(&device->geometry, mover->victim->width));
 }
 
 static void read_again(struct device *device, struct mover *mover)
 {
-    mover->retried = true;
+    mover->errand.at = AGAIN;
+    mover->now->retried = true;
     verify_rest(device, mover);
     if (!mutant("moved-block-lost-at-once"))
-        read_batch(device, mover);
+        read_batch(device, mover, mover->now);
+}
+
+static void end_reading_again(struct device *device, struct mover *mover)
+{
+    (void)errand_take_status(&mover->errand);
+    verify_rest(device, mover);
+    mover->errand.at = APPEND;
 }
 
 /* ---- appending ---- */
@@ -322,12 +358,12 @@ static bool give_up_block(struct device *device, struct moving *moving, struct s
  * committed there, so what was copied is overwritten. */
 static bool copy_block(struct device *device, struct mover *mover, uint32_t index, uint8_t *to)
 {
-    struct moving *moving = &mover->batch[index];
+    struct moving *moving = &mover->now->moving[index];
     uint32_t block_bytes = device->geometry.block_bytes;
     const uint8_t *from = moving->data;
     if (moving->verified)
         memcpy(to, from, block_bytes);
-    if (moving->verified || mover->retried || moving->ident.kind == IDENT_LOST)
+    if (moving->verified || mover->now->retried || moving->ident.kind == IDENT_LOST)
         return true;
     moving->crc = crc32c_copy(to, from, block_bytes);
     moving->verified = ident_verifies(&moving->ident, moving->crc,
@@ -340,7 +376,7 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
                        struct slot *slot)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
-    struct moving *moving = &mover->batch[index];
+    struct moving *moving = &mover->now->moving[index];
     uint32_t block_bytes = device->geometry.block_bytes;
     if (!moving->verified && !give_up_block(device, moving, slot))
         return;
@@ -362,47 +398,60 @@ static void move_block(struct device *device, struct mover *mover, uint32_t inde
     trace(device, MOVE_FILL, mover->trace_id, moving->ident.lba, pba.n);
 }
 
-/* L8. True: the victim was let go. */
+/* L8. True: this mover may not append, and its victim is let go of, or will be when what is being
+ * read for it has come. */
 static bool gives_way(struct device *device, struct mover *mover)
 {
     if (may_append(device, mover) || mutant("reserve-shared-by-movers"))
         return false;
-    device->stats.victims_let_go++;
-    let_go(device, mover);
+    if (mover->errand.in_flight == 0) {
+        device->stats.victims_let_go++;
+        let_go(device, mover);
+    }
     return true;
+}
+
+/* The mover goes on when there is a unit or a band again; or what it reads has come, and then it
+ * looks again. */
+static void wait_for_room(struct device *device, struct mover *mover)
+{
+    struct stream *stream = &device->streams[STREAM_RELOCATION];
+    if (mover->errand.in_flight == 0)
+        errand_wait(&mover->errand,
+                    stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
+    erase_consider(device); /* we are stuck now: it may have to ask for a flush */
 }
 
 /* True when the batch is used up, the victim was let go, or what is left is being read again. */
 static bool append_some(struct device *device, struct mover *mover)
 {
     struct stream *stream = &device->streams[STREAM_RELOCATION];
+    struct batch *batch = mover->now;
     struct slot slot = {.blocks = 0};
-    while (mover->batch_next < mover->batch_count) {
-        struct moving *moving = &mover->batch[mover->batch_next];
-        if (mover->batch_next + APPEND_AHEAD < mover->batch_count)
+    while (batch->next < batch->count) {
+        struct moving *moving = &batch->moving[batch->next];
+        if (batch->next + APPEND_AHEAD < batch->count)
             fetch_entry(device, moving[APPEND_AHEAD].ident.lba);
         if (!is_needed(device, mover->victim, moving) &&
             !mutant("relocation-overrules-a-write")) { /* L3 */
-            mover->batch_next++;
+            batch->next++;
             continue;
         }
         if (gives_way(device, mover))
-            return true;
+            return mover->victim == NULL;
         must_show(may_append(device, mover), mover->taken, device->bands_free); /* L8 */
-        uint32_t most = mover->batch_count - mover->batch_next;
+        uint32_t most = batch->count - batch->next;
         if (slot.blocks == 0 && !stream_take(stream, FOR_RELOCATION, most, &slot)) {
-            errand_wait(&mover->errand,
-                        stream_band(stream) == NULL ? &device->band_waiters : &stream->waiting);
-            erase_consider(device); /* we are stuck now: it may have to ask for a flush */
+            wait_for_room(device, mover);
             return false;
         }
-        if (!copy_block(device, mover, mover->batch_next, slot.data)) {
+        if (!copy_block(device, mover, batch->next, slot.data)) {
             read_again(device, mover);
             return true;
         }
-        move_block(device, mover, mover->batch_next++, &slot);
+        move_block(device, mover, batch->next++, &slot);
     }
-    mover->errand.at = GATHER;
+    mover->errand.at = mover->ahead->count > 0 ? AHEAD : GATHER;
     return true;
 }
 
@@ -419,7 +468,7 @@ static bool append_batch(struct device *device, struct mover *mover)
     return done;
 }
 
-/* ---- reads first ---- */
+/* ---- users first ---- */
 
 /* There are requests, and none of them is anything but a read. */
 static bool users_only_read(const struct device *device)
@@ -442,23 +491,44 @@ static bool yields(const struct device *device)
            reads < (uint64_t)RELOCATION_READS * relocation->batch;
 }
 
+/* Nobody asks for anything that a band less could keep waiting, and nothing has to be emptied for a
+ * reason of its own. */
+static bool may_rest(const struct device *device)
+{
+    return list_is_empty(&device->writes) && list_is_empty(&device->flush_bands.waiting) &&
+           list_is_empty(&device->flush_bands.riding) && list_is_empty(&device->index.sealed) &&
+           device->index.emptied_sealed == 0 && !device->relocation.paused && !device->closing &&
+           !device->read_only;
+}
+
+/* JUST IN TIME: users are not soon at the end of their band, and have another. */
+static bool rests(const struct device *device)
+{
+    const struct pen *pen = device->streams[STREAM_USER].open;
+    uint32_t start = device->limits.level[HFTL_LIMIT_START].bands_free;
+    if (device->bands_free < max_u32(start, BANDS_RESERVE + 1) || pen->band == NULL ||
+        !may_rest(device))
+        return false;
+    return pen->position + pen->tail * RELOCATION_REST_TENTHS / 10 <= pen->tail;
+}
+
+static bool users_go_first(struct device *device)
+{
+    device->relocation.resting = rests(device);
+    return device->relocation.resting || yields(device);
+}
+
 void relocation_resume(struct device *device)
 {
-    if (!list_is_empty(&device->relocation.yielding) && !yields(device))
+    if (!list_is_empty(&device->relocation.yielding) && !users_go_first(device))
         errand_wake_all(&device->relocation.yielding);
 }
 
-/* True: the mover waits until reads have had their share. */
-static bool let_reads_go_first(struct device *device, struct mover *mover)
+static void note_begun(struct device *device)
 {
     struct relocation *relocation = &device->relocation;
-    if (yields(device)) {
-        errand_wait(&mover->errand, &relocation->yielding);
-        return true;
-    }
     relocation->yielded_user = device->user_clock;
     relocation->yielded_read = device->stats.read[HFTL_IO_USER].operations;
-    return false;
 }
 
 /* ---- the errand ---- */
@@ -492,19 +562,63 @@ static bool pick(struct device *device, struct mover *mover)
     return true;
 }
 
+/* There still is something in it to move. */
+static bool goes_on(const struct device *device, const struct mover *mover)
+{
+    const struct band *victim = mover->victim;
+    return (victim->state == BAND_SEALED || victim->state == BAND_CLOSED) && victim->valid > 0 &&
+           !device->closing;
+}
+
 static bool next_idents(struct device *device, struct mover *mover)
 {
-    bool there = mover->victim->state == BAND_SEALED || mover->victim->state == BAND_CLOSED;
-    if (!there || mover->victim->valid == 0 || device->closing || !has_portion(device, mover)) {
+    if (!goes_on(device, mover) || !has_portion(device, mover, mover->tail_index)) {
         end_victim(device, mover);
         return true;
     }
     mover->tail_retried = false;
     if (mover->victim->idents != NULL)
         start_portion(device, mover);
+    else if (mover->has_next_tail)
+        take_next_tail(mover);
     else
         read_tail(device, mover);
     return mover->errand.in_flight == 0;
+}
+
+/* The next portion is here. */
+static bool has_next_idents(const struct device *device, const struct mover *mover)
+{
+    return (mover->has_next_tail || mover->victim->idents != NULL) &&
+           has_portion(device, mover, mover->tail_index + 1);
+}
+
+/* Nothing is being read. Asks for the next batch; what has come is appended meanwhile. */
+static bool read_ahead(struct device *device, struct mover *mover)
+{
+    bool has_now = mover->now->next < mover->now->count;
+    if (gives_way(device, mover)) /* before it reads what it may not append */
+        return true;
+    mover->errand.at = has_now ? APPEND : IDENTS;
+    if (!goes_on(device, mover))
+        return true;
+    if (users_go_first(device)) {
+        mover->errand.at = has_now ? APPEND : GATHER;
+        if (!has_now)
+            errand_wait(&mover->errand, &device->relocation.yielding);
+        return has_now;
+    }
+    note_begun(device);
+    gather(device, mover);
+    if (mover->ahead->count > 0) {
+        read_batch(device, mover, mover->ahead);
+        read_next_tail(device, mover);
+        mover->errand.at = APPEND;
+    } else if (!has_now || has_next_idents(device, mover)) {
+        mover->tail_index++;
+        mover->errand.at = IDENTS;
+    }
+    return true;
 }
 
 static bool go_on(struct device *device, struct mover *mover)
@@ -519,23 +633,16 @@ static bool go_on(struct device *device, struct mover *mover)
             start_portion(device, mover);
         return mover->errand.in_flight == 0;
     case GATHER:
-        if (gives_way(device, mover)) /* before it reads what it may not append */
-            return true;
-        if (mover->victim->valid > 0 && let_reads_go_first(device, mover))
-            return false;
-        gather(device, mover);
-        if (mover->batch_count > 0) {
-            read_batch(device, mover);
-            return mover->errand.in_flight == 0;
-        }
-        mover->tail_index++;
-        mover->errand.at = IDENTS;
-        return true;
-    case READ:
-        end_reading(device, mover);
-        return true;
+        return read_ahead(device, mover);
     case APPEND:
         return append_batch(device, mover) && mover->errand.in_flight == 0;
+    case AGAIN:
+        end_reading_again(device, mover);
+        return true;
+    case AHEAD:
+        take_ahead(device, mover);
+        mover->errand.at = GATHER;
+        return true;
     }
     return false;
 }
@@ -554,8 +661,12 @@ void relocation_init(struct device *device)
 {
     device->relocation.policy = &victim_merit;
     list_init(&device->relocation.yielding);
-    for (uint32_t i = 0; i < device->relocation.depth; i++)
-        errand_init(&device->relocation.movers[i].errand, device, "relocation", step);
+    for (uint32_t i = 0; i < device->relocation.depth; i++) {
+        struct mover *mover = &device->relocation.movers[i];
+        errand_init(&mover->errand, device, "relocation", step);
+        mover->now = &mover->batches[0];
+        mover->ahead = &mover->batches[1];
+    }
 }
 
 void relocation_consider(struct device *device)

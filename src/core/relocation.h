@@ -8,13 +8,22 @@
  *   PICK     a sealed band first (9.4); otherwise, when free bands are at or below the start limit,
  *            what the victim policy chooses (relocation_pick.c)
  *   IDENTS   the next tail block of the victim (a sealed band's identities are in memory)
- *   READ     the blocks of it that the map still points to, `batch` at a time; holes between them
- *            as well where the medium says that one read more takes longer. Nobody looks at those
- *   APPEND   each that is still mapped here is verified while it is copied to the relocation
- *            stream, and keeps its own seq; where one does not verify, those that are left are
- *            verified in place, and those that do not are READ once more; one that does not
- *            verify then becomes a lost block (O3)
+ *   GATHER   the blocks of it that the map still points to, `batch` at a time, are asked for; holes
+ *            between them as well where the medium says that one read more takes longer. Nobody
+ *            looks at those
+ *   APPEND   each block of the batch before, that has come, and is still mapped here, is verified
+ *            while it is copied to the relocation stream, and keeps its own seq; where one does
+ *            not verify, those that are left are verified in place, and those that do not are
+ *            read AGAIN once; one that does not verify then becomes a lost block (O3)
+ *   AHEAD    what was asked for has come
  *   ...      until the victim's identities are used up
+ *
+ * READ AHEAD. A batch is asked for before the one that came is appended, and a tail block with the
+ * first batch of the one before it. So reads do not queue behind the programs of what was read just
+ * before, and the drive has something to do while a batch is on its way:
+ *
+ *      reads      |1|  |2|      |3|        |4|             the second is asked for as the first comes
+ *      programs         |==1==|==2==|==3==|==4==
  *
  * THE LEAD is the mover whose victim was taken first; when that victim has ended, the one whose was
  * taken next. The others are HELPERS. Only the lead may work while free bands are down to
@@ -48,6 +57,13 @@
  * something else, or nothing is asked for any more. Users who read without end, and nothing that
  * the medium has to be asked for, keep cleaning off until they write.
  *
+ * JUST IN TIME. What cleaning keeps free is spare space that holds no old versions, so victims are
+ * less empty and more is moved. While more bands are free than the start limit, so that users have
+ * one to go on with, nobody's write waits, and RELOCATION_REST_TENTHS of the band they write are
+ * left, movers stop where they are; what users overwrite meanwhile need not be moved. A device at
+ * rest stays so. Not while paused or closing, and not while something has to be emptied for another
+ * reason: sealed bands, a closing of bands that was asked for.
+ *
  * PAUSED  no victim is taken, and those in hand are finished; but when writers wait and free bands
  * are at or below the critical limit, or users get no band (BANDS_RESERVE, SEALED_MAX), relocation
  * goes on all the same: overwriting never fails for want of space (C11).
@@ -69,6 +85,8 @@ struct band;
 #define RELOCATION_BLOCKS_DEFAULT 64u
 /* Users' reads for each block moved while they do nothing else. */
 #define RELOCATION_READS 16u
+/* Tenths of a band: so much of theirs is left when users are to have another. */
+#define RELOCATION_REST_TENTHS 3u
 
 struct moving {
     struct ident ident;
@@ -78,23 +96,33 @@ struct moving {
     bool verified;
 };
 
-struct mover {
-    struct errand errand;
-    struct band *victim;
-    uint64_t trace_id;
-    uint32_t valid_first;  /* blocks of the victim that were valid when it was taken */
-    uint64_t taken;        /* the victims are numbered; 0: none. The smallest is the lead's */
-    uint32_t tail_index;   /* CLOSED: next tail block. SEALED: next position */
-    uint8_t *tail_block;   /* the one being worked on */
-    uint32_t idents_count; /* in it */
-    uint32_t ident_next;
-    struct moving *batch; /* relocation.batch of them, as of ops */
-    uint32_t batch_count, batch_next;
+/* Blocks that are read in one go and then appended. */
+struct batch {
+    struct moving *moving; /* relocation.batch of them, as of ops */
+    uint32_t count, next;
     uint8_t *data, *oob; /* relocation.room blocks */
     uint32_t used;       /* of them: blocks that are read, and holes */
     struct errand_op *ops;
     uint32_t op_count;
-    bool retried, tail_retried;
+    bool retried;
+};
+
+struct mover {
+    struct errand errand;
+    struct band *victim;
+    uint64_t trace_id;
+    uint32_t valid_first; /* blocks of the victim that were valid when it was taken */
+    uint64_t taken;       /* the victims are numbered; 0: none. The smallest is the lead's */
+    uint32_t tail_index;  /* CLOSED: tail block. SEALED: portion of the positions */
+    uint8_t *tail_block;  /* the one being worked on */
+    uint8_t *next_tail;   /* CLOSED: the one after it, read ahead */
+    struct errand_op tail_op;
+    uint32_t idents_count; /* in it */
+    uint32_t ident_next;
+    struct batch batches[2];
+    struct batch *now;   /* what was read, and is appended */
+    struct batch *ahead; /* what is being read meanwhile */
+    bool has_next_tail, tail_retried;
 };
 
 struct relocation {
@@ -108,7 +136,8 @@ struct relocation {
     uint32_t in_vain;    /* victims since then, with a write waiting */
     const struct victim_policy *policy;
     bool paused;
-    struct list yielding;  /* movers that let reads go first */
+    bool resting;          /* they do so because users have a band to go on with */
+    struct list yielding;  /* movers that let users go first */
     uint64_t yielded_user; /* when the last batch began: device.user_clock */
     uint64_t yielded_read; /* and operations of users' reads so far */
 };
@@ -119,7 +148,7 @@ void relocation_consider(struct device *device);
 /* False: more bands are free than cleaning keeps, none is sealed and none emptied, so that no mover
  * would find a victim, nor erase a band. For who would ask often. */
 bool relocation_is_due(const struct device *device);
-/* Movers that let reads go first go on, when they may. */
+/* Movers that let users go first go on, when they may. */
 void relocation_resume(struct device *device);
 /* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
 bool relocation_try_again(struct device *device);

@@ -177,17 +177,24 @@ static bool build_stream(struct device *device, enum band_stream kind, uint32_t 
     return true;
 }
 
-static bool build_mover(struct device *device, struct mover *mover)
+static bool build_batch(struct device *device, struct batch *batch)
 {
     const struct geometry *g = &device->geometry;
-    uint32_t batch = device->relocation.batch, room = device->relocation.room;
-    mover->tail_block = build_alloc(device, g->block_bytes);
-    mover->batch = build_alloc(device, batch * sizeof(struct moving));
-    mover->ops = build_alloc(device, batch * sizeof(struct errand_op));
-    mover->data = build_alloc(device, (size_t)room * g->block_bytes);
-    mover->oob = g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)room * g->oob_bytes);
-    return mover->tail_block != NULL && mover->batch != NULL && mover->ops != NULL &&
-           mover->data != NULL && (g->oob_bytes == 0 || mover->oob != NULL);
+    uint32_t blocks = device->relocation.batch, room = device->relocation.room;
+    batch->moving = build_alloc(device, blocks * sizeof(struct moving));
+    batch->ops = build_alloc(device, blocks * sizeof(struct errand_op));
+    batch->data = build_alloc(device, (size_t)room * g->block_bytes);
+    batch->oob = g->oob_bytes == 0 ? NULL : build_alloc(device, (size_t)room * g->oob_bytes);
+    return batch->moving != NULL && batch->ops != NULL && batch->data != NULL &&
+           (g->oob_bytes == 0 || batch->oob != NULL);
+}
+
+static bool build_mover(struct device *device, struct mover *mover)
+{
+    mover->tail_block = build_alloc(device, device->geometry.block_bytes);
+    mover->next_tail = build_alloc(device, device->geometry.block_bytes);
+    return mover->tail_block != NULL && mover->next_tail != NULL &&
+           build_batch(device, &mover->batches[0]) && build_batch(device, &mover->batches[1]);
 }
 
 static bool build_movers(struct device *device, const struct device_options *options)

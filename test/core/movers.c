@@ -77,8 +77,11 @@ static bool is_of(const struct mover *mover, const struct hftl_media_op *op)
 {
     const uint8_t *data = op->data;
     const struct device *device = mover->errand.device;
-    size_t bytes = (size_t)device->relocation.batch * device->geometry.block_bytes;
-    return data == mover->tail_block || (data >= mover->data && data < mover->data + bytes);
+    size_t bytes = (size_t)device->relocation.room * device->geometry.block_bytes;
+    for (unsigned i = 0; i < 2; i++)
+        if (data >= mover->batches[i].data && data < mover->batches[i].data + bytes)
+            return true;
+    return data == mover->tail_block || data == mover->next_tail;
 }
 
 /* Lets go what this mover reads, and nothing else. */
@@ -204,15 +207,16 @@ static uint64_t memory_with(uint32_t movers, uint32_t blocks)
     return bytes;
 }
 
-/* DESIGN.md, Memory: a block for each mover, and for each block of its batch that and its OOB. */
+/* DESIGN.md, Memory: two blocks for each mover, and for each block of its two batches that and its
+ * OOB. */
 static void depth_and_batch_are_chosen_and_paid_for(void **state)
 {
     (void)state;
     uint64_t one = memory_with(1, 64), two = memory_with(2, 64), four = memory_with(4, 64);
     assert_int_equal(four - two, 2 * (two - one));
-    uint64_t each = sizeof(struct moving) + sizeof(struct errand_op) + 512 + 16;
+    uint64_t each = 2 * (sizeof(struct moving) + sizeof(struct errand_op) + 512 + 16);
     uint64_t mover = two - one;
-    assert_true(mover >= 64 * each + 512 && mover < 64 * each + 512 + 512);
+    assert_true(mover >= 64 * each + 2 * 512 && mover < 64 * each + 2 * 512 + 512);
     assert_int_equal(memory_with(2, 128) - two, 2 * 64 * each);
     assert_int_equal(memory_with(1, 1), one - 63 * each);
 }

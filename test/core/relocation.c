@@ -72,10 +72,11 @@ static bool catch_a_batch(struct stand *stand)
         stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
         stand_write(stand, lba, 1, stand->expected[lba] + 1);
         while (stand->tap->held_count > 0) {
-            if (mover->batch_count > 0 && mover->op_count > 0 &&
-                stand->tap->held[0]->data >= (void *)mover->data &&
+            const struct batch *batch = mover->ahead;
+            if (batch->count > 0 && batch->op_count > 0 &&
+                stand->tap->held[0]->data >= (void *)batch->data &&
                 mover->errand.in_flight == stand->tap->held_count &&
-                mover->batch[0].ident.kind == IDENT_DATA)
+                batch->moving[0].ident.kind == IDENT_DATA)
                 return true;
             tap_release(stand->tap);
             stand->tap->hold_verbs = 1u << HFTL_MEDIA_READ;
@@ -95,9 +96,9 @@ static void what_is_overwritten_while_it_is_read_is_not_moved(void **state)
         fail_msg("no victim was ever read");
     const struct mover *mover = &stand.device->relocation.movers[0];
     stand.unchecked = false;
-    uint32_t count = mover->batch_count;
+    uint32_t count = mover->ahead->count;
     struct moving batch[RELOCATION_BLOCKS_DEFAULT];
-    memcpy(batch, mover->batch, sizeof(batch));
+    memcpy(batch, mover->ahead->moving, sizeof(batch));
     for (uint32_t i = 0; i < count && i < 4; i++) { /* L3 */
         stand_write(&stand, batch[i].ident.lba, 1, 1000 + i);
         assert_true(stand_ident(&stand, batch[i].ident.lba).seq > batch[i].ident.seq);
@@ -128,13 +129,13 @@ static struct mover *catch_a_read_batch(struct stand *stand)
     for (unsigned i = 0; i < 10; i++)
         (void)stand_step(stand);
     stream->pool_count = pool;
-    assert_true(mover->errand.in_flight == 0 && mover->batch_next + 1 < mover->batch_count);
+    assert_true(mover->errand.in_flight == 0 && mover->now->next + 1 < mover->now->count);
     return mover;
 }
 
 static void damage_in_memory(struct mover *mover, uint32_t index)
 {
-    mover->batch[index].data[0] ^= 1;
+    mover->now->moving[index].data[0] ^= 1;
 }
 
 static void what_is_damaged_before_it_is_copied_is_read_again(void **state)
@@ -144,7 +145,7 @@ static void what_is_damaged_before_it_is_copied_is_read_again(void **state)
     stand_begin(&stand, "two PUs");
     stand_write_all(&stand, 1);
     struct mover *mover = catch_a_read_batch(&stand);
-    damage_in_memory(mover, mover->batch_count - 1);
+    damage_in_memory(mover, mover->now->count - 1);
     errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
     stand_settle(&stand);
     assert_int_equal(stand.device->stats.blocks_lost, 0);
@@ -161,15 +162,15 @@ static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
     stand_begin(&stand, "two PUs");
     stand_write_all(&stand, 1);
     struct mover *mover = catch_a_read_batch(&stand);
-    uint32_t last = mover->batch_count - 1;
-    uint64_t lba = mover->batch[last].ident.lba;
-    damage_in_memory(mover, mover->batch_next); /* so that the others are verified in place */
+    uint32_t last = mover->now->count - 1;
+    uint64_t lba = mover->now->moving[last].ident.lba;
+    damage_in_memory(mover, mover->now->next); /* so that the others are verified in place */
     errand_wake_all(&stand.device->streams[STREAM_RELOCATION].waiting);
     stand.tap->hold_verbs = 1u << HFTL_MEDIA_READ;
     for (unsigned i = 0; i < 10 && stand.tap->held_count == 0; i++)
         (void)stand_step(&stand);
     assert_int_equal(stand.tap->held_count, 1); /* it alone is read again */
-    assert_true(mover->retried && mover->batch_next <= last && mover->batch[last].verified);
+    assert_true(mover->now->retried && mover->now->next <= last && mover->now->moving[last].verified);
     damage_in_memory(mover, last);
     tap_release(stand.tap);
     stand_settle(&stand);
@@ -260,7 +261,7 @@ static void a_bad_read_of_a_victim_is_tried_once_more(void **state)
         stand_write_all(&stand, 1);
         if (!catch_a_batch(&stand))
             fail_msg("no victim was ever read");
-        uint64_t lba = stand.device->relocation.movers[0].batch[0].ident.lba;
+        uint64_t lba = stand.device->relocation.movers[0].ahead->moving[0].ident.lba;
         uint32_t chunk = stand.tap->held[0]->chunk;
         assert_true(stand.tap->held[0]->blocks > 1);
         uint32_t victim = stand.device->relocation.movers[0].victim->index;
@@ -283,15 +284,15 @@ static void a_bad_read_of_a_victim_is_tried_once_more(void **state)
 }
 
 /* What was read with holes in it, of a batch that is held. */
-static uint32_t count_read_over(const struct mover *mover)
+static uint32_t count_read_over(const struct stand *stand, const struct batch *batch)
 {
     uint32_t asked = 0, wanted = 0;
-    for (uint32_t i = 0; i < mover->op_count; i++)
-        asked += mover->ops[i].op.blocks;
-    for (uint32_t i = 0; i < mover->batch_count; i++)
-        wanted += mover->batch[i].ident.kind != IDENT_LOST;
+    for (uint32_t i = 0; i < batch->op_count; i++)
+        asked += batch->ops[i].op.blocks;
+    for (uint32_t i = 0; i < batch->count; i++)
+        wanted += batch->moving[i].ident.kind != IDENT_LOST;
     assert_true(asked >= wanted);
-    assert_true(asked <= mover->errand.device->relocation.room);
+    assert_true(asked <= stand->device->relocation.room);
     return asked - wanted;
 }
 
@@ -311,13 +312,12 @@ static bool catch_holes(struct stand *stand, struct ask *ask, uint8_t *block)
             tap_hold(stand->tap, HFTL_MEDIA_READ);
             while (stand_step(stand))
                 continue;
-            bool batch = mover->op_count > 0 && mover->errand.in_flight == mover->op_count &&
-                         mover->ops[0].op.verb == HFTL_MEDIA_READ && mover->batch_count > 0 &&
-                         stand->tap->held_count > 0 &&
-                         stand->tap->held[0]->data == mover->ops[0].op.data &&
-                         mover->ops[0].op.data != (void *)mover->tail_block;
-            seen += batch;
-            if (batch && count_read_over(mover) > 0 && seen >= HELD_LEAST)
+            const struct batch *batch = mover->ahead;
+            bool is_held = batch->op_count > 0 && mover->errand.in_flight == stand->tap->held_count &&
+                           batch->count > 0 && stand->tap->held_count > 0 &&
+                           stand->tap->held[0]->data == batch->ops[0].op.data;
+            seen += is_held;
+            if (is_held && count_read_over(stand, batch) > 0 && seen >= HELD_LEAST)
                 return true;
             assert_true(list_is_empty(&stand->device->index.aside)); /* nothing is left behind */
             tap_release(stand->tap);
@@ -369,22 +369,22 @@ static void holes_are_read_through_where_that_is_cheaper(void **state)
             thin_out(&stand, cases[i].keep);
         bool over = catch_holes(&stand, &ask, block);
         assert_int_equal(over, shape.facts.read_gap_blocks > 0);
-        for (uint32_t k = 1; over && k < mover->batch_count; k++) {
-            const struct moving *a = &mover->batch[k - 1], *b = &mover->batch[k];
+        for (uint32_t k = 1; over && k < mover->ahead->count; k++) {
+            const struct moving *a = &mover->ahead->moving[k - 1], *b = &mover->ahead->moving[k];
             assert_true(b->data >= a->data + sizeof block);
             assert_true(b->data <= a->data + (shape.facts.read_gap_blocks + 1) * sizeof block);
         }
         if (over) {
             tap_clear(stand.tap);
-            for (uint32_t k = stand.tap->held_count; k > 0; k--)
+            for (uint32_t k = mover->ahead->op_count; k > 0; k--)
                 tap_refuse_first(stand.tap, HFTL_IO);
-            uint32_t wanted = mover->batch_count;
+            uint32_t wanted = mover->ahead->count;
             tap_release(stand.tap);
             tap_hold(stand.tap, HFTL_MEDIA_READ);
             while (stand_step(&stand))
                 continue;
-            assert_int_equal(mover->op_count, wanted);
-            assert_int_equal(count_read_over(mover), 0);
+            assert_int_equal(mover->now->op_count, wanted);
+            assert_int_equal(count_read_over(&stand, mover->now), 0);
         }
         tap_release(stand.tap);
         assert_int_equal(stand_wait(&stand, &ask), HFTL_OK);
