@@ -495,7 +495,7 @@ static bool yields(const struct device *device)
  * reason of its own. */
 static bool may_rest(const struct device *device)
 {
-    return list_is_empty(&device->writes) && list_is_empty(&device->flush_bands.waiting) &&
+    return !device->relocation.writes_wait && list_is_empty(&device->flush_bands.waiting) &&
            list_is_empty(&device->flush_bands.riding) && list_is_empty(&device->index.sealed) &&
            device->index.emptied_sealed == 0 && !device->relocation.paused && !device->closing &&
            !device->read_only;
@@ -520,6 +520,7 @@ static bool users_go_first(struct device *device)
 
 void relocation_resume(struct device *device)
 {
+    device->relocation.writes_wait = !list_is_empty(&device->writes);
     if (!list_is_empty(&device->relocation.yielding) && !users_go_first(device))
         errand_wake_all(&device->relocation.yielding);
 }

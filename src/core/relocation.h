@@ -136,6 +136,7 @@ struct relocation {
     uint32_t in_vain;    /* victims since then, with a write waiting */
     const struct victim_policy *policy;
     bool paused;
+    bool writes_wait;      /* some did at the end of the last step, and not merely came since */
     bool resting;          /* they do so because users have a band to go on with */
     struct list yielding;  /* movers that let users go first */
     uint64_t yielded_user; /* when the last batch began: device.user_clock */
@@ -148,7 +149,7 @@ void relocation_consider(struct device *device);
 /* False: more bands are free than cleaning keeps, none is sealed and none emptied, so that no mover
  * would find a victim, nor erase a band. For who would ask often. */
 bool relocation_is_due(const struct device *device);
-/* Movers that let users go first go on, when they may. */
+/* The end of a step: movers that let users go first go on, when they may. */
 void relocation_resume(struct device *device);
 /* Nothing else is left: forgets who was set aside. False: nobody was, or it was done too often. */
 bool relocation_try_again(struct device *device);

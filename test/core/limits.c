@@ -285,6 +285,27 @@ static void counts_how_often_free_bands_fell_to_each_limit(void **state)
     stand_end(&stand);
 }
 
+/* Users save up by what is moved for them, and nothing may be moved in an erase. */
+static void a_band_that_is_being_erased_counts_as_free(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with_a_victim_in_hand(&stand, "two PUs");
+    struct device *device = stand.device;
+    uint32_t free = device->bands_free;
+    limits_init(device);
+    device->bands_free = device->limits.level[HFTL_LIMIT_HIGH].bands_free;
+    assert_int_equal(limits_in_force(device), HFTL_LIMIT_HIGH);
+    assert_null(device->erase.band);
+    device->erase.band = &device->bands[0];
+    assert_int_equal(limits_in_force(device), HFTL_LIMIT_LOW);
+    device->erase.band = NULL;
+    device->bands_free = free;
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +317,7 @@ int main(void)
         cmocka_unit_test(an_emptied_band_with_readers_holds_up_nobody),
         cmocka_unit_test(limits_change_under_writes_that_wait),
         cmocka_unit_test(counts_how_often_free_bands_fell_to_each_limit),
+        cmocka_unit_test(a_band_that_is_being_erased_counts_as_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

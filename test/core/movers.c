@@ -33,15 +33,21 @@ static struct hftl_limits only_start_at(uint32_t bands_free)
     return limits;
 }
 
-static void begin(struct stand *stand, uint32_t movers)
+static void begin_with(struct stand *stand, uint32_t movers, uint32_t blocks)
 {
     stand_init(stand, &many_bands);
     stand->options.relocation_victims = movers;
+    stand->options.relocation_blocks = blocks;
     stand_format(stand);
     stand_open(stand);
     stand->unchecked = true;
     for (uint64_t lba = 0; lba < stand->expected_count / 2; lba += 4)
         stand_write(stand, lba, 4, 1);
+}
+
+static void begin(struct stand *stand, uint32_t movers)
+{
+    begin_with(stand, movers, 0);
 }
 
 static uint32_t movers_at_work(const struct stand *stand)
@@ -372,10 +378,166 @@ static void movers_let_reads_go_first(void **state)
     }
 }
 
+/* Releases what one mover reads, with nowhere to append it: it has a batch then, and asks for the
+ * next. */
+static void catch_with_a_batch(struct stand *stand, const struct mover *mover)
+{
+    struct stream *stream = &stand->device->streams[STREAM_RELOCATION];
+    uint32_t pool = stream->pool_count;
+    stream->pool_count = 0;
+    for (unsigned i = 0; mover->now->next == mover->now->count && i < 10; i++) {
+        release_reads_of(stand, mover);
+        stand_settle(stand);
+    }
+    stream->pool_count = pool;
+    assert_true(mover->now->next < mover->now->count);
+}
+
+static bool is_held(const struct stand *stand, const uint8_t *data)
+{
+    for (uint32_t i = 0; i < stand->tap->held_count; i++)
+        if (stand->tap->held[i]->data == data)
+            return true;
+    return false;
+}
+
+static void the_next_batch_is_asked_for_before_one_is_appended(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 1);
+    catch_movers(&stand, 1);
+    const struct mover *mover = &stand.device->relocation.movers[0];
+    assert_int_equal(mover->errand.in_flight, 1); /* the first tail block alone */
+    catch_with_a_batch(&stand, mover);
+    assert_true(mover->ahead->count > 0);
+    assert_true(is_held(&stand, mover->ahead->data));
+    assert_true(is_held(&stand, mover->next_tail)); /* with the first batch of a portion */
+    for (uint32_t i = 0; i < stand.tap->held_count; i++)
+        if (stand.tap->held[i]->data == mover->next_tail) {
+            struct hftl_media_op *first = stand.tap->held[0];
+            stand.tap->held[0] = stand.tap->held[i];
+            stand.tap->held[i] = first;
+        }
+    tap_refuse_first(stand.tap, HFTL_IO); /* that one is read again when its turn comes */
+    tap_release(stand.tap);
+    stand.unchecked = false;
+    stand_settle(&stand);
+    assert_true(list_is_empty(&stand.device->index.aside));
+    assert_true(stand.device->stats.bands_erased > 0);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+/* L8, of one that has a batch and waits for the next. */
+static void a_helper_lets_go_when_what_it_reads_has_come(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin(&stand, 2);
+    catch_movers(&stand, 2);
+    struct device *device = stand.device;
+    struct mover *movers = device->relocation.movers;
+    const struct mover *helper = relocation_lead(device) == movers ? &movers[1] : &movers[0];
+    catch_with_a_batch(&stand, helper);
+    assert_true(helper->errand.in_flight > 0);
+    for (uint64_t left = 3 * stand.expected_count; device->bands_free > BANDS_RESERVE; left--) {
+        assert_true(left > 0);
+        stand_write(&stand, prng_below(&stand.prng, stand.expected_count), 1, 3);
+    }
+    stand.unchecked = false;
+    stand_settle(&stand);
+    assert_int_equal(device->stats.victims_let_go, 0);
+    release_reads_of(&stand, helper);
+    stand_settle(&stand);
+    assert_int_equal(device->stats.victims_let_go, 1);
+    assert_null(helper->victim);
+    tap_release(stand.tap);
+    stand_settle(&stand);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+static void write_one(struct stand *stand)
+{
+    static uint64_t version = 100;
+    stand_write(stand, prng_below(&stand->prng, stand->expected_count / 2), 1, ++version);
+}
+
+static uint32_t left_to_users(const struct device *device)
+{
+    const struct pen *pen = device->streams[STREAM_USER].open;
+    return pen->band == NULL ? 0 : pen->tail - pen->position;
+}
+
+/* Writes until a mover rests with a victim in hand. */
+static void catch_one_resting(struct stand *stand, const struct mover *mover)
+{
+    stand->unchecked = true;
+    for (uint64_t i = 0; !stand->device->relocation.resting || mover->victim == NULL; i++) {
+        assert_true(i < 20 * stand->expected_count);
+        write_one(stand);
+    }
+    stand->unchecked = false;
+    stand_settle(stand);
+}
+
+static void a_mover_rests_until_users_need_a_band(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with(&stand, 1, 4);
+    struct device *device = stand.device;
+    const struct mover *mover = &device->relocation.movers[0];
+    catch_one_resting(&stand, mover);
+    uint32_t start = device->limits.level[HFTL_LIMIT_START].bands_free;
+    uint32_t last = geometry_data_blocks(&device->geometry, device->geometry.columns) *
+                    RELOCATION_REST_TENTHS / 10;
+    uint64_t moved = device->relocation_clock;
+    assert_true(device->bands_free >= start && left_to_users(device) >= last);
+    assert_false(pace_is_in_force(device)); /* nobody is paid by who rests */
+    while (left_to_users(device) > last + 2) {
+        assert_int_equal(device->relocation_clock, moved);
+        assert_true(device->relocation.resting);
+        write_one(&stand);
+    }
+    uint32_t before = device->bands_free;
+    while (device->relocation_clock == moved) { /* long before their band is full */
+        assert_true(device->bands_free == before && left_to_users(device) > last / 2);
+        write_one(&stand);
+    }
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
+/* Who has a reason of his own to want bands emptied gets it: paused, victims in hand are ended. */
+static void a_resting_mover_ends_its_victim_when_paused(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with(&stand, 1, 4);
+    struct device *device = stand.device;
+    const struct mover *mover = &device->relocation.movers[0];
+    catch_one_resting(&stand, mover);
+    assert_non_null(mover->victim);
+    device_pause_cleaning(device, true);
+    stand_settle(&stand);
+    assert_null(mover->victim);
+    device_pause_cleaning(device, false);
+    stand_settle(&stand);
+    stand_reopen(&stand); /* and a close does not wait for one that rests */
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(movers_let_reads_go_first),
+        cmocka_unit_test(the_next_batch_is_asked_for_before_one_is_appended),
+        cmocka_unit_test(a_helper_lets_go_when_what_it_reads_has_come),
+        cmocka_unit_test(a_mover_rests_until_users_need_a_band),
+        cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
         cmocka_unit_test(helpers_let_go_when_bands_run_short),
