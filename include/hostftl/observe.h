@@ -76,7 +76,8 @@ struct hftl_bands {
      *   debt = the least m = sum of the valid blocks of the k emptiest bands for which
      *          free + emptied + erasing + k - m / data blocks of a band  >  start limit
      *
-     * 0: enough bands are free. Where no k is enough, debt is the sum over all of them and
+     * 0: enough bands are free. While cleaning rests, because users have a band to go on with, as
+     * many as the start limit are (>=). Where no k is enough, debt is the sum over all of them and
      * debt_is_payable is false. Bands are told apart by 256ths of a band. Those that cleaning has
      * set aside, because their tails cannot be read, are not counted.
      */

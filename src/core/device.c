@@ -186,6 +186,7 @@ bool device_step(struct device *device)
     if (!list_is_empty(&device->writes))
         request_pump(device);
     device_push(device);
+    relocation_resume(device); /* who waits now is not stuck while a mover rests */
     if (!busy && flush_bands_is_stuck(device))
         flush_bands_fail_all(device, HFTL_SPACE);
     if (!busy && is_stuck(device) && !relocation_try_again(device))

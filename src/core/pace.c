@@ -9,6 +9,11 @@ void pace_init(struct device *device)
     device->pace = (struct pace){.open = true};
 }
 
+int64_t pace_burst(const struct device *device)
+{
+    return max_u32(PACE_BURST_LEAST, PACE_BURST_COLUMN * device->geometry.columns);
+}
+
 static int64_t left_in(const struct pen *pen)
 {
     return pen->band == NULL || pen->position >= pen->tail ? 0 : pen->tail - pen->position;
@@ -130,8 +135,8 @@ void pace_set(struct device *device, uint32_t valid, uint32_t capacity)
     if (pace->open)
         return;
     int64_t gain = (int64_t)(capacity - valid) * PACE_ONE / valid;
-    if (gain > PACE_BURST_BLOCKS * PACE_ONE) /* more for one block is not kept (G1) */
-        gain = PACE_BURST_BLOCKS * PACE_ONE;
+    if (gain > pace_burst(device) * PACE_ONE) /* more for one block is not kept (G1) */
+        gain = pace_burst(device) * PACE_ONE;
     space = space > twice_target / PACE_LEAST ? space : twice_target / PACE_LEAST;
     int64_t least = gain / (PACE_LEAST - 1) + 1; /* that of the least space */
     pace->a_move = in_time(device, capacity, gain * space / (twice_target - space) + 1);
@@ -145,8 +150,8 @@ void pace_earn(struct device *device, uint32_t blocks)
     if (pace->open)
         return;
     pace->account += pace->a_move * blocks;
-    if (pace->account > PACE_BURST_BLOCKS * PACE_ONE)
-        pace->account = PACE_BURST_BLOCKS * PACE_ONE;
+    if (pace->account > pace_burst(device) * PACE_ONE)
+        pace->account = pace_burst(device) * PACE_ONE;
 }
 
 bool pace_is_in_force(const struct device *device)
@@ -169,7 +174,7 @@ void pace_charge(struct device *device, uint32_t blocks)
 enum hftl_status pace_check(const struct device *device, struct why *why)
 {
     const struct pace *pace = &device->pace;
-    if (pace->account < 0 || pace->account > PACE_BURST_BLOCKS * PACE_ONE)
+    if (pace->account < 0 || pace->account > pace_burst(device) * PACE_ONE)
         return why_say(why, HFTL_CORRUPT, "G1: the account of users' writes is at %lld",
                        (long long)pace->account);
     return HFTL_OK;

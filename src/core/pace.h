@@ -46,12 +46,12 @@
  * part of a band from being used, and of fewer than PACE_SPARE_BANDS spare ones that is felt in
  * written blocks. What is spare is reckoned by what the victim has invalid, times the bands.
  *
- * I own        the account: what was given and is not used, PACE_BURST_BLOCKS at most.
+ * I own        the account: what was given and is not used, pace_burst() blocks at most.
  * I promise    nobody waits while cleaning has nothing under way; limits.h has why that suffices.
  * I ignore     the four limits: they hold beside this, and are what is left when relocation cannot
  *              keep up.
  *
- *   G1  0 <= account <= PACE_BURST_BLOCKS.
+ *   G1  0 <= account <= pace_burst().
  */
 #ifndef HOSTFTL_CORE_PACE_H
 #define HOSTFTL_CORE_PACE_H
@@ -59,7 +59,8 @@
 #include "core/world.h"
 
 #define PACE_ONE 1024 /* of the account: a block */
-#define PACE_BURST_BLOCKS 96
+#define PACE_BURST_LEAST 64
+#define PACE_BURST_COLUMN 12 /* blocks a column: what arrives in an erase, in which nothing moves */
 #define PACE_TARGET_QUARTERS 5
 #define PACE_LEAST 8
 #define PACE_HURRY 2
@@ -79,6 +80,8 @@ struct pace {
 };
 
 void pace_init(struct device *device);
+/* Blocks that users may have saved: more on drives that take more at once. */
+int64_t pace_burst(const struct device *device);
 /* A batch of a victim is going to be appended, that had so many of its blocks valid when it was
  * taken: what each of them will be worth. */
 void pace_set(struct device *device, uint32_t valid, uint32_t capacity);

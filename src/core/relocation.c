@@ -594,6 +594,18 @@ static bool has_next_idents(const struct device *device, const struct mover *mov
            has_portion(device, mover, mover->tail_index + 1);
 }
 
+/* NO FURTHER */
+static bool lags(const struct device *device)
+{
+    const struct geometry *g = &device->geometry;
+    const struct pen *pen = device->streams[STREAM_RELOCATION].open;
+    const struct list_link *eldest = list_first(&pen->unsettled);
+    if (pen->band == NULL || eldest == NULL)
+        return false;
+    uint32_t at = geometry_unit(g, pen->band->width, min_u32(pen->position, pen->tail - 1));
+    return at >= list_of(eldest, struct unit, unsettled)->index + RELOCATION_LAG * pen->band->width;
+}
+
 /* Nothing is being read. Asks for the next batch; what has come is appended meanwhile. */
 static bool read_ahead(struct device *device, struct mover *mover)
 {
@@ -603,10 +615,13 @@ static bool read_ahead(struct device *device, struct mover *mover)
     mover->errand.at = has_now ? APPEND : IDENTS;
     if (!goes_on(device, mover))
         return true;
-    if (users_go_first(device)) {
+    struct list *wait = lags(device)             ? &device->streams[STREAM_RELOCATION].waiting
+                        : users_go_first(device) ? &device->relocation.yielding
+                                                 : NULL;
+    if (wait != NULL) {
         mover->errand.at = has_now ? APPEND : GATHER;
         if (!has_now)
-            errand_wait(&mover->errand, &device->relocation.yielding);
+            errand_wait(&mover->errand, wait);
         return has_now;
     }
     note_begun(device);

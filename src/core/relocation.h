@@ -57,6 +57,12 @@
  * something else, or nothing is asked for any more. Users who read without end, and nothing that
  * the medium has to be asked for, keep cleaning off until they write.
  *
+ * NO FURTHER. Units of a band go to its columns in turn, and a column may be slow: a drive whose
+ * reads suspend programs has one that many reads wait for. Whatever is appended then goes to the
+ * others, until all units of the stream are held by the slow one; and a flush has to wait for all of
+ * them. So no batch is begun while the eldest unit that has not landed is RELOCATION_LAG stripes
+ * behind. It was sent, or will be when the one before it in its column lands: its landing wakes.
+ *
  * JUST IN TIME. What cleaning keeps free is spare space that holds no old versions, so victims are
  * less empty and more is moved. While more bands are free than the start limit, so that users have
  * one to go on with, nobody's write waits, and RELOCATION_REST_TENTHS of the band they write are
@@ -85,6 +91,8 @@ struct band;
 #define RELOCATION_BLOCKS_DEFAULT 64u
 /* Users' reads for each block moved while they do nothing else. */
 #define RELOCATION_READS 16u
+/* Stripes of write units that the relocation stream may be ahead of its eldest unlanded unit. */
+#define RELOCATION_LAG 3u
 /* Tenths of a band: so much of theirs is left when users are to have another. */
 #define RELOCATION_REST_TENTHS 3u
 
