@@ -2,13 +2,15 @@
 /*
  * opening.c - how long it takes to open a device, and what is read for it, as devices grow.
  *
- *     bench-opening [--random] [--opens N] GIB...
+ *     bench-opening [--random] [--opens N] [--columns N] [--band MIB] [--units N] GIB...
  *
  * The device is written whole, in order, with zeros, on a drive that keeps none (hollow.h), in
  * bands of 1 GiB; then it is opened after a close ("clean"), written on a little and opened after
  * the death of its process ("cut"). --random: blocks come one by one, each once, in no order, so
  * that neighbours in a tail are strangers in the map. --opens: closed and opened so often (1)
- * before the cut. Says for each opening
+ * before the cut. --columns: zones of a band, 8. --band: 1024 MiB. --units: opened on a drive with
+ * the times of `delay` that has so many parallel units (slow.h); MS is its virtual time. Says for
+ * each opening
  *
  *     GIB clean|cut BLOCKS MS CPU_MS READS READ_BYTES
  *
@@ -27,10 +29,12 @@
 #include <hostftl/hostftl.h>
 
 #include "bench/hollow.h"
+#include "bench/slow.h"
 #include "media/mem.h"
 
-#define ZONE_BLOCKS 32768u
-#define COLUMNS 8u /* of a band, 1 GiB in all */
+#define BAND_MIB_DEFAULT 1024u
+#define MIB_BLOCKS 256u
+#define COLUMNS_DEFAULT 8u
 #define REQUEST_BLOCKS 32u
 #define DEPTH 32u
 #define WRITTEN_ON 131072u /* blocks between a clean opening and the death of the process */
@@ -50,6 +54,11 @@ struct writer {
     uint64_t blocks;     /* of the device */
     bool random;
     uint32_t in_flight;
+};
+
+struct shape {
+    unsigned long opens, columns, units, band_mib;
+    bool random;
 };
 
 static uint8_t zeros[REQUEST_BLOCKS * HFTL_BLOCK_BYTES];
@@ -148,6 +157,18 @@ static void write_zeros(struct hftl_device *device, uint64_t blocks, uint64_t al
     hftl_channel_close(w.channel);
 }
 
+static void say(uint64_t gib, const char *how, uint64_t all, double took_ms, double cpu_ms,
+                struct hollow *hollow)
+{
+    uint64_t reads, blocks;
+
+    hollow_count(hollow, &reads, &blocks);
+    printf("%llu %s %llu %.1f %.1f %llu %llu\n", (unsigned long long)gib, how,
+           (unsigned long long)all, took_ms, cpu_ms, (unsigned long long)reads,
+           (unsigned long long)blocks * HFTL_BLOCK_BYTES);
+    (void)fflush(stdout);
+}
+
 static struct hftl_device *open_it(struct hollow *hollow, uint64_t gib, const char *how)
 {
     struct hftl_open_options options;
@@ -165,45 +186,72 @@ static struct hftl_device *open_it(struct hollow *hollow, uint64_t gib, const ch
     expect(hftl_open_media(media, &options, &device, why, sizeof why), why);
     double took = now_ms(CLOCK_MONOTONIC) - before;
     cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    hollow_count(hollow, &reads, &blocks);
     hftl_get_info(device, &info);
     if (how != NULL)
-        printf("%llu %s %llu %.1f %.1f %llu %llu\n", (unsigned long long)gib, how,
-               (unsigned long long)info.blocks, took, cpu, (unsigned long long)reads,
-               (unsigned long long)blocks * HFTL_BLOCK_BYTES);
-    (void)fflush(stdout);
+        say(gib, how, info.blocks, took, cpu, hollow);
     return device;
 }
 
-static void measure(uint64_t gib, bool random, unsigned long opens)
+/* On the slow drive; closed again. */
+static void look(struct hollow *hollow, uint64_t gib, const struct shape *shape, const char *how)
 {
+    struct hftl_media *media = hollow_attach(hollow);
+    struct slow_opening opening;
+    uint64_t reads, blocks;
+    char why[300] = "";
+
+    if (media == NULL)
+        expect(HFTL_MEMORY, "the medium");
+    hollow_count(hollow, &reads, &blocks);
+    double cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+    expect(slow_open(media, (uint32_t)shape->units, &opening, why, sizeof why), why);
+    cpu = now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    say(gib, how, opening.blocks, (double)opening.took_ns / 1e6, cpu, hollow);
+    expect(slow_close(&opening), "closing the device");
+}
+
+static struct hftl_device *open_clean(struct hollow *hollow, uint64_t gib,
+                                      const struct shape *shape)
+{
+    if (shape->units > 0)
+        look(hollow, gib, shape, "clean");
+    return open_it(hollow, gib, shape->units > 0 ? NULL : "clean");
+}
+
+static void measure(uint64_t gib, const struct shape *shape)
+{
+    unsigned long opens = shape->opens;
     struct hftl_format_options format;
     struct hftl_info info = {.size = sizeof info};
     struct hftl_media_facts facts = mem_facts(HFTL_KIND_ZONED);
     char why[300] = "";
 
-    facts.chunk_blocks = ZONE_BLOCKS;
-    facts.chunks_per_pu = (uint32_t)gib * COLUMNS;
+    facts.chunk_blocks = (uint32_t)(shape->band_mib * MIB_BLOCKS / shape->columns);
+    facts.chunks_per_pu = (uint32_t)(gib * 1024 / shape->band_mib * shape->columns);
     facts.open_max = facts.active_max = 0;
     struct hollow *hollow = hollow_create(&facts);
     struct hftl_media *media = hollow == NULL ? NULL : hollow_attach(hollow);
     if (media == NULL)
         expect(HFTL_MEMORY, "the medium");
     hftl_format_options_init(&format);
-    format.columns = COLUMNS;
+    format.columns = (uint32_t)shape->columns;
     expect(hftl_format_media(media, &format, &info, why, sizeof why), why);
     media->ops->close(media);
 
     struct hftl_device *device = open_it(hollow, gib, NULL);
-    write_zeros(device, info.blocks, info.blocks, random);
+    write_zeros(device, info.blocks, info.blocks, shape->random);
     expect(hftl_close(device), "closing the device");
     while (opens-- > 1) {
-        device = open_it(hollow, gib, "clean");
+        device = open_clean(hollow, gib, shape);
         expect(hftl_close(device), "closing the device");
     }
-    device = open_it(hollow, gib, "clean");
-    write_zeros(device, WRITTEN_ON, info.blocks, random);
-    (void)open_it(hollow, gib, "cut"); /* the one before is dead: nobody steps it */
+    device = open_clean(hollow, gib, shape);
+    write_zeros(device, WRITTEN_ON, info.blocks, shape->random);
+    /* The one before is dead: nobody steps it. */
+    if (shape->units > 0)
+        look(hollow, gib, shape, "cut");
+    else
+        (void)open_it(hollow, gib, "cut");
     hollow_destroy(hollow);
 }
 
@@ -221,23 +269,31 @@ static unsigned long number_of(const char *text, unsigned long least, unsigned l
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"random", no_argument, NULL, 'r'}, {"opens", required_argument, NULL, 'o'}, {0}};
-    unsigned long opens = 1;
-    bool random = false;
+        {"random", no_argument, NULL, 'r'},        {"opens", required_argument, NULL, 'o'},
+        {"columns", required_argument, NULL, 'c'}, {"units", required_argument, NULL, 'u'},
+        {"band", required_argument, NULL, 'b'},    {0}};
+    struct shape shape = {.opens = 1, .columns = COLUMNS_DEFAULT, .band_mib = BAND_MIB_DEFAULT};
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'r')
-            random = true;
+            shape.random = true;
         else if (c == 'o')
-            opens = number_of(optarg, 1, 100);
+            shape.opens = number_of(optarg, 1, 100);
+        else if (c == 'c')
+            shape.columns = number_of(optarg, 1, 64);
+        else if (c == 'u')
+            shape.units = number_of(optarg, 1, 1024);
+        else if (c == 'b')
+            shape.band_mib = number_of(optarg, 16, 4096);
         else
             return 2;
     }
     if (optind == argc) {
-        fprintf(stderr, "usage: bench-opening [--random] [--opens N] GIB...\n");
+        fprintf(stderr, "usage: bench-opening [--random] [--opens N] [--columns N] "
+                        "[--band MIB] [--units N] GIB...\n");
         return 2;
     }
     for (int i = optind; i < argc; i++)
-        measure(number_of(argv[i], 16, 4096), random, opens);
+        measure(number_of(argv[i], 16, 4096), &shape);
     _exit(0); /* what died was closed by nobody: to those who look for leaks it is one */
 }
