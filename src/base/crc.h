@@ -14,6 +14,7 @@
 #ifndef HOSTFTL_BASE_CRC_H
 #define HOSTFTL_BASE_CRC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,20 +33,38 @@ static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third
 
 uint32_t crc32c_20_bytes(uint64_t first, uint32_t second, uint64_t third);
 
-static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third)
+/* Has the processor an instruction for it? */
+static inline bool crc32c_processor(void)
+{
+#if defined __x86_64__
+    return __builtin_cpu_supports("sse4.2") != 0;
+#else
+    return false;
+#endif
+}
+
+/* For loops, which ask the processor once. */
+static inline uint32_t crc32c_20_by(bool processor, uint64_t first, uint32_t second, uint64_t third)
 {
 #if defined __x86_64__
     /* Why not the compiler's function for it? It is only there for processors that all have the
      * instruction, or in a function of its own, whose call costs as much as the three of them. */
-    if (__builtin_expect(__builtin_cpu_supports("sse4.2") != 0, 1)) {
+    if (__builtin_expect(processor, 1)) {
         uint64_t crc = UINT32_MAX;
         __asm__("crc32q %1, %0" : "+r"(crc) : "rm"(first));
         __asm__("crc32l %1, %k0" : "+r"(crc) : "rm"(second));
         __asm__("crc32q %1, %0" : "+r"(crc) : "rm"(third));
         return ~(uint32_t)crc;
     }
+#else
+    (void)processor;
 #endif
     return crc32c_20_bytes(first, second, third);
+}
+
+static inline uint32_t crc32c_20(uint64_t first, uint32_t second, uint64_t third)
+{
+    return crc32c_20_by(crc32c_processor(), first, second, third);
 }
 
 #endif

@@ -20,6 +20,9 @@ struct world {
     /* Zeroed memory or NULL. Called by format and open only. */
     void *(*alloc)(void *arg, size_t bytes);
     void (*release)(void *arg, void *memory, size_t bytes);
+    /* Most of this piece, of what alloc gave, will be used, and in no order: large pages are worth
+     * having. A hint; NULL: nobody takes it. */
+    void (*spread)(void *arg, void *memory, size_t bytes);
     /* Only lifecycle waits: returns when the medium may have something to reap (poll on its fd). */
     void (*wait)(void *arg, struct hftl_media *medium);
     void (*log)(void *arg, enum hftl_log_level level, const char *message);

@@ -81,12 +81,12 @@ static inline uint32_t ident_data_crc(const struct ident *ident, uint64_t place_
     return ident->crc ^ ident_claim_crc(ident, ident_claim(ident), place_salt);
 }
 
-/* The same of the bytes of an identity that is not that of a lost block. */
+/* The same of the bytes of an identity that is not that of a lost block; `processor`: crc.h. */
 static inline uint32_t ident_bytes_data_crc(const uint8_t bytes[FORMAT_IDENT_BYTES],
-                                            uint64_t place_salt)
+                                            uint64_t place_salt, bool processor)
 {
-    return get_u32(bytes + IDENT_CRC_AT) ^
-           crc32c_20(get_u64(bytes + IDENT_LOW_AT), get_u32(bytes + IDENT_HIGH_AT), place_salt);
+    return get_u32(bytes + IDENT_CRC_AT) ^ crc32c_20_by(processor, get_u64(bytes + IDENT_LOW_AT),
+                                                        get_u32(bytes + IDENT_HIGH_AT), place_salt);
 }
 
 /* I4. Always false for a lost block: whatever it carries is not good data. */
@@ -124,6 +124,15 @@ HFTL_MUST_USE static inline bool ident_decode_data(const uint8_t bytes[FORMAT_ID
     ident->lba = lba_kind & FORMAT_LBA_MAX;
     ident->kind = IDENT_DATA;
     return true;
+}
+
+/* The same without a branch: the lba of data, and its seq; more than FORMAT_LBA_MAX where it is
+ * another kind, or none. */
+static inline uint64_t ident_data_lba(const uint8_t bytes[FORMAT_IDENT_BYTES], uint64_t *seq)
+{
+    uint64_t lba_kind = get_u64(bytes + IDENT_LOW_AT + 4) >> (FORMAT_SEQ_BITS - 32);
+    *seq = get_u64(bytes + IDENT_LOW_AT) & FORMAT_SEQ_MAX;
+    return (lba_kind ^ (uint64_t)IDENT_DATA << FORMAT_LBA_BITS) | (uint64_t)(*seq == 0) << 63;
 }
 
 /* I1, I3. CORRUPT, or UNSUPPORTED for kind `map`. */

@@ -226,13 +226,13 @@ static bool names_superblock(const struct opening *o, const struct band *band,
     return false;
 }
 
-/* H1-H3 of the block that was read. */
+/* H1-H3 of a block that was read. */
 static bool is_head(const struct opening *o, const struct band *band, uint32_t column,
-                    struct head *head)
+                    const uint8_t *block, struct head *head)
 {
     /* Which position it has depends on the columns it names, so that is compared afterwards. */
-    struct format_place where = {.place = band->index, .position = get_u32(o->block + 44)};
-    if (head_decode(&o->device->format, &where, o->block, head) != HFTL_OK)
+    struct format_place where = {.place = band->index, .position = get_u32(block + 44)};
+    if (head_decode(&o->device->format, &where, block, head) != HFTL_OK)
         return false;
     if (names_superblock(o, band, head))
         return false;
@@ -245,13 +245,33 @@ static bool read_head(struct opening *o, const struct band *band, uint32_t colum
                       struct head *head)
 {
     uint32_t chunk = layout_band_chunk(&o->device->layout, band->index, column);
+    const struct sighting *seen = &o->sightings[band->index];
     unsigned tries = mutant("head-decoded-once") ? 1 : 2;
+    if (seen->asked && seen->column == column)
+        tries--;
     if (is_superblock(o, chunk) || !has_readable(o, chunk, 0))
         return false;
     while (tries-- > 0)
-        if (read_block(o, chunk, 0) == HFTL_OK && is_head(o, band, column, head))
+        if (read_block(o, chunk, 0) == HFTL_OK && is_head(o, band, column, o->block, head))
             return true;
     return false;
+}
+
+static void adopt_head(struct opening *o, struct band *band, const struct head *head)
+{
+    take_columns(o, band, head);
+    band->generation = head->generation;
+    o->sightings[band->index].stream = head->stream;
+    o->sightings[band->index].head = true;
+    o->epoch_seen = max_u32(o->epoch_seen, head->epoch);
+    opening_note_witness(o, &head->witness);
+}
+
+static void take_head(struct opening *o, const struct ahead_block *block)
+{
+    struct head head;
+    if (block->status == HFTL_OK && is_head(o, block->band, block->number, block->data, &head))
+        adopt_head(o, block->band, &head);
 }
 
 /* A chunk that was retired keeps the head of an earlier life: the others are asked first. */
@@ -264,11 +284,7 @@ static bool find_head(struct opening *o, struct band *band)
         bool usable = is_usable(o, layout_band_chunk(&o->device->layout, band->index, column));
         if (usable != (i < columns) || !read_head(o, band, column, &head))
             continue;
-        take_columns(o, band, &head);
-        band->generation = head.generation;
-        o->sightings[band->index].stream = head.stream;
-        o->epoch_seen = max_u32(o->epoch_seen, head.epoch);
-        opening_note_witness(o, &head.witness);
+        adopt_head(o, band, &head);
         return true;
     }
     return false;
@@ -423,40 +439,81 @@ static bool find_by_record(struct opening *o, struct band *band)
     return false;
 }
 
+/* Free, or one of its heads is asked for ahead where all of them should be there: of another column
+ * for each band, so that all parallel units have some to read. */
+static void look_at(struct opening *o, struct band *band)
+{
+    struct sighting *seen = &o->sightings[band->index];
+    take_columns(o, band, NULL);
+    if (band->width > 0 && geometry_data_blocks(&o->device->geometry, band->width) > 0 &&
+        is_all(o, band, HFTL_CHUNK_FREE) && !has_retired_data(o, band)) {
+        band_load(o->device, band, BAND_FREE);
+        seen->free = true;
+        return;
+    }
+    if (band->width == 0 || !is_all(o, band, HFTL_CHUNK_FULL))
+        return;
+    uint32_t at = band->index % band->width;
+    seen->asked = true;
+    seen->column = band->columns[at];
+    ahead_ask(
+        o, &(struct ahead_block){
+               .band = band, .number = seen->column, .chunk = band->chunks[at], .take = take_head});
+}
+
+/* Nobody could say what it is. */
+static void leave_unknown(struct opening *o, struct band *band)
+{
+    band->generation = 0;
+    take_columns(o, band, NULL);
+    o->sightings[band->index].unknown = true;
+    bool none = band->width == 0 || geometry_data_blocks(&o->device->geometry, band->width) == 0;
+    band_load(o->device, band, none ? BAND_RETIRED : BAND_EMPTIED);
+}
+
+/* Its tail is asked for ahead where it may be closed. */
 static void classify(struct opening *o, struct band *band)
 {
-    struct device *device = o->device;
-    take_columns(o, band, NULL);
-    if (band->width > 0 && geometry_data_blocks(&device->geometry, band->width) > 0 &&
-        is_all(o, band, HFTL_CHUNK_FREE) && !has_retired_data(o, band)) {
-        band_load(device, band, BAND_FREE);
-        return;
-    }
-    if (!find_head(o, band) && !find_by_record(o, band) && !find_by_tail(o, band) &&
+    struct sighting *seen = &o->sightings[band->index];
+    if (!seen->head && !find_head(o, band) && !find_by_record(o, band) && !find_by_tail(o, band) &&
         !find_by_summary(o, band)) {
-        band->generation = 0;
-        take_columns(o, band, NULL);
-        o->sightings[band->index].unknown = true;
-        bool none = band->width == 0 || geometry_data_blocks(&device->geometry, band->width) == 0;
-        band_load(device, band, none ? BAND_RETIRED : BAND_EMPTIED);
+        leave_unknown(o, band);
         return;
     }
-    const struct verdict *verdict = verdict_of(o, band);
-    bool resumed = clean_mark_of(o, band) != NULL || mutant_resumes(o, band);
-    o->sightings[band->index].head = true;
+    seen->head = true;
+    seen->resumed = clean_mark_of(o, band) != NULL || mutant_resumes(o, band);
     o->epoch_seen = max_u32(o->epoch_seen, (uint32_t)(band->generation >> 32));
-    if (verdict == NULL && !resumed && is_all(o, band, HFTL_CHUNK_FULL) && merge_take(o, band))
-        return; /* closed: loaded when its valid blocks are counted */
+    seen->maybe_closed =
+        verdict_of(o, band) == NULL && !seen->resumed && is_all(o, band, HFTL_CHUNK_FULL);
+    if (seen->maybe_closed)
+        merge_ask(o, band);
+}
+
+/* Closed bands are loaded when their valid blocks are counted. */
+static void scan_unless_closed(struct opening *o, struct band *band)
+{
+    const struct sighting *seen = &o->sightings[band->index];
+    if (!seen->head || (seen->maybe_closed && !seen->tail_bad))
+        return;
+    const struct verdict *verdict = verdict_of(o, band);
     bool same = verdict != NULL &&
                 (verdict->columns == band->width || generation_is_bound(verdict->generation));
-    add_scan(o, band, same ? verdict->accepted : NULL, resumed);
+    add_scan(o, band, same ? verdict->accepted : NULL, seen->resumed);
 }
 
 enum hftl_status bands_classify(struct opening *o)
 {
+    uint32_t bands = o->device->geometry.bands;
     opening_note_witness(o, &o->found.record.witness);
-    for (uint32_t i = 0; i < o->device->geometry.bands; i++)
-        classify(o, &o->device->bands[i]);
+    for (uint32_t i = 0; i < bands; i++)
+        look_at(o, &o->device->bands[i]);
+    ahead_finish(o);
+    for (uint32_t i = 0; i < bands; i++)
+        if (!o->sightings[i].free)
+            classify(o, &o->device->bands[i]);
+    ahead_finish(o);
+    for (uint32_t i = 0; i < bands; i++)
+        scan_unless_closed(o, &o->device->bands[i]);
     return HFTL_OK;
 }
 

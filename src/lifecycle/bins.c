@@ -12,8 +12,8 @@
 
 #define BINS_FEW 256u
 #define REGION_BITS_LEAST 9u
-#define OWN_LINES_MOST 262144u /* of all bins: 16 MiB */
-#define LBAS_A_LINE 49u        /* what does not fit into a region's memory needs so many lines */
+#define OWN_LINES_MOST 131072u /* of all bins: 16 MiB */
+#define LBAS_A_LINE 100u       /* twice what does not fit, as lines may end early */
 #define AHEAD_LINES 4u
 #define IMAGE_AHEAD_LINES 16u
 
@@ -258,7 +258,10 @@ void bins_settle(struct opening *o, uint64_t lba)
     own = &o->bins.bins[bin];
     if (own->state == BIN_OWN)
         return;
-    if (own->state != BIN_FRESH)
+    if (own->state == BIN_FRESH)
+        memset(o->device->map.pba.narrow + region_first(&o->bins, bin), 0xff,
+               (size_t)region_lbas(o, bin) * sizeof(uint32_t)); /* MAP_NONE */
+    else
         give_back(o, bin);
     begin_own(o, bin, BIN_OWN);
 }

@@ -2,8 +2,8 @@
 /*
  * bins.h - versions on their way into the map, by region of the map.
  *
- * I own        a bin for each region of the map: a line of a cache that is filled entry by entry,
- *              and room of its own for full lines, at most 16 MiB in all.
+ * I own        a bin for each region of the map: a line, two of a cache's, that is filled entry by
+ *              entry, and room of its own for full lines, at most 16 MiB in all.
  * I promise    what was put is in the map, or contested, after bins_end; what the map says of a
  *              region after bins_settle is so.
  * I ignore     who is right: whoever comes into the map first stays.
@@ -17,7 +17,8 @@
  *              the map at once, and the region's memory is map again
  *   OWN        the region's memory is map; what is in the bin's own room goes there when it is full
  *
- *   B1  Of a FRESH region nothing is mapped, and none of its lbas is in a bin.
+ *   B1  Of a FRESH region nothing is mapped, and none of its lbas is in a bin. Its memory means
+ *       nothing: nobody wrote to it, and it becomes map when it is settled.
  *   B2  The map's memory of a lent region, and that of its checksums, holds full lines up to the
  *       bin's `at`, and is no map. Nobody looks at such an entry without bins_settle.
  *   B3  What is in bin b has an lba of b << shift and above, below (b + 1) << shift.
@@ -34,16 +35,16 @@
 
 struct opening;
 
-#define BIN_LINE_BYTES 64u
+#define BIN_LINE_BYTES 128u
 #define BIN_REGION_BITS 16u /* at most: an lba in its region has two bytes */
 #define BIN_SPAN (UINT32_C(1) << 16)
-#define BIN_WORDS 14u /* one an entry, and one more where checksums are kept */
+#define BIN_WORDS 30u /* one an entry, and one more where checksums are kept */
 
 /* `base` and the pbas up to 65535 above it; tails name blocks in the order of their pbas. */
 struct bin_line {
     uint32_t base, count;
     uint32_t words[BIN_WORDS]; /* pba - base, and in the low half the lba less its region's first;
-                                  then checksums, from the seventh on */
+                                  then checksums, in the second half */
 };
 
 enum bin_state { BIN_FRESH, BIN_MAP_LENT, BIN_CRC_LENT, BIN_ALL_LENT, BIN_OWN };

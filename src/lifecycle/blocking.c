@@ -10,10 +10,16 @@
 #define AGAIN_TRIES_MAX 8u
 
 /* Writes that wait are pads, and what is read is looked at for its identity. */
-static void note(const struct blocking *b, const struct hftl_media_op *op)
+void blocking_note(const struct blocking *b, const struct hftl_media_op *op)
 {
     if (b->stats != NULL)
         stats_count(b->stats, op, op->verb == HFTL_MEDIA_WRITE ? HFTL_IO_PAD : HFTL_IO_METADATA);
+}
+
+void blocking_reap(const struct blocking *b, unsigned most)
+{
+    if (b->medium->ops->reap(b->medium, most) == 0)
+        b->world->wait(b->world->arg, b->medium);
 }
 
 static void land(struct hftl_media_op *op)
@@ -33,18 +39,25 @@ static void run_all(const struct blocking *b, struct hftl_media_op *ops, unsigne
         b->medium->ops->submit(b->medium, &op, 1);
     }
     while (left > 0)
-        if (b->medium->ops->reap(b->medium, count) == 0 && left > 0)
-            b->world->wait(b->world->arg, b->medium);
+        blocking_reap(b, count);
+}
+
+static void settle(const struct blocking *b)
+{
+    while (b->under_way != NULL && *b->under_way > 0)
+        blocking_reap(b, *b->under_way);
 }
 
 enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *ops, unsigned count)
 {
     run_all(b, ops, count);
     for (unsigned i = 0; i < count; i++) /* with nothing else in flight there is room (M8) */
-        for (unsigned tries = 0; ops[i].status == HFTL_AGAIN && tries < AGAIN_TRIES_MAX; tries++)
+        for (unsigned tries = 0; ops[i].status == HFTL_AGAIN && tries < AGAIN_TRIES_MAX; tries++) {
+            settle(b);
             run_all(b, &ops[i], 1);
+        }
     for (unsigned i = 0; i < count; i++)
-        note(b, &ops[i]);
+        blocking_note(b, &ops[i]);
     for (unsigned i = 0; i < count; i++)
         if (ops[i].status != HFTL_OK)
             return ops[i].status;

@@ -14,7 +14,15 @@ struct blocking {
     struct hftl_media *medium;
     const struct world *world;
     struct hftl_stats *stats; /* operations are counted here; NULL: nowhere */
+    /* Operations of somebody else that are in flight beside these (ahead.h); NULL: there are none.
+     * They may keep others out (M8). */
+    const uint32_t *under_way;
 };
+
+/* Reaps, at most so many; waits for one when nothing is to be reaped. */
+void blocking_reap(const struct blocking *b, unsigned most);
+/* Counts one that has landed. */
+void blocking_note(const struct blocking *b, const struct hftl_media_op *op);
 
 /* Runs all of them; each has its status. The first failure, in order. */
 enum hftl_status blocking_run(const struct blocking *b, struct hftl_media_op *ops, unsigned count);

@@ -89,15 +89,35 @@ enum hftl_status build_super(struct device *device, const struct layout *layout,
     return super->bytes == NULL ? HFTL_MEMORY : HFTL_OK;
 }
 
+/* The map and what goes with it: users choose which of it is looked at. */
+static void *build_spread(struct device *device, size_t bytes)
+{
+    void *memory = build_alloc(device, bytes);
+    if (memory != NULL && device->world.spread != NULL)
+        device->world.spread(device->world.arg, memory, bytes);
+    return memory;
+}
+
 static bool build_table(struct device *device, struct map_table *table, uint64_t entries, bool wide)
 {
     size_t bytes = (size_t)entries * (wide ? sizeof(uint64_t) : sizeof(uint32_t));
-    void *memory = build_alloc(device, bytes);
+    void *memory = build_spread(device, bytes);
     if (memory == NULL)
         return false;
-    memset(memory, 0xff, bytes); /* MAP_NONE, in either width */
     *table = wide ? (struct map_table){.wide = memory} : (struct map_table){.narrow = memory};
     return true;
+}
+
+static void clear_table(const struct map_table *table, uint64_t entries)
+{
+    void *memory = table->wide != NULL ? (void *)table->wide : (void *)table->narrow;
+    size_t each = table->wide != NULL ? sizeof(uint64_t) : sizeof(uint32_t);
+    memset(memory, 0xff, (size_t)entries * each); /* MAP_NONE, in either width */
+}
+
+void build_clear_map(struct device *device)
+{
+    clear_table(&device->map.pba, device->geometry.blocks);
 }
 
 static bool build_map(struct device *device, enum hftl_verify verify, bool wide)
@@ -111,11 +131,14 @@ static bool build_map(struct device *device, enum hftl_verify verify, bool wide)
     device->flush.snapshot = build_alloc(device, words);
     bool keep = !g->oob && verify == HFTL_VERIFY_ALWAYS;
     if (keep)
-        map->crc = build_alloc(device, (size_t)g->blocks * sizeof(uint32_t));
-    return map->written != NULL && map->dirty != NULL && map->held != NULL &&
-           device->flush.snapshot != NULL && (!keep || map->crc != NULL) &&
-           build_table(device, &map->pba, g->blocks, wide) &&
-           build_table(device, &map->page_pba, g->ranges, wide);
+        map->crc = build_spread(device, (size_t)g->blocks * sizeof(uint32_t));
+    if (map->written == NULL || map->dirty == NULL || map->held == NULL ||
+        device->flush.snapshot == NULL || (keep && map->crc == NULL) ||
+        !build_table(device, &map->pba, g->blocks, wide) ||
+        !build_table(device, &map->page_pba, g->ranges, wide))
+        return false;
+    clear_table(&map->page_pba, g->ranges);
+    return true;
 }
 
 static bool build_bands(struct device *device)

@@ -21,9 +21,12 @@ struct device *build_bare(struct hftl_media *medium, const struct world *world);
 /* Its layout, geometry and superblock memory. */
 HFTL_MUST_USE enum hftl_status build_super(struct device *device, const struct layout *layout,
                                            const uint8_t id[16]);
-/* Bands, map, streams, errands. Needs build_super. Bands are FREE, without columns. */
+/* Bands, map, streams, errands. Needs build_super. Bands are FREE, without columns. What the map
+ * says of lbas means nothing before build_clear_map, or before bins end (bins.h). */
 HFTL_MUST_USE enum hftl_status build_rest(struct device *device,
                                           const struct device_options *options);
+/* No lba is mapped. */
+void build_clear_map(struct device *device);
 /* Zeroed; freed by device_discard, or earlier by build_free. NULL: no memory. */
 void *build_alloc(struct device *device, size_t bytes);
 void build_free(struct device *device, void *memory);

@@ -111,7 +111,7 @@ static enum hftl_status close_clean(struct device *device)
         return status;
     /* A tail written last is still volatile, and the record must not outlive what it vouches
      * for. */
-    struct blocking b = {device->medium, &device->world, &device->stats};
+    struct blocking b = {device->medium, &device->world, &device->stats, NULL};
     status = mutant("clean-record-without-flush") ? HFTL_OK : blocking_flush(&b);
     return status == HFTL_OK ? write_clean_record(device) : status;
 }

@@ -439,7 +439,11 @@ static enum hftl_status build_unrecovered(struct dump *d, const struct device_op
     if (d->device == NULL)
         return HFTL_MEMORY;
     enum hftl_status status = build_super(d->device, &d->found.record.layout, d->found.record.id);
-    return status == HFTL_OK ? build_rest(d->device, options) : status;
+    if (status == HFTL_OK)
+        status = build_rest(d->device, options);
+    if (status == HFTL_OK)
+        build_clear_map(d->device);
+    return status;
 }
 
 static enum hftl_status open_device(struct dump *d, struct why *why)

@@ -428,7 +428,7 @@ enum hftl_status device_format(struct hftl_media *medium, const struct world *wo
                                const struct hftl_format_options *options, struct hftl_info *info,
                                struct why *why)
 {
-    struct formatting f = {.b = {medium, world, NULL},
+    struct formatting f = {.b = {medium, world, NULL, NULL},
                            .options = options,
                            .why = why,
                            .chunk_count = hftl_media_chunks(&medium->facts)};

@@ -16,11 +16,10 @@
  * Of the tails, such a pass reads the blocks that name a contested lba (wanted, a bit a block): the
  * one of the version that came first, when a second one comes, and the ones of all that come later.
  *
- * BINS. Where neighbours in a tail are strangers in the map, a survey puts them into bins first
- * (bins.h), and into the map later. It may, because the order in which versions come
- * decides nothing. Other tails go past the bins, which cost more than they give there.
+ * Nearly all identities that a survey meets are of data and the first of their lba: these do not
+ * come here one by one (survey.c).
  *
- * THE FIRST PASS over the tails is made while bands are classified (merge_take): that a band is
+ * THE FIRST PASS over the tails is made while bands are classified (merge_ask): that a band is
  * closed is known when all of its tail was read, and nobody reads it again. The order in which
  * versions come decides nothing, so closed bands may come first and sealed ones later. A band whose
  * tail turns out to be damaged further on is not closed: what was taken from it is no longer told
@@ -40,9 +39,6 @@
 
 #define WINDOW_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define AHEAD 16u /* entries of a tail whose lines of the map are on their way */
-
-#define TOGETHER 16u /* lbas that share a line of the map */
-#define SAMPLE 8u    /* of so many pairs of neighbours in a tail, one is looked at */
 
 struct entry {
     struct band *band;
@@ -175,15 +171,18 @@ static void want_tail(struct opening *o, hftl_pba pba)
     bitmap_set(o->wanted, tails_number(o, band, position));
 }
 
-static void contest(struct opening *o, uint64_t lba, hftl_pba held)
+void merge_contest_holder(struct opening *o, uint64_t lba, hftl_pba held)
 {
+    if (!bitmap_get(o->contested, lba))
+        valid_drop(o, held);
     bitmap_set(o->contested, lba);
     want_tail(o, held);
 }
 
 void merge_contest(struct opening *o, uint64_t lba, hftl_pba held, hftl_pba later)
 {
-    contest(o, lba, held);
+    merge_contest_holder(o, lba, held);
+    valid_drop(o, later);
     want_tail(o, later);
 }
 
@@ -191,11 +190,11 @@ static void survey_version(struct opening *o, const struct entry *e)
 {
     bins_settle(o, e->ident.lba);
     hftl_pba held = map_table_get(&o->device->map.pba, e->ident.lba);
-    if (map_is_none(held)) {
+    valid_take(o, e->band, 1);
+    if (map_is_none(held))
         set_map(o, e);
-        return;
-    }
-    merge_contest(o, e->ident.lba, held, pba_of(o, e));
+    else
+        merge_contest(o, e->ident.lba, held, pba_of(o, e));
 }
 
 static void take_version(struct opening *o, const struct entry *e)
@@ -266,7 +265,7 @@ static void take_page(struct opening *o, const struct entry *e)
     o->page_seqs[range] = e->ident.seq;
 }
 
-static void consider(struct opening *o, struct band *band, uint32_t position, const uint8_t *bytes)
+void merge_consider(struct opening *o, struct band *band, uint32_t position, const uint8_t *bytes)
 {
     struct entry e = {.band = band, .position = position};
     if (ident_decode(bytes, &e.ident) != HFTL_OK ||
@@ -291,146 +290,12 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
     uint64_t lba = ident_peek_lba(bytes);
     if (lba >= o->device->geometry.blocks)
         return;
-    if (o->seqs != NULL && o->contested != NULL) {
+    if (o->contested != NULL) {
         __builtin_prefetch(o->contested + lba / BITMAP_WORD_BITS);
         return;
     }
     map_fetch(&o->device->map, (hftl_lba){lba});
-    if (o->seqs != NULL)
-        __builtin_prefetch(o->seqs + lba, 1);
-}
-
-/* Are most neighbours in this tail far from each other in the map? */
-static bool holds_strangers(const struct tail *tail)
-{
-    uint32_t strangers = 0, pairs = 0;
-    for (uint32_t i = 1; i < tail->count; i += SAMPLE, pairs++) {
-        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        uint64_t apart = ident_peek_lba(bytes) - ident_peek_lba(bytes - FORMAT_IDENT_BYTES);
-        strangers += apart + TOGETHER > 2 * TOGETHER; /* either way */
-    }
-    return 2 * strangers > pairs;
-}
-
-/* ---- tails ---- */
-
-/* What the entries of a tail have in common. */
-struct survey {
-    struct map_table table;
-    uint32_t *crc;                    /* or NULL */
-    uint64_t blocks, first_pba, salt; /* the place salt, but for the pba */
-    uint64_t seq_highest;
-    bool contests;            /* somebody else named one of these lbas before */
-    uint64_t settled, region; /* so many lbas from this one on may be looked at in the map */
-};
-
-/* In order this is asked for once a region, without bins once a tail. */
-static inline void settle(struct opening *o, struct survey *s, uint64_t lba)
-{
-    s->settled = 0;
-    s->region = UINT64_MAX;
-    if (o->bins.lines == NULL)
-        return;
-    bins_settle(o, lba);
-    s->region = UINT64_C(1) << o->bins.shift;
-    s->settled = lba & ~(s->region - 1);
-}
-
-/* Of data, what nearly all entries of all tails are: as consider does, without a call. False: it is
- * something else, or means nothing. */
-static inline bool survey_data(struct opening *o, struct survey *s, const uint8_t *bytes,
-                               uint32_t index)
-{
-    hftl_pba pba = {s->first_pba + index};
-    struct ident ident;
-    if (!ident_decode_data(bytes, &ident) || ident.lba >= s->blocks)
-        return false;
-    s->seq_highest = max_u64(s->seq_highest, ident.seq);
-    if (ident.lba - s->settled >= s->region)
-        settle(o, s, ident.lba);
-    hftl_pba held = map_table_get(&s->table, ident.lba);
-    if (!map_is_none(held)) {
-        contest(o, ident.lba, held);
-        s->contests = true;
-        return true;
-    }
-    map_table_set(&s->table, ident.lba, pba);
-    if (s->crc != NULL)
-        s->crc[ident.lba] = ident_bytes_data_crc(bytes, s->salt ^ pba.n);
-    return true;
-}
-
-/* What a few entries of a tail name. */
-#define FEW 64u
-struct few {
-    uint32_t lbas[FEW], crcs[FEW]; /* NO_DATA: it is something else */
-};
-#define NO_DATA UINT32_MAX
-
-/* Returns the highest seq. Without a call, so that all of it is in registers. */
-static uint64_t decode_few(const struct survey *s, const uint8_t *bytes, uint32_t count,
-                           uint64_t pba, struct few *few)
-{
-    uint64_t salt = s->salt, blocks = s->blocks, highest = 0;
-    bool crcs = s->crc != NULL;
-    for (uint32_t i = 0; i < count; i++, bytes += FORMAT_IDENT_BYTES) {
-        struct ident ident = {.lba = 0};
-        bool is_data = ident_decode_data(bytes, &ident) && ident.lba < blocks;
-        few->lbas[i] = is_data ? (uint32_t)ident.lba : NO_DATA;
-        few->crcs[i] = crcs ? ident_bytes_data_crc(bytes, salt ^ (pba + i)) : 0;
-        highest = is_data ? max_u64(highest, ident.seq) : highest;
-    }
-    return highest;
-}
-
-/* survey_tail, with bins between. */
-static void bin_tail(struct opening *o, struct band *band, uint32_t first, const struct tail *tail,
-                     const struct survey *s)
-{
-    const struct bins bins = o->bins;
-    struct few few;
-    uint64_t highest = 0;
-    uint32_t count;
-    for (uint32_t at = 0; at < tail->count; at += count) {
-        const uint8_t *bytes = tail->idents + (size_t)at * FORMAT_IDENT_BYTES;
-        count = min_u32(tail->count - at, FEW);
-        highest = max_u64(highest, decode_few(s, bytes, count, s->first_pba + at, &few));
-        for (uint32_t i = 0; i < count; i++) {
-            if (few.lbas[i] == NO_DATA)
-                consider(o, band, first + at + i, bytes + (size_t)i * FORMAT_IDENT_BYTES);
-            else
-                bins_put(o, &bins, few.lbas[i], (uint32_t)(s->first_pba + at + i), few.crcs[i]);
-        }
-    }
-    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(highest >> 32));
-}
-
-static void survey_tail(struct opening *o, struct band *band, uint32_t first,
-                        const struct tail *tail)
-{
-    const struct device *device = o->device;
-    struct survey survey = {
-        .table = device->map.pba,
-        .crc = device->map.crc,
-        .blocks = device->geometry.blocks,
-        .first_pba = geometry_pba(&device->geometry, band->index, first).n,
-        .salt = ident_place_salt(&device->format, band->generation, (hftl_pba){0}),
-    };
-    if (o->bins.lines != NULL && holds_strangers(tail)) {
-        struct survey same = survey; /* `survey` itself can stay in registers */
-        bin_tail(o, band, first, tail, &same);
-        return;
-    }
-    for (uint32_t i = 0; i < tail->count; i++) {
-        const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        if (i + AHEAD < tail->count)
-            fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
-        if (!survey_data(o, &survey, bytes, i))
-            consider(o, band, first + i, bytes);
-    }
-    if (survey.contests)
-        bitmap_set(o->wanted, tails_number(o, band, first));
-    o->epoch_named = max_u32(o->epoch_named, (uint32_t)(survey.seq_highest >> 32));
+    __builtin_prefetch(o->seqs + lba, 1);
 }
 
 /* Data of an lba that is not to be decided now; the survey saw to its epoch. Most of what passes
@@ -454,7 +319,7 @@ static void take_idents(struct opening *o, struct band *band, uint32_t first,
         if (i + AHEAD < tail->count)
             fetch_ahead(o, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
         if (!is_of_no_window(o, bytes))
-            consider(o, band, first + i, bytes);
+            merge_consider(o, band, first + i, bytes);
     }
 }
 
@@ -463,14 +328,30 @@ static void take_tail(struct opening *o, struct band *band, uint32_t index, cons
     take_idents(o, band, index * o->device->geometry.tail_max, tail);
 }
 
-bool merge_take(struct opening *o, struct band *band)
+/* Of a band that is closed if its whole tail is good. */
+static void take_perhaps(struct opening *o, struct band *band, uint32_t index,
+                         const struct tail *tail)
 {
-    uint64_t before = o->tails.taken;
-    o->tails.take = o->spoiled ? NULL : take_tail;
-    if (tails_ask(o, band) == HFTL_OK && tails_take(o) == HFTL_OK)
-        return true;
-    o->spoiled = o->spoiled || o->tails.taken != before;
-    return false;
+    struct sighting *seen = &o->sightings[band->index];
+    if (seen->tail_bad || o->spoiled)
+        return;
+    seen->tail_taken = true;
+    take_tail(o, band, index, tail);
+}
+
+static void give_up(struct opening *o, enum hftl_status status, const struct ahead_block *block)
+{
+    struct sighting *seen = &o->sightings[block->band->index];
+    (void)status;
+    seen->tail_bad = true;
+    o->spoiled = o->spoiled || seen->tail_taken;
+}
+
+void merge_ask(struct opening *o, struct band *band)
+{
+    o->tails.take = take_perhaps;
+    o->tails.fail = give_up;
+    tails_ask(o, band);
 }
 
 /* In a survey as if its identities were tails. */
@@ -485,25 +366,37 @@ static void pass_scan(struct opening *o, const struct scan *scan)
     }
 }
 
+static void take_surely(struct opening *o, struct band *band, uint32_t index,
+                        const struct tail *tail)
+{
+    if (o->tails.status == HFTL_OK)
+        take_tail(o, band, index, tail);
+}
+
+static void fail_pass(struct opening *o, enum hftl_status status, const struct ahead_block *block)
+{
+    if (o->tails.status == HFTL_OK)
+        o->tails.status = tails_say(o, status, block);
+}
+
 /* `tails`: or those of sealed bands only, the tails were taken already. */
 static enum hftl_status pass(struct opening *o, bool tails)
 {
     struct device *device = o->device;
-    enum hftl_status status = HFTL_OK;
-    o->tails.take = take_tail;
-    for (uint32_t i = 0; i < device->geometry.bands && status == HFTL_OK; i++) {
+    o->tails.take = take_surely;
+    o->tails.fail = fail_pass;
+    o->tails.status = HFTL_OK;
+    for (uint32_t i = 0; i < device->geometry.bands && o->tails.status == HFTL_OK; i++) {
         const struct sighting *seen = &o->sightings[i];
         if (seen->scan != 0)
             pass_scan(o, &o->scans[seen->scan - 1]);
         else if (seen->head && tails)
-            status = tails_ask(o, &device->bands[i]);
+            tails_ask(o, &device->bands[i]);
     }
-    if (status == HFTL_OK)
-        status = tails_take(o);
-    if (status != HFTL_OK)
-        return tails_say(o, status);
-    o->pages_are_known = true;
-    return HFTL_OK;
+    ahead_finish(o);
+    if (o->tails.status == HFTL_OK)
+        o->pages_are_known = true;
+    return o->tails.status;
 }
 
 /* ---- ties ---- */
@@ -551,7 +444,7 @@ static void contest_trimmed(struct opening *o, uint64_t lba)
 {
     hftl_pba held = map_get(o->device, (hftl_lba){lba});
     if (!map_is_none(held))
-        contest(o, lba, held);
+        merge_contest_holder(o, lba, held);
 }
 
 static void apply_page(struct opening *o, const struct trim_page *page)
@@ -630,7 +523,11 @@ enum hftl_status merge_start(struct opening *o)
     o->page_seqs = build_alloc(o->device, (size_t)g->ranges * sizeof(uint64_t));
     if (o->page_seqs == NULL)
         return no_memory(o);
-    return o->seqs_room < g->blocks ? alloc_survey(o) : alloc_window(o, g->blocks);
+    enum hftl_status status =
+        o->seqs_room < g->blocks ? alloc_survey(o) : alloc_window(o, g->blocks);
+    if (o->bins.lines == NULL)
+        build_clear_map(o->device);
+    return status;
 }
 
 static enum hftl_status alloc_ties(struct opening *o)
@@ -646,8 +543,9 @@ static void forget_all(struct opening *o)
 {
     const struct geometry *g = &o->device->geometry;
     const struct map *map = &o->device->map;
-    for (uint64_t lba = 0; lba < g->blocks; lba++)
-        map_table_set(&map->pba, lba, (hftl_pba){MAP_NONE});
+    valid_forget(o);
+    if (o->bins.lines == NULL)
+        build_clear_map(o->device);
     for (uint32_t range = 0; range < g->ranges; range++)
         map_table_set(&map->page_pba, range, (hftl_pba){MAP_NONE});
     memset(o->page_seqs, 0, (size_t)g->ranges * sizeof(uint64_t));
@@ -730,7 +628,10 @@ enum hftl_status merge_map(struct opening *o)
         status = o->contested != NULL ? decide_in_windows(o) : decide(o, o->spoiled);
     o->epoch_seen = max_u32(o->epoch_seen, o->epoch_named);
     if (status == HFTL_OK) {
-        valid_count(o);
+        if (o->contested != NULL)
+            valid_end_survey(o);
+        else
+            valid_count(o);
         status = twins_settle(o);
     }
     build_free(o->device, o->seqs);

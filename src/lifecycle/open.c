@@ -104,7 +104,7 @@ static enum hftl_status build(void *arg)
     o->oob = build_alloc(device, (size_t)o->scratch_blocks * g->oob_bytes + 1);
     if (status != HFTL_OK || o->chunks == NULL || o->sightings == NULL || o->scans == NULL ||
         o->marks == NULL || o->block == NULL || o->trial == NULL || o->oob == NULL ||
-        tails_start(o) != HFTL_OK)
+        ahead_start(o) != HFTL_OK)
         return why_say(o->why, HFTL_MEMORY, "no memory: the map of %llu blocks needs %llu bytes",
                        (unsigned long long)g->blocks, (unsigned long long)g->blocks * 4);
     device->super.copies[0] = o->found.copies[0];
@@ -346,7 +346,7 @@ static void drop_scratch(struct opening *o)
     build_free(device, o->block);
     build_free(device, o->oob);
     build_free(device, o->trial);
-    tails_end(o);
+    ahead_end(o);
     build_free(device, o->earlier);
     build_free(device, o->earlier_accepted);
     build_free(device, o->scans);
@@ -356,7 +356,7 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
                              struct device **device, struct why *why)
 {
     struct hftl_stats stats = {0}; /* until there is a device to count in */
-    struct opening o = {.b = {medium, &options->world, &stats},
+    struct opening o = {.b = {medium, &options->world, &stats, NULL},
                         .options = options,
                         .why = why,
                         .witness = witness_none()};
@@ -369,6 +369,8 @@ enum hftl_status device_open(struct hftl_media *medium, const struct device_opti
                   sizeof(steps) / sizeof(steps[0]) - (options->read_only ? 1 : 0), &o, note_step);
     superfind_free(&o.b, &o.found);
     if (status != HFTL_OK) {
+        if (o.device != NULL)
+            ahead_end(&o);
         if (o.device != NULL && !mutant("leak-when-opening-fails"))
             device_discard(o.device);
         return status;
@@ -394,7 +396,7 @@ static void info_of(const struct found *found, const struct hftl_media_facts *fa
 enum hftl_status device_probe(struct hftl_media *medium, const struct world *world,
                               const char *name, struct hftl_info *info, struct why *why)
 {
-    struct blocking b = {medium, world, NULL};
+    struct blocking b = {medium, world, NULL, NULL};
     struct found found;
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);
     if (nonsense != NULL)
@@ -411,7 +413,7 @@ enum hftl_status device_list(struct hftl_media *medium, const struct world *worl
                              void (*each)(void *arg, const struct hftl_info *info), void *arg,
                              struct why *why)
 {
-    struct blocking b = {medium, world, NULL};
+    struct blocking b = {medium, world, NULL, NULL};
     struct instances all;
     struct hftl_info info;
     const char *nonsense = hftl_media_facts_nonsense(&medium->facts);

@@ -5,26 +5,30 @@
  *   open.c    the table of steps
  *   bands.c   which band is what: free, closed, sealed, or left open by a clean close
  *   scan.c    a sealed (or resumed) band, read block by block
- *   tails.c   the tails of bands, many in flight
+ *   ahead.c   blocks read ahead, many under way
+ *   tails.c   the tails of bands
  *   twins.c   victims that are half erased
+ *   survey.c  a tail's identities, on their way into the map
  *   bins.c    what tails name, by region of the map, before it goes there
  *   valid.c   how many blocks of each band are in the map
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
- * block, for each trim range 8; where seqs of all lbas are more, a quarter byte an lba, a bit a
- * tail block, and bins of 17 MiB (22 for 16 TiB), given back before there are seqs. Time: sealed
- * bands once; tails once, while bands are classified; those tail blocks that name lbas of several
- * versions once more for each window of such lbas; and all tails once more where one of them was
- * good at its beginning only.
+ * block, for each trim range 8, 4 MiB of blocks read ahead; where seqs of all lbas are more, a
+ * quarter byte an lba, a bit a tail block, and bins of 17 MiB (24 for 16 TiB), given back before
+ * there are seqs. Time: sealed bands once; tails once, while bands are classified; those tail
+ * blocks that name lbas of several versions once more for each window of such lbas; and all tails
+ * once more where one of them was good at its beginning only.
  */
 #ifndef HOSTFTL_LIFECYCLE_OPENING_H
 #define HOSTFTL_LIFECYCLE_OPENING_H
 
+#include "lifecycle/ahead.h"
 #include "lifecycle/bins.h"
 #include "lifecycle/blocking.h"
 #include "lifecycle/build.h"
 #include "lifecycle/superfind.h"
+#include "lifecycle/valid.h"
 
 /* What a scan found at each position of a band. */
 enum scan_flag {
@@ -53,7 +57,14 @@ struct sighting {
     bool unknown; /* there is something, and nobody could read what */
     bool head;
     enum band_stream stream;
-    uint32_t scan; /* 1 + index in scans; 0: none */
+    uint32_t scan;     /* 1 + index in scans; 0: none */
+    bool free;         /* and nothing else is to be known */
+    bool asked;        /* its head is, or was, of one column */
+    uint32_t column;   /* that one */
+    bool resumed;      /* it is to be written on where a clean close left it */
+    bool maybe_closed; /* if all of its tail is good */
+    bool tail_taken;   /* some of it */
+    bool tail_bad;
 };
 
 /* A copy in a sealed band that gave way to another (twins.c). */
@@ -72,15 +83,14 @@ struct tie {
     uint32_t crc; /* of the version's data */
 };
 
-/* Tail blocks that are asked for together, into the opening's `block`. */
+/* What is to be done with tail blocks. */
 struct tails {
-    struct tail_read *reads; /* one a block, `count` of at most scratch_blocks */
-    struct hftl_media_op *ops;
-    uint32_t count, failed;
-    uint64_t taken;       /* blocks that went to `take` */
     const uint64_t *only; /* bitmap by tails_number: no others are asked for; NULL: all are */
-    /* Each that is good; NULL: nobody. */
+    /* Each that is good. */
     void (*take)(struct opening *o, struct band *band, uint32_t index, const struct tail *tail);
+    /* Each that cannot be read, or is none. */
+    void (*fail)(struct opening *o, enum hftl_status status, const struct ahead_block *block);
+    enum hftl_status status; /* of a pass that needs all of them: the first failure's */
 };
 
 struct opening {
@@ -120,6 +130,7 @@ struct opening {
     uint64_t twin_count;
     struct bins bins;
     struct tails tails;
+    struct ahead ahead;
     uint8_t *block, *oob; /* scratch: one unit, at least 64 blocks */
     uint8_t *trial;       /* one block, for reading while `block` is in use */
     uint32_t scratch_blocks;
@@ -151,15 +162,12 @@ void scan_judge(struct opening *o, struct scan *scan);
 void scan_end(struct opening *o, struct scan *scan);
 
 /* tails.c */
-HFTL_MUST_USE enum hftl_status tails_start(struct opening *o);
-void tails_end(struct opening *o);
-/* All of the band's, together with others' that were asked for; some are taken when there is no
- * more room. The first that cannot be read, or is none, fails. */
-HFTL_MUST_USE enum hftl_status tails_ask(struct opening *o, struct band *band);
-/* Those that were asked for and not yet taken. */
-HFTL_MUST_USE enum hftl_status tails_take(struct opening *o);
-/* Why the last one failed; returns the status. */
-enum hftl_status tails_say(struct opening *o, enum hftl_status status);
+/* All of the band's, ahead (ahead.h): each goes to tails.take or tails.fail, now or later. After
+ * one that is not to be read at all no more are asked for. */
+void tails_ask(struct opening *o, struct band *band);
+/* Why it failed; returns the status. */
+enum hftl_status tails_say(struct opening *o, enum hftl_status status,
+                           const struct ahead_block *block);
 /* At most, of a band of any width. */
 static inline uint64_t tails_a_band(const struct opening *o)
 {
@@ -179,15 +187,20 @@ void twins_note(struct opening *o, const struct ident *ident, hftl_pba held, hft
 /* After the map was built and each band's valid blocks are counted. */
 HFTL_MUST_USE enum hftl_status twins_settle(struct opening *o);
 
-/* valid.c */
-/* Once, when the map is built. */
-void valid_count(struct opening *o);
+/* survey.c */
+/* What the tail block says of positions from `first` on. */
+void survey_tail(struct opening *o, struct band *band, uint32_t first, const struct tail *tail);
 
 /* merge.c, in this order */
 HFTL_MUST_USE enum hftl_status merge_start(struct opening *o);
-/* Reads the band's tail. True: all of it is good, and what it names is taken. */
-HFTL_MUST_USE bool merge_take(struct opening *o, struct band *band);
-/* In a survey: two versions of the lba came, this one and a later one. */
+/* Asks for the band's tail ahead. After ahead_finish: unless tail_bad all of it is good, and what
+ * it names is taken. */
+void merge_ask(struct opening *o, struct band *band);
+/* One identity, whatever it is. */
+void merge_consider(struct opening *o, struct band *band, uint32_t position, const uint8_t *bytes);
+/* In a survey: a second version of the lba came; what holds it in the map was taken. */
+void merge_contest_holder(struct opening *o, uint64_t lba, hftl_pba held);
+/* The same, and the later one was taken as well. */
 void merge_contest(struct opening *o, uint64_t lba, hftl_pba held, hftl_pba later);
 /* After all bands are classified, and sealed ones judged. */
 HFTL_MUST_USE enum hftl_status merge_map(struct opening *o);

@@ -38,7 +38,7 @@ static void each_record_is_write_flush_write_flush(void **state)
 
 static struct found find(struct stand *stand)
 {
-    struct blocking b = {stand->guard, &stand->world, NULL};
+    struct blocking b = {stand->guard, &stand->world, NULL, NULL};
     struct found found;
     struct why why;
     assert_int_equal(superfind(&b, NULL, &found, &why), HFTL_OK);

@@ -153,7 +153,7 @@ static struct map_of_spots *survey(const char *path)
     char text[256];
     assert_int_equal(
         hftl_media_open(path, HFTL_MEDIA_OPEN_PRIVATE, &map->medium, text, sizeof(text)), HFTL_OK);
-    struct blocking b = {map->medium, &world, NULL};
+    struct blocking b = {map->medium, &world, NULL, NULL};
     take_superblocks(map, &b); /* before opening adds a record */
     assert_int_equal(device_open(map->medium, &options, &map->device, &why), HFTL_OK);
     assert_int_equal(look_start(&map->look, &b, map->device), HFTL_OK);

@@ -41,7 +41,7 @@ static void write_behind_and_reopen(struct stand *stand, uint32_t chunk)
     stand_close(stand);
     stand_detach(stand);
     assert_int_equal(mem_attach(stand->store, &mem), HFTL_OK);
-    struct blocking b = {mem, &stand->world, NULL};
+    struct blocking b = {mem, &stand->world, NULL, NULL};
     assert_int_equal(blocking_report(&b, chunk, 1, &report), HFTL_OK);
     struct hftl_media_op op = {
         .verb = HFTL_MEDIA_WRITE, .chunk = chunk, .offset = report.wp, .blocks = 1, .data = junk};
@@ -404,7 +404,7 @@ static void a_short_chunk_that_is_partly_written_makes_no_close_unclean(void **s
     stand_format(&stand);
     stand_detach(&stand);
     assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
-    struct blocking b = {mem, &stand.world, NULL};
+    struct blocking b = {mem, &stand.world, NULL, NULL};
     struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE, .chunk = chunk, .blocks = 1, .data = junk};
     assert_int_equal(blocking_run(&b, &op, 1), HFTL_OK);
     assert_int_equal(blocking_flush(&b), HFTL_OK);

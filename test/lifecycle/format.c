@@ -387,7 +387,7 @@ static struct hftl_chunk format_over_a_short_chunk(const struct stand_shape *sha
     stand_detach(&stand);
     mem_shorten(stand.store, chunk, facts->chunk_blocks - less);
     assert_int_equal(mem_attach(stand.store, &mem), HFTL_OK);
-    struct blocking b = {mem, &stand.world, NULL};
+    struct blocking b = {mem, &stand.world, NULL, NULL};
     struct hftl_media_op op = {.verb = HFTL_MEDIA_WRITE,
                                .chunk = chunk,
                                .blocks = facts->ws_min,

@@ -235,7 +235,7 @@ static void reset_chunk(struct stand *stand, uint32_t chunk)
     struct hftl_media *mem;
     stand_detach(stand);
     assert_int_equal(mem_attach(stand->store, &mem), HFTL_OK);
-    struct blocking b = {mem, &stand->world, NULL};
+    struct blocking b = {mem, &stand->world, NULL, NULL};
     assert_int_equal(blocking_chunk(&b, HFTL_MEDIA_RESET, chunk), HFTL_OK);
     mem->ops->close(mem);
     stand_attach(stand);

@@ -233,7 +233,7 @@ static void every_byte_of_the_newest_record_of_either_copy_may_be_damaged(void *
                 assert_int_equal(stand.device->super.record.number, number + 1);
                 stand_expect(&stand, 0, 20, 1);
             }
-        struct blocking b = {stand.guard, &stand.world, NULL};
+        struct blocking b = {stand.guard, &stand.world, NULL, NULL};
         struct found found;
         assert_int_equal(superfind(&b, NULL, &found, &stand.why), HFTL_OK);
         superfind_free(&b, &found);

@@ -3,6 +3,7 @@
 #include "test/core/stand.h"
 
 #include "format/tail.h"
+#include "lifecycle/ahead.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -513,6 +514,187 @@ static void only_tail_blocks_that_name_contested_lbas_are_read_again(void **stat
     }
 }
 
+/* ---- a drive that takes its time ---- */
+
+#define QUEUE_MAX 4096u
+
+/* Around the guard: lands one operation at a time, whichever it likes, and has room for few. */
+struct queue {
+    struct hftl_media media;
+    struct hftl_media *inner;
+    struct prng prng;
+    struct hftl_media_op *waiting[QUEUE_MAX], *refused[QUEUE_MAX];
+    uint32_t waiting_count, refused_count, room;
+    uint32_t most; /* that waited at a time */
+    uint64_t refusals;
+};
+
+static struct queue *queue_of(const struct hftl_media *media)
+{
+    return (struct queue *)(uintptr_t)media;
+}
+
+static void queue_submit(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
+{
+    struct queue *queue = queue_of(media);
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(queue->waiting_count + queue->refused_count < QUEUE_MAX);
+        if (queue->waiting_count < queue->room) {
+            queue->waiting[queue->waiting_count++] = ops[i];
+            continue;
+        }
+        ops[i]->status = HFTL_AGAIN;
+        queue->refused[queue->refused_count++] = ops[i];
+        queue->refusals++;
+    }
+    queue->most = max_u32(queue->most, queue->waiting_count);
+}
+
+static unsigned queue_reap(struct hftl_media *media, unsigned max)
+{
+    struct queue *queue = queue_of(media);
+    struct hftl_media_op *op;
+    if (max > 0 && queue->refused_count > 0) {
+        op = queue->refused[--queue->refused_count];
+        op->land(op);
+        return 1;
+    }
+    if (max == 0 || queue->waiting_count == 0)
+        return 0;
+    uint32_t at = (uint32_t)prng_below(&queue->prng, queue->waiting_count);
+    op = queue->waiting[at];
+    queue->waiting[at] = queue->waiting[--queue->waiting_count];
+    queue->inner->ops->submit(queue->inner, &op, 1);
+    while (queue->inner->ops->reap(queue->inner, 1) == 0)
+        ;
+    return 1;
+}
+
+static int queue_fd(struct hftl_media *media)
+{
+    (void)media;
+    return 0; /* not always ready; nobody polls it here */
+}
+
+static const struct hftl_media_ops queue_ops = {
+    .name = "queue", .submit = queue_submit, .reap = queue_reap, .fd = queue_fd};
+
+/* As open_with, through the queue; closed again. */
+static struct outcome open_through(struct stand *stand, struct queue *queue, uint32_t room,
+                                   uint64_t memory_bytes, uint32_t *sealed)
+{
+    memset(queue, 0, sizeof *queue);
+    queue->media = (struct hftl_media){.ops = &queue_ops, .facts = stand->guard->facts};
+    queue->inner = stand->guard;
+    queue->room = room;
+    prng_seed(&queue->prng, room);
+    stand->guard = &queue->media;
+    struct outcome outcome = open_with(stand, memory_bytes);
+    *sealed = stand->device->bands_sealed;
+    stand_close(stand);
+    stand->guard = queue->inner;
+    assert_int_equal(queue->waiting_count + queue->refused_count, 0);
+    return outcome;
+}
+
+/* A drive lands reads in any order, and has room for all or for few: it is the same device. */
+static void tails_are_the_same_in_whatever_order_they_land(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    static struct queue queue;
+    for (unsigned i = 0; i < 2 * stand_shapes(); i++) {
+        struct stand stand;
+        uint32_t sealed, plainly;
+        if (i % 2 == 0)
+            make_worn(&stand, i / 2, &tails);
+        else
+            make_scattered(&stand, i / 2, &tails);
+        for (uint64_t memory = 0; memory < 2; memory++) {
+            struct outcome before = open_with(&stand, memory);
+            plainly = stand.device->bands_sealed;
+            stand_close(&stand);
+            struct outcome wide = open_through(&stand, &queue, QUEUE_MAX, memory, &sealed);
+            assert_same(&before, &wide);
+            assert_int_equal(sealed, plainly);
+            assert_true(queue.most >= 16); /* many at a time */
+            assert_int_equal(queue.refusals, 0);
+            struct outcome narrow = open_through(&stand, &queue, 3, memory, &sealed);
+            assert_same(&before, &narrow);
+            assert_int_equal(sealed, plainly);
+            assert_true(queue.refusals > 0); /* and asked again */
+            drop(&before);
+            drop(&wide);
+            drop(&narrow);
+        }
+        stand_end(&stand);
+    }
+}
+
+/* Heads too: of a clean device each band's is read once, several before the first is looked at. */
+static void heads_are_read_once_and_many_at_a_time(void **state)
+{
+    (void)state;
+    static struct tails_of tails;
+    static struct queue queue;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        uint32_t closed = 0, sealed;
+        make_scattered(&stand, i, &tails);
+        for (uint32_t k = 0; k < tails.count; k++)
+            closed += tails.at[k].place.index == 0;
+        tap_clear(stand.tap);
+        struct outcome o = open_through(&stand, &queue, QUEUE_MAX, 1, &sealed);
+        uint32_t heads = 0, run = 0, longest = 0;
+        for (uint32_t k = 0; k < stand.tap->note_count; k++) {
+            const struct tap_note *note = &stand.tap->notes[k];
+            bool is_head = note->verb == HFTL_MEDIA_READ && note->offset == 0;
+            heads += is_head;
+            run = is_head ? run + 1 : 0;
+            longest = max_u32(longest, run);
+        }
+        assert_true(closed >= 8);
+        assert_true(heads >= closed && heads < closed + closed / 2); /* superblocks beside them */
+        assert_true(longest >= min_u32(closed, AHEAD_BLOCKS));
+        drop(&o);
+        stand_end(&stand);
+    }
+}
+
+static void *spread_to[8];
+static uint32_t spread_count;
+
+static void note_spread(void *arg, void *memory, size_t bytes)
+{
+    (void)arg;
+    assert_true(bytes > 0 && spread_count < 8);
+    spread_to[spread_count++] = memory;
+}
+
+/* What users look at in no order, and nothing else. */
+static void large_pages_are_asked_for_the_map_alone(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < stand_shapes(); i++) {
+        struct stand stand;
+        begin_large(&stand, i);
+        stand_close(&stand);
+        spread_count = 0;
+        stand.world.spread = note_spread;
+        stand_open(&stand);
+        const struct map *map = &stand.device->map;
+        const void *all[] = {map->pba.narrow, map->page_pba.narrow, map->crc};
+        assert_int_equal(spread_count, map->crc == NULL ? 2 : 3);
+        for (uint32_t k = 0; k < spread_count; k++) {
+            bool found = false;
+            for (uint32_t n = 0; n < spread_count; n++)
+                found = found || spread_to[n] == all[k];
+            assert_true(found);
+        }
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +708,9 @@ int main(void)
         cmocka_unit_test(the_epoch_of_what_a_tail_names_is_never_given_again),
         cmocka_unit_test(what_is_written_after_a_trim_page_is_there),
         cmocka_unit_test(only_tail_blocks_that_name_contested_lbas_are_read_again),
+        cmocka_unit_test(tails_are_the_same_in_whatever_order_they_land),
+        cmocka_unit_test(heads_are_read_once_and_many_at_a_time),
+        cmocka_unit_test(large_pages_are_asked_for_the_map_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
