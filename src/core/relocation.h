@@ -22,7 +22,7 @@
  * first batch of the one before it. So reads do not queue behind the programs of what was read just
  * before, and the drive has something to do while a batch is on its way:
  *
- *      reads      |1|  |2|      |3|        |4|             the second is asked for as the first comes
+ *      reads      |1|  |2|      |3|        |4|         the second is asked for as the first comes
  *      programs         |==1==|==2==|==3==|==4==
  *
  * THE LEAD is the mover whose victim was taken first; when that victim has ended, the one whose was
@@ -59,8 +59,8 @@
  *
  * NO FURTHER. Units of a band go to its columns in turn, and a column may be slow: a drive whose
  * reads suspend programs has one that many reads wait for. Whatever is appended then goes to the
- * others, until all units of the stream are held by the slow one; and a flush has to wait for all of
- * them. So no batch is begun while the eldest unit that has not landed is RELOCATION_LAG stripes
+ * others, until all units of the stream are held by the slow one; and a flush has to wait for all
+ * of them. So no batch is begun while the eldest unit that has not landed is RELOCATION_LAG stripes
  * behind. It was sent, or will be when the one before it in its column lands: its landing wakes.
  *
  * JUST IN TIME. What cleaning keeps free is spare space that holds no old versions, so victims are

@@ -78,8 +78,8 @@ static void add_debt(const struct device *device, struct hftl_bands *bands, cons
                     bands->count[BAND_ERASING] + (device->streams[STREAM_USER].kept != NULL);
     uint64_t band_blocks =
         max_u32(geometry_data_blocks(&device->geometry, device->geometry.columns), 1);
-    uint64_t wanted = (uint64_t)device->limits.level[HFTL_LIMIT_START].bands_free +
-                      !device->relocation.resting;
+    uint64_t wanted =
+        (uint64_t)device->limits.level[HFTL_LIMIT_START].bands_free + !device->relocation.resting;
     uint64_t freed = 0, moved = 0;
     for (uint32_t step = 0; step < DEBT_STEPS; step++) {
         for (uint32_t i = 0; i < debt->bands[step]; i++) {

@@ -85,8 +85,7 @@ static void set(struct stand *stand, struct hftl_limits limits)
 static bool is_reading_blocks(const struct stand *stand)
 {
     const struct mover *mover = &stand->device->relocation.movers[0];
-    return mover->victim != NULL && mover->errand.in_flight > 0 &&
-           mover->ahead->op_count > 0 &&
+    return mover->victim != NULL && mover->errand.in_flight > 0 && mover->ahead->op_count > 0 &&
            (const uint8_t *)stand->tap->held[0]->data == mover->ahead->data;
 }
 

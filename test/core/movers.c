@@ -458,6 +458,32 @@ static void a_helper_lets_go_when_what_it_reads_has_come(void **state)
     stand_end(&stand);
 }
 
+/* A stream that is far ahead of its slowest column would have all of its units held there. */
+static void no_batch_is_begun_while_a_column_lags(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with(&stand, 1, 4);
+    catch_movers(&stand, 1);
+    struct device *device = stand.device;
+    const struct stream *stream = &device->streams[STREAM_RELOCATION];
+    tap_clear(stand.tap);
+    tap_release(stand.tap);
+    tap_hold(stand.tap, HFTL_MEDIA_WRITE);
+    stand_settle(&stand);
+    uint64_t moved = device->relocation_clock;
+    uint32_t stripe = stream_band(stream)->width * device->geometry.ws_opt;
+    assert_true(moved >= RELOCATION_LAG * stripe - stripe);
+    assert_true(moved <= (RELOCATION_LAG + 1) * stripe + 2 * 4);
+    assert_true(stream->pool_count > 0);
+    tap_release(stand.tap); /* its landing wakes */
+    stand.unchecked = false;
+    stand_settle(&stand);
+    assert_true(device->relocation_clock > 2 * moved);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 static void write_one(struct stand *stand)
 {
     static uint64_t version = 100;
@@ -536,6 +562,7 @@ int main(void)
         cmocka_unit_test(movers_let_reads_go_first),
         cmocka_unit_test(the_next_batch_is_asked_for_before_one_is_appended),
         cmocka_unit_test(a_helper_lets_go_when_what_it_reads_has_come),
+        cmocka_unit_test(no_batch_is_begun_while_a_column_lags),
         cmocka_unit_test(a_mover_rests_until_users_need_a_band),
         cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
         cmocka_unit_test(while_one_reads_another_appends),

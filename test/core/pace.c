@@ -33,7 +33,7 @@ struct load {
     struct ask asks[QUEUE];
     uint8_t data[QUEUE][512];
     uint64_t written, steps, accepted_at; /* when the last write was accepted */
-    uint64_t longest;           /* steps between two of them */
+    uint64_t longest;                     /* steps between two of them */
 };
 
 static void begin_with(struct load *load, const struct stand_shape *shape,

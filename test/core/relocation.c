@@ -170,7 +170,8 @@ static void what_is_damaged_after_it_was_verified_is_not_made_good(void **state)
     for (unsigned i = 0; i < 10 && stand.tap->held_count == 0; i++)
         (void)stand_step(&stand);
     assert_int_equal(stand.tap->held_count, 1); /* it alone is read again */
-    assert_true(mover->now->retried && mover->now->next <= last && mover->now->moving[last].verified);
+    assert_true(mover->now->retried && mover->now->next <= last &&
+                mover->now->moving[last].verified);
     damage_in_memory(mover, last);
     tap_release(stand.tap);
     stand_settle(&stand);
@@ -313,8 +314,9 @@ static bool catch_holes(struct stand *stand, struct ask *ask, uint8_t *block)
             while (stand_step(stand))
                 continue;
             const struct batch *batch = mover->ahead;
-            bool is_held = batch->op_count > 0 && mover->errand.in_flight == stand->tap->held_count &&
-                           batch->count > 0 && stand->tap->held_count > 0 &&
+            bool is_held = batch->op_count > 0 &&
+                           mover->errand.in_flight == stand->tap->held_count && batch->count > 0 &&
+                           stand->tap->held_count > 0 &&
                            stand->tap->held[0]->data == batch->ops[0].op.data;
             seen += is_held;
             if (is_held && count_read_over(stand, batch) > 0 && seen >= HELD_LEAST)
