@@ -454,6 +454,8 @@ static void look_at(struct opening *o, struct band *band)
     if (band->width == 0 || !is_all(o, band, HFTL_CHUNK_FULL))
         return;
     uint32_t at = band->index % band->width;
+    if (!has_readable(o, band->chunks[at], 0)) /* finished empty */
+        return;
     seen->asked = true;
     seen->column = band->columns[at];
     ahead_ask(
