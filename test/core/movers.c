@@ -556,6 +556,28 @@ static void a_resting_mover_ends_its_victim_when_paused(void **state)
     stand_end(&stand);
 }
 
+/* A start limit of less than all slows users down while movers rest as well: who waits then has
+ * them go on, and is not told that there is no room. */
+static void who_a_limit_slows_has_a_resting_mover_go_on(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with(&stand, 1, 4);
+    struct device *device = stand.device;
+    struct hftl_limits limits;
+    device_get_limits(device, &limits);
+    limits.level[HFTL_LIMIT_START].percent = 60;
+    assert_int_equal(device_set_limits(device, &limits, &stand.why), HFTL_OK);
+    for (uint64_t i = 0; i < 4 * stand.expected_count; i++) {
+        write_one(&stand);
+        stand_settle(&stand); /* each alone on an idle device */
+        assert_false(device->read_only);
+    }
+    assert_true(device->stats.limit_waits[HFTL_LIMIT_START] > 0);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +587,7 @@ int main(void)
         cmocka_unit_test(no_batch_is_begun_while_a_column_lags),
         cmocka_unit_test(a_mover_rests_until_users_need_a_band),
         cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
+        cmocka_unit_test(who_a_limit_slows_has_a_resting_mover_go_on),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
         cmocka_unit_test(helpers_let_go_when_bands_run_short),
