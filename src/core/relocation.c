@@ -496,7 +496,7 @@ static bool yields(const struct device *device)
 static bool may_rest(const struct device *device)
 {
     return !device->relocation.writes_wait && list_is_empty(&device->flush_bands.waiting) &&
-           list_is_empty(&device->flush_bands.riding) && list_is_empty(&device->index.sealed) &&
+           list_is_empty(&device->flush_bands.riding) && device->bands_sealed == 0 &&
            device->index.emptied_sealed == 0 && !device->relocation.paused && !device->closing &&
            !device->read_only;
 }

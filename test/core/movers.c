@@ -578,6 +578,33 @@ static void who_a_limit_slows_has_a_resting_mover_go_on(void **state)
     stand_end(&stand);
 }
 
+/* Not even for users with a band: what recovery sealed is read whole at every open. The last sealed
+ * band is a mover's victim, and on no list, when they begin to write. */
+static void a_sealed_victim_is_emptied_beside_users_with_a_band(void **state)
+{
+    (void)state;
+    struct stand stand;
+    begin_with(&stand, 1, 4);
+    stand_flush(&stand);
+    stand_crash(&stand, false, 1);
+    stand_open(&stand);
+    struct device *device = stand.device;
+    const struct mover *mover = &device->relocation.movers[0];
+    assert_true(device->bands_sealed > 0);
+    for (unsigned i = 0; mover->victim == NULL || !list_is_empty(&device->index.sealed); i++) {
+        assert_true(i < 10000);
+        (void)stand_step(&stand);
+    }
+    assert_int_equal(mover->victim->state, BAND_SEALED);
+    write_one(&stand);
+    stand.unchecked = false;
+    stand_settle(&stand);
+    assert_true(left_to_users(device) > 0); /* they have a band */
+    assert_int_equal(device->bands_sealed, 0);
+    stand_verify(&stand);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,6 +615,7 @@ int main(void)
         cmocka_unit_test(a_mover_rests_until_users_need_a_band),
         cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
         cmocka_unit_test(who_a_limit_slows_has_a_resting_mover_go_on),
+        cmocka_unit_test(a_sealed_victim_is_emptied_beside_users_with_a_band),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
         cmocka_unit_test(helpers_let_go_when_bands_run_short),
