@@ -133,7 +133,8 @@ static void start_portion(struct device *device, struct mover *mover)
     mover->errand.at = GATHER;
 }
 
-/* False: it is being read again, or the victim was set aside. */
+/* False: it is being read again, or will be when what is at hand was appended, or the victim was set
+ * aside. */
 static bool decode_tail(struct device *device, struct mover *mover)
 {
     struct tail_place place = tail_of(device, mover->victim, mover->tail_index);
@@ -147,6 +148,11 @@ static bool decode_tail(struct device *device, struct mover *mover)
     if (!mover->tail_retried) {
         mover->tail_retried = true;
         read_tail(device, mover);
+        return false;
+    }
+    if (mover->now->next < mover->now->count) { /* what was read before goes first */
+        mover->tail_index--;
+        mover->errand.at = APPEND;
         return false;
     }
     set_aside(device, mover, "its tail cannot be read", status);

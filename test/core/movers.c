@@ -605,6 +605,40 @@ static void a_sealed_victim_is_emptied_beside_users_with_a_band(void **state)
     stand_end(&stand);
 }
 
+/* L4: what was read of the portion before it is moved nevertheless, and if that was all, nothing is
+ * left to be set aside. */
+static void what_was_read_before_a_bad_tail_block_is_moved(void **state)
+{
+    (void)state;
+    for (unsigned rest = 0; rest < 2; rest++) {
+        struct stand stand;
+        begin_with(&stand, 1, 0);
+        struct device *device = stand.device;
+        struct hftl_media_op op;
+        uint32_t position, first = device->geometry.tail_max;
+        struct band *band = stand_band_of(&stand, 0, &position);
+        uint32_t tail = geometry_tail(&device->geometry, band->width);
+        assert_true(band->state == BAND_CLOSED && position < first && tail > 2 * first);
+        for (uint64_t lba = 0; lba < stand.expected_count / 2; lba++)
+            if (stand_band_of(&stand, lba, &position) == band && position >= first &&
+                (rest == 0 || position < tail - 1))
+                stand_write(&stand, lba, 1, 2);
+        assert_true(band->valid > 0 && band->valid <= first);
+        band_locate(device, band, tail + 1, &op);
+        mem_block(stand.store, op.chunk, op.offset)[70] ^= 1;
+        start_at(&stand, 50);
+        stand.unchecked = false;
+        stand_settle(&stand);
+        assert_int_equal(stand_logged(&stand, "its tail cannot be read"), rest);
+        if (rest == 0)
+            assert_ptr_not_equal(stand_band_of(&stand, 0, &position), band);
+        else
+            assert_int_equal(band->valid, 1); /* the one that nobody knows about */
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +650,7 @@ int main(void)
         cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
         cmocka_unit_test(who_a_limit_slows_has_a_resting_mover_go_on),
         cmocka_unit_test(a_sealed_victim_is_emptied_beside_users_with_a_band),
+        cmocka_unit_test(what_was_read_before_a_bad_tail_block_is_moved),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
         cmocka_unit_test(helpers_let_go_when_bands_run_short),
