@@ -298,6 +298,8 @@ static void a_band_that_is_being_erased_counts_as_free(void **state)
     assert_null(device->erase.band);
     device->erase.band = &device->bands[0];
     assert_int_equal(limits_in_force(device), HFTL_LIMIT_LOW);
+    limits_earn(device, 10); /* for the limit that is in force */
+    assert_int_equal(limits_admit(device, HFTL_LIMIT_LOW), 10);
     device->erase.band = NULL;
     device->bands_free = free;
     tap_release(stand.tap);

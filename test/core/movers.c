@@ -409,6 +409,9 @@ static void the_next_batch_is_asked_for_before_one_is_appended(void **state)
     catch_movers(&stand, 1);
     const struct mover *mover = &stand.device->relocation.movers[0];
     assert_int_equal(mover->errand.in_flight, 1); /* the first tail block alone */
+    tap_refuse_first(stand.tap, HFTL_IO);         /* each is read a second time, this one as well */
+    stand_settle(&stand);
+    assert_int_equal(mover->errand.in_flight, 1);
     catch_with_a_batch(&stand, mover);
     assert_true(mover->ahead->count > 0);
     assert_true(is_held(&stand, mover->ahead->data));
@@ -452,6 +455,8 @@ static void a_helper_lets_go_when_what_it_reads_has_come(void **state)
     stand_settle(&stand);
     assert_int_equal(device->stats.victims_let_go, 1);
     assert_null(helper->victim);
+    assert_false(helper->has_next_tail); /* that was another band's */
+    assert_int_equal(helper->now->count + helper->ahead->count, 0);
     tap_release(stand.tap);
     stand_settle(&stand);
     stand_verify(&stand);
@@ -639,6 +644,48 @@ static void what_was_read_before_a_bad_tail_block_is_moved(void **state)
     }
 }
 
+/* A closing of bands that was asked for goes on though users have the next band already; and so does
+ * who has to end for an emptied band that recovery sealed to be flushed for and erased. */
+static void a_mover_does_not_rest_where_something_has_to_be_emptied(void **state)
+{
+    (void)state;
+    for (unsigned what = 0; what < 3; what++) {
+        struct stand stand;
+        struct ask ask;
+        begin_with(&stand, 1, 4);
+        start_at(&stand, 8);
+        struct device *device = stand.device;
+        catch_one_resting(&stand, &device->relocation.movers[0]);
+        start_at(&stand, BANDS_RESERVE + 1); /* that is where they may rest from now on */
+        stand.unchecked = true;
+        uint64_t moved = device->relocation_clock;
+        if (what == 1) {
+            tap_hold(stand.tap, HFTL_MEDIA_FLUSH);
+            stand_ask(&stand, &ask, HFTL_FLUSH_BANDS, 0, 0, 0, NULL);
+            while (device->streams[STREAM_USER].closing->band == NULL)
+                (void)stand_step(&stand);
+            moved = device->relocation_clock;
+            write_one(&stand);
+            assert_false(ask.answered);
+        } else if (what == 2) {
+            device->index.emptied_sealed = 1;
+        }
+        stand_settle(&stand);
+        assert_true(device->bands_free > BANDS_RESERVE && left_to_users(device) > 60);
+        assert_int_equal(device->relocation_clock > moved, what > 0);
+        if (what == 1) {
+            tap_release(stand.tap);
+            assert_int_equal(stand_wait(&stand, &ask), HFTL_OK);
+        } else if (what == 2) {
+            device->index.emptied_sealed = 0;
+        }
+        stand.unchecked = false;
+        stand_settle(&stand);
+        stand_verify(&stand);
+        stand_end(&stand);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +697,7 @@ int main(void)
         cmocka_unit_test(a_resting_mover_ends_its_victim_when_paused),
         cmocka_unit_test(who_a_limit_slows_has_a_resting_mover_go_on),
         cmocka_unit_test(a_sealed_victim_is_emptied_beside_users_with_a_band),
+        cmocka_unit_test(a_mover_does_not_rest_where_something_has_to_be_emptied),
         cmocka_unit_test(what_was_read_before_a_bad_tail_block_is_moved),
         cmocka_unit_test(while_one_reads_another_appends),
         cmocka_unit_test(each_has_a_victim_of_its_own_and_the_eldest_leads),
