@@ -168,19 +168,13 @@ static bool deliver(struct device *device)
     return any;
 }
 
-/* Who writes and waits has movers go on that let users go first, at the end of this step. */
-static bool movers_go_on(const struct device *device)
-{
-    return !list_is_empty(&device->relocation.yielding) && !list_is_empty(&device->writes);
-}
-
 /* C12: requests wait, for a slot or in a flush, and nothing is left that could move: no victim,
  * nothing to erase, no write under way. */
 static bool is_stuck(const struct device *device)
 {
     return !device->read_only && !device->closing && device->media_in_flight == 0 &&
            list_is_empty(&device->ready) && list_is_empty(&device->completed) &&
-           device->requests_in_flight > 0 && !device->writes_more && !movers_go_on(device);
+           device->requests_in_flight > 0 && !device->writes_more;
 }
 
 bool device_step(struct device *device)

@@ -133,8 +133,8 @@ static void start_portion(struct device *device, struct mover *mover)
     mover->errand.at = GATHER;
 }
 
-/* False: it is being read again, or will be when what is at hand was appended, or the victim was set
- * aside. */
+/* False: it is being read again, or will be when what is at hand was appended, or the victim was
+ * set aside. */
 static bool decode_tail(struct device *device, struct mover *mover)
 {
     struct tail_place place = tail_of(device, mover->victim, mover->tail_index);

@@ -64,7 +64,7 @@
  * behind. It was sent, or will be when the one before it in its column lands: its landing wakes.
  *
  * JUST IN TIME. What cleaning keeps free is spare space that holds no old versions, so victims are
- * less empty and more is moved. While more bands are free than the start limit, so that users have
+ * less empty and more is moved. While as many bands are free as the start limit, so that users have
  * one to go on with, nobody's write waits, and RELOCATION_REST_TENTHS of the band they write are
  * left, movers stop where they are; what users overwrite meanwhile need not be moved. A device at
  * rest stays so. Not while paused or closing, and not while something has to be emptied for another

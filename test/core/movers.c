@@ -646,8 +646,8 @@ static void what_was_read_before_a_bad_tail_block_is_moved(void **state)
     }
 }
 
-/* A closing of bands that was asked for goes on though users have the next band already; and so does
- * who has to end for an emptied band that recovery sealed to be flushed for and erased. */
+/* A closing of bands that was asked for goes on though users have the next band already; and so
+ * does who has to end for an emptied band that recovery sealed to be flushed for and erased. */
 static void a_mover_does_not_rest_where_something_has_to_be_emptied(void **state)
 {
     (void)state;
