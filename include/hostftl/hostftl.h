@@ -442,7 +442,7 @@ enum hftl_limit_level {
     HFTL_LIMIT_COUNT
 };
 struct hftl_limit {
-    uint32_t bands_free; /* in force at so many free bands and fewer */
+    uint32_t bands_free; /* in force at so many free bands and fewer; one being erased is one */
     uint32_t percent;    /* of the write rate that users get; 100: no limit */
 };
 struct hftl_limits {
