@@ -6,10 +6,13 @@
 
 #include "media/ledger.h"
 
+struct handle;
+
 struct hollow {
     struct hftl_media_facts facts;
     struct ledger ledger;
     uint8_t ***chunks; /* per chunk and block; NULL: zeros */
+    struct handle *attached;
     uint64_t reads, blocks;
 };
 
@@ -17,6 +20,7 @@ struct handle {
     struct hftl_media media;
     struct hollow *hollow;
     struct hftl_media_op *first, **last; /* done, not landed */
+    bool cut;
 };
 
 struct hollow *hollow_create(const struct hftl_media_facts *facts)
@@ -133,8 +137,9 @@ static void submit_ops(struct hftl_media *media, struct hftl_media_op **ops, uns
     struct ledger *ledger = &handle->hollow->ledger;
 
     for (unsigned i = 0; i < count; i++) {
-        ops[i]->status = ledger_judge(ledger, ops[i]);
-        ledger_depart(ledger, ops[i]);
+        ops[i]->status = handle->cut ? HFTL_IO : ledger_judge(ledger, ops[i]);
+        if (!handle->cut)
+            ledger_depart(ledger, ops[i]);
         if (ops[i]->status == HFTL_OK)
             ops[i]->status = act(handle->hollow, ops[i]);
         ops[i]->link = NULL;
@@ -154,7 +159,8 @@ static unsigned reap_ops(struct hftl_media *media, unsigned max)
         handle->first = op->link;
         if (handle->first == NULL)
             handle->last = &handle->first;
-        ledger_arrive(&handle->hollow->ledger, op);
+        if (!handle->cut)
+            ledger_arrive(&handle->hollow->ledger, op);
         landed++;
         op->land(op);
     }
@@ -197,8 +203,14 @@ struct hftl_media *hollow_attach(struct hollow *hollow)
     handle->media.ops = &hollow_ops;
     handle->media.facts = hollow->facts;
     handle->hollow = hollow;
+    hollow->attached = handle;
     handle->last = &handle->first;
     return &handle->media;
+}
+
+void hollow_cut(struct hollow *hollow)
+{
+    hollow->attached->cut = true;
 }
 
 void hollow_count(struct hollow *hollow, uint64_t *reads, uint64_t *blocks)

@@ -20,8 +20,14 @@ struct hollow;
 /* NULL: no memory. */
 struct hollow *hollow_create(const struct hftl_media_facts *facts);
 void hollow_destroy(struct hollow *hollow);
-/* One handle at a time; the one before was closed, or its owner died. NULL: no memory. */
+/* One handle at a time; the one before was closed, or cut. NULL: no memory. */
 struct hftl_media *hollow_attach(struct hollow *hollow);
+
+/*
+ * A power cut: every operation of the handle that was attached last fails from now on, what was
+ * written stays. A device on it can still be closed: that writes nothing, and gives memory back.
+ */
+void hollow_cut(struct hollow *hollow);
 
 /* Since the last call. */
 void hollow_count(struct hollow *hollow, uint64_t *reads, uint64_t *blocks);
