@@ -7,8 +7,8 @@
  * The device is written whole, in order, with zeros, on a drive that keeps none (hollow.h), in
  * bands of 1 GiB; then it is opened after a close ("clean"), written on a little and opened after
  * a power cut ("cut"): the drive is taken from the device, which gives its memory back first, as
- * that of a process that died would be. --random: blocks come one by one, each once, in no order, so
- * that neighbours in a tail are strangers in the map. --opens: closed and opened so often (1)
+ * that of a process that died would be. --random: blocks come one by one, each once, in no order,
+ * so that neighbours in a tail are strangers in the map. --opens: closed and opened so often (1)
  * before the cut. --columns: zones of a band, 8. --band: 1024 MiB. --units: opened on a drive with
  * the times of `delay` that has so many parallel units (slow.h); MS is its virtual time. Says for
  * each opening
