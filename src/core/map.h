@@ -16,6 +16,7 @@
 #ifndef HOSTFTL_CORE_MAP_H
 #define HOSTFTL_CORE_MAP_H
 
+#include "base/fetch.h"
 #include "base/must.h"
 #include "core/geometry.h"
 #include "core/world.h"
@@ -85,11 +86,11 @@ static inline hftl_pba map_table_get(const struct map_table *table, uint64_t ind
 static inline void map_fetch(const struct map *map, hftl_lba lba)
 {
     if (map->pba.wide != NULL)
-        __builtin_prefetch(&map->pba.wide[lba.n], 1);
+        fetch_to_write(&map->pba.wide[lba.n]);
     else
-        __builtin_prefetch(&map->pba.narrow[lba.n], 1);
+        fetch_to_write(&map->pba.narrow[lba.n]);
     if (map->crc != NULL)
-        __builtin_prefetch(&map->crc[lba.n], 1);
+        fetch_to_write(&map->crc[lba.n]);
 }
 
 /* For the map's own file and for who builds the map at open: counts nothing (B1). */

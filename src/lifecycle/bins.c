@@ -2,6 +2,7 @@
 #include "lifecycle/bins.h"
 
 #include "base/bytes.h"
+#include "base/fetch.h"
 #include "base/must.h"
 #include "lifecycle/opening.h"
 
@@ -148,7 +149,7 @@ static void to_image(struct opening *o, uint64_t bin, const uint8_t *first, cons
     struct pair *image = o->bins.image;
     bool crcs = o->bins.crcs;
     for (const struct bin_line *line = lines_at(first); line < lines_at(end); line++) {
-        __builtin_prefetch(line + IMAGE_AHEAD_LINES);
+        fetch_to_read(line + IMAGE_AHEAD_LINES);
         for (uint32_t i = 0; i < line->count; i++) {
             struct pair *pair = &image[below_of(line, i)];
             if (pair->pba != UINT32_MAX)

@@ -29,6 +29,7 @@
 #include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "base/fetch.h"
 #include "base/must.h"
 #include "base/mutant.h"
 #include "format/tail.h"
@@ -291,11 +292,11 @@ static void fetch_ahead(const struct opening *o, const uint8_t *bytes)
     if (lba >= o->device->geometry.blocks)
         return;
     if (o->contested != NULL) {
-        __builtin_prefetch(o->contested + lba / BITMAP_WORD_BITS);
+        fetch_to_read(o->contested + lba / BITMAP_WORD_BITS);
         return;
     }
     map_fetch(&o->device->map, (hftl_lba){lba});
-    __builtin_prefetch(o->seqs + lba, 1);
+    fetch_to_write(o->seqs + lba);
 }
 
 /* Data of an lba that is not to be decided now; the survey saw to its epoch. Most of what passes
