@@ -159,12 +159,12 @@ static void count(struct load_result *result, const struct slot *slot)
         result->blocks_trimmed += slot->request.blocks;
 }
 
-/* A request begins when the one before it in its slot ended: one look at the clock is for both. */
+/* A request ends when it is reaped, and the next one in its slot begins then (drive). */
 static void done(struct hftl_request *request)
 {
     struct slot *slot = request->arg;
     struct load *load = slot->load;
-    uint64_t now = load->now_ns = now_ns();
+    uint64_t now = load->now_ns;
 
     load->in_flight--;
     count(load->result, slot);
@@ -212,7 +212,7 @@ static void show(struct load *load)
 
     if (load->rounds++ % ROUNDS_A_LOOK != 0)
         return;
-    uint64_t passed_ns = now_ns() - load->started_ns;
+    uint64_t passed_ns = load->now_ns - load->started_ns;
     add_to_series(load, passed_ns);
     if (options->progress == NULL)
         return;
@@ -222,7 +222,10 @@ static void show(struct load *load)
         options->progress(options->progress_arg, passed_ns / 1000000, load->end.ns / 1000000);
 }
 
-/* Until nothing is in flight. */
+/*
+ * Until nothing is in flight. The clock is looked at once for all that a round reaps: what is made
+ * of the first ones would be in the time of the others otherwise, and the clock itself in all.
+ */
 static void drive(struct load *load)
 {
     struct pollfd ready = {.fd = hftl_fd(load->options.device), .events = POLLIN};
@@ -230,6 +233,7 @@ static void drive(struct load *load)
     while (load->in_flight > 0) {
         bool more = hftl_step(load->options.device);
 
+        load->now_ns = now_ns();
         if (hftl_reap(load->channel, 0) == 0 && !more && load->in_flight > 0)
             (void)poll(&ready, 1, -1); /* a signal: what is in flight comes back all the same */
         show(load);
