@@ -162,9 +162,11 @@ void survey_tail(struct opening *o, struct band *band, uint32_t first, const str
         bin_tail(o, band, first, tail, &same);
         return;
     }
+    /* Neighbours come by themselves; without bins these may be strangers all the same. */
+    uint32_t fetched = o->bins.lines == NULL ? tail->count : 0;
     for (uint32_t i = 0; i < tail->count; i++) {
         const uint8_t *bytes = tail->idents + (size_t)i * FORMAT_IDENT_BYTES;
-        if (i + AHEAD < tail->count)
+        if (i + AHEAD < fetched)
             fetch_ahead(&survey, &device->map, bytes + (size_t)AHEAD * FORMAT_IDENT_BYTES);
         if (survey_data(o, &survey, band, bytes, i))
             continue;
