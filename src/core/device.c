@@ -205,7 +205,12 @@ bool device_is_idle(const struct device *device)
 
 void device_submit(struct device *device, struct hftl_request *request)
 {
-    request_submit(device, request);
+    request_submit(device, &device->nobody, request);
+}
+
+void device_submit_from(struct device *device, struct sender *sender, struct hftl_request *request)
+{
+    request_submit(device, sender, request);
 }
 
 struct recorder *device_recorder(struct device *device)

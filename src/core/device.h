@@ -24,6 +24,7 @@
 #include <hostftl/observe.h>
 
 struct device;
+struct sender;
 
 struct device_options {
     struct world world;
@@ -71,6 +72,8 @@ void device_discard(struct device *device);
  * medium's: iovec lengths add up to blocks * block_bytes. The request lands in `complete`, once.
  */
 void device_submit(struct device *device, struct hftl_request *request);
+/* The same for one of several senders, who wait in turn (turns.h). It outlives its requests. */
+void device_submit_from(struct device *device, struct sender *sender, struct hftl_request *request);
 /* Reaps the medium, runs what is ready. The last word of request->internal is not used: it is the
  * front's. False: nothing to do until the medium or a client
  * speaks. */

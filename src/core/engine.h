@@ -72,7 +72,8 @@ struct device {
     struct super super;
     struct tail_cache tail_cache; /* verify `cached` without OOB only */
 
-    struct list writes, reads; /* requests waiting for slots, for read parts */
+    struct list writes, reads; /* who waits for slots, for read parts (turns.h) */
+    struct sender nobody;      /* who sends without a channel */
     struct list completed;
     struct list parts_free;
     struct read_part *parts;

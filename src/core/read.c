@@ -302,16 +302,39 @@ static bool read_block(struct device *device, struct request *request)
     return true;
 }
 
+/* False: it waits for a part. */
+static bool walk(struct device *device, struct request *request)
+{
+    while (request->progress < request_public(request)->blocks)
+        if (!read_block(device, request))
+            return false;
+    return true;
+}
+
+static void note_walked(struct device *device, struct request *request)
+{
+    request->walked = true;
+    maybe_end(device, request);
+}
+
+void read_start(struct device *device, struct sender *sender, struct request *request)
+{
+    if (list_is_empty(&device->reads) && walk(device, request)) /* nobody is before it */
+        note_walked(device, request);
+    else
+        turns_add(&device->reads, &sender->reads, &request->link);
+}
+
 void read_pump(struct device *device)
 {
-    struct list_link *link;
-    while ((link = list_first(&device->reads)) != NULL) {
-        struct request *request = list_of(link, struct request, link);
-        while (request->progress < request_public(request)->blocks)
-            if (!read_block(device, request))
-                return;
-        list_remove(link);
-        request->walked = true;
-        maybe_end(device, request);
+    struct turn_queue *queue;
+    while ((queue = turns_first(&device->reads)) != NULL) {
+        struct request *request = list_of(turns_request(queue), struct request, link);
+        if (!walk(device, request))
+            return;
+        list_remove(&request->link);
+        turns_spend(queue, request_public(request)->blocks);
+        turns_pass(&device->reads, queue);
+        note_walked(device, request);
     }
 }

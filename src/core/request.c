@@ -141,17 +141,20 @@ static uint32_t fill_slot(struct device *device, const struct request *request,
     const struct hftl_request *public = request_public((struct request *)(uintptr_t)request);
     struct stream *stream = &device->streams[STREAM_USER];
     struct slot *slot = &intake->slot;
-    struct ident ident = {.lba = public->lba + request->progress, .kind = IDENT_DATA};
-    if (!device_next_seq(device, &ident.seq))
+    hftl_lba lba = {public->lba + request->progress};
+    uint64_t seq;
+    if (!device_next_seq(device, &seq))
         return 0;
     uint32_t crc =
         crc32c_copy(slot->data, request_memory(request, public), device->geometry.block_bytes);
     device->user_clock++;
     stream->appended = device->user_clock;
     struct band *band = slot->band;
+    /* made here, so that it need not be in memory during the copy */
+    struct ident ident = {.seq = seq, .lba = lba.n, .kind = IDENT_DATA};
     hftl_pba pba = stream_commit_data(stream, slot, &ident, crc);
-    trace(device, WRITE_FILL, request->id, ident.lba, pba.n);
-    map_set_user_block(device, band, (hftl_lba){ident.lba}, pba, crc);
+    trace(device, WRITE_FILL, request->id, lba.n, pba.n);
+    map_set_user_block(device, band, lba, pba, crc);
     return 1;
 }
 
@@ -217,16 +220,18 @@ static bool trim_block(struct device *device, struct request *request, hftl_lba 
     return true;
 }
 
-/* True: all of it is accepted. */
-static bool accept(struct device *device, struct request *request, uint32_t *budget,
-                   struct intake *intake)
+enum accepted { ACCEPTED_ALL, ACCEPTED_TURN, ACCEPTED_LESS };
+
+/* ALL of it; its TURN's share; or LESS: nothing more is accepted now. */
+static enum accepted accept(struct device *device, struct turn_queue *queue,
+                            struct request *request, uint32_t *budget, struct intake *intake)
 {
     const struct hftl_request *public = request_public(request);
     while (request->progress < public->blocks) {
         hftl_lba lba = {public->lba + request->progress};
         if (*budget == 0) {
             device->writes_more = true;
-            return false;
+            return ACCEPTED_LESS;
         }
         uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, *budget, intake)
                                                    : trim_block(device, request, lba);
@@ -236,44 +241,59 @@ static bool accept(struct device *device, struct request *request, uint32_t *bud
             device->stats.stalls += request->parts == 0;
             stats_stall(device, lba);
             request->parts = 1; /* counted once */
-            return false;
+            return ACCEPTED_LESS;
         }
         stats_go_on(device, lba);
         *budget -= done;
+        turns_spend(queue, done);
+        if (request->progress < public->blocks && turns_is_over(&device->writes, queue))
+            return ACCEPTED_TURN;
     }
-    return true;
+    return ACCEPTED_ALL;
+}
+
+/* A write or trim that was accepted. False: it is to ride in a flush. */
+static inline bool leave_queue(struct device *device, struct request *request)
+{
+    request->parts = 0;
+    if ((request_public(request)->flags & HFTL_FUA) == 0 || mutant("fua-answered-at-once")) {
+        end_accepted(device, request);
+        return true;
+    }
+    list_remove(&request->link);
+    return false;
 }
 
 bool request_pump(struct device *device)
 {
-    struct list_link *link;
+    struct turn_queue *queue;
     uint32_t budget = WRITE_BUDGET;
     struct intake intake = {.slot.blocks = 0};
     device->writes_more = false;
-    while (!device->read_only && (link = list_first(&device->writes)) != NULL) {
-        struct request *request = list_of(link, struct request, link);
-        struct hftl_request *public = request_public(request);
-        if (public->verb != HFTL_WRITE && budget == WRITE_BUDGET)
+    while (!device->read_only && (queue = turns_first(&device->writes)) != NULL) {
+        struct request *request = list_of(turns_request(queue), struct request, link);
+        if (request_public(request)->verb != HFTL_WRITE && budget == WRITE_BUDGET)
             budget = TRIM_BUDGET;
-        if (!accept(device, request, &budget, &intake))
+        enum accepted accepted = accept(device, queue, request, &budget, &intake);
+        if (accepted == ACCEPTED_LESS)
             break;
-        request->parts = 0;
-        if ((public->flags & HFTL_FUA) != 0 && !mutant("fua-answered-at-once")) {
-            list_remove(link);
+        bool rides = accepted == ACCEPTED_ALL && !leave_queue(device, request);
+        turns_pass(&device->writes, queue);
+        if (rides)
             flush_join(device, request);
-        } else {
-            end_accepted(device, request);
-        }
     }
     return device->writes_more;
 }
 
 void request_fail_writes(struct device *device, enum hftl_status status)
 {
-    struct list_link *link;
+    struct turn_queue *queue;
     stats_go_on(device, (hftl_lba){0}); /* to their end, but it is no stall any more */
-    while ((link = list_pop_front(&device->writes)) != NULL)
+    while ((queue = turns_first(&device->writes)) != NULL) {
+        struct list_link *link = list_pop_front(&queue->requests);
+        turns_pass(&device->writes, queue);
         request_end(device, list_of(link, struct request, link), status);
+    }
 }
 
 /* ---- extents ---- */
@@ -329,14 +349,13 @@ static void trace_accept(struct device *device, const struct request *request,
         trace(device, FLUSH_ACCEPT, request->id, 0, public->verb == HFTL_FLUSH_BANDS);
 }
 
-static void start(struct device *device, struct request *request)
+static void start(struct device *device, struct sender *sender, struct request *request)
 {
     const struct hftl_request *public = request_public(request);
     switch (public->verb) {
     case HFTL_READ:
         device->stats.user_blocks_read += public->blocks;
-        list_push_back(&device->reads, &request->link);
-        read_pump(device);
+        read_start(device, sender, request);
         break;
     case HFTL_FLUSH:
         if (device->flush.failed != HFTL_OK)
@@ -354,13 +373,13 @@ static void start(struct device *device, struct request *request)
         break;
     default:
         map_fetch(&device->map, (hftl_lba){public->lba}); /* accepted when others came, too */
-        list_push_back(&device->writes, &request->link);
+        turns_add(&device->writes, &sender->writes, &request->link);
         device->writes_more = true;
         break;
     }
 }
 
-void request_submit(struct device *device, struct hftl_request *public)
+void request_submit(struct device *device, struct sender *sender, struct hftl_request *public)
 {
     struct request *request = core_of(public);
     *request = (struct request){.id = trace_id(&device->trace), .taken_ns = device_now(device)};
@@ -381,5 +400,5 @@ void request_submit(struct device *device, struct hftl_request *public)
         skip_empty(request, public);
     if (trace_is_watched(&device->trace))
         trace_accept(device, request, public);
-    start(device, request);
+    start(device, sender, request);
 }

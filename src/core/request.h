@@ -2,10 +2,11 @@
 /*
  * request.h - users' requests: split, tracked, completed exactly once.
  *
- *   WRITE, TRIM, WRITE_ZEROES   wait in one queue, in order of arrival, for slots; a write with FUA
- *                               then rides in a flush
- *   READ                        block by block: zeros, a copy from the buffer, or a read of the
- *                               medium (neighbours merged); done when all parts are
+ *   WRITE, TRIM, WRITE_ZEROES   wait for slots, those of one sender in order of arrival and senders
+ *                               in turn (turns.h); a write with FUA then rides in a flush
+ *   READ                        waits for read parts in the same way; block by block: zeros, a
+ *                               copy from the buffer, or a read of the medium (neighbours
+ *                               merged); done when all parts are
  *   FLUSH                       rides in a flush
  *   FLUSH_BANDS                 rides in a closing of the open bands (flush_bands.h)
  *   EXTENTS                     answered at once
@@ -22,6 +23,7 @@
 #include "core/errand.h"
 #include "core/geometry.h"
 #include "core/trace.h"
+#include "core/turns.h"
 
 #include <hostftl/hostftl.h>
 
@@ -75,13 +77,15 @@ struct read_part {
 
 struct hftl_request *request_public(struct request *request);
 void request_init(struct device *device);
-void request_submit(struct device *device, struct hftl_request *request);
+void request_submit(struct device *device, struct sender *sender, struct hftl_request *request);
 /* Moves the write queue on as far as slots allow; true when it stopped for its budget only. */
 bool request_pump(struct device *device);
 void request_end(struct device *device, struct request *request, enum hftl_status status);
 /* A read whose data is here, and that waited for identities (tail_cache.h), goes on; or ends, where
  * they cannot be had. */
 void read_go_on(struct device *device, struct read_part *part, enum hftl_status status);
+/* Walks a read, or queues it where read parts are short. */
+void read_start(struct device *device, struct sender *sender, struct request *request);
 /* Walks queued reads as far as read parts allow. */
 void read_pump(struct device *device);
 /* Where block `progress` of a READ or WRITE is in the user's memory, how many bytes follow it there

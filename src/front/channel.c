@@ -42,12 +42,15 @@ struct hftl_channel *channel_create(struct hftl_device *host, uint32_t depth)
     atomic_init(&channel->queued, false);
     link_init(&channel->link);
     link_init(&channel->turn);
+    sender_init(&channel->sender);
     link_init(&channel->landings);
     return channel;
 }
 
 void channel_free(struct hftl_channel *channel)
 {
+    must(!link_is_linked(&channel->sender.writes.turn) && /* T1: nothing of it waits */
+         !link_is_linked(&channel->sender.reads.turn));
     bell_free(&channel->bell);
     free(channel);
 }

@@ -30,6 +30,7 @@
 
 #include "base/list.h"
 #include "base/ring.h"
+#include "core/turns.h"
 #include "front/bell.h"
 
 #include <hostftl/hostftl.h>
@@ -59,6 +60,7 @@ struct hftl_channel {
     struct list_link link;     /* all channels of the host */
     struct list_link turn;     /* has requests and waits for its turn */
     struct list_link landings; /* something landed in this round */
+    struct sender sender;      /* what the engine knows it by */
     struct ring_slot slots[];  /* depth for submitted, depth for landed */
 };
 

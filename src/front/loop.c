@@ -95,7 +95,7 @@ static bool take_turn(struct hftl_device *host, struct hftl_channel *channel, un
         struct hftl_request *request = channel_take(channel, &again);
         if (!request)
             break;
-        device_submit(host->engine, request);
+        device_submit_from(host->engine, &channel->sender, request);
     }
     return again;
 }

@@ -54,6 +54,7 @@ struct device *build_bare(struct hftl_media *medium, const struct world *world)
     device->witness = witness_none();
     list_init(&device->writes);
     list_init(&device->reads);
+    sender_init(&device->nobody);
     list_init(&device->completed);
     list_init(&device->parts_free);
     list_init(&device->ready);

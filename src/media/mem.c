@@ -173,11 +173,11 @@ static enum hftl_status write_blocks(struct mem_store *store, struct hftl_media_
  * The next block that is read is fetched while this one is copied: blocks lie anywhere, so nothing
  * else tells the processor of it. Of two or more reads in one submission; one by itself waits.
  */
-static inline void fetch_block(const uint8_t *block, uint32_t bytes)
+static void fetch_block(const uint8_t *block, uint32_t bytes)
 {
-    for (uint32_t at = 0; at < bytes; at += SECTOR_BYTES)
+    for (const uint8_t *end = block + bytes; block < end; block += SECTOR_BYTES)
         for (uint32_t line = 0; line < SECTOR_BYTES; line += LINE_BYTES)
-            fetch_to_read(block + at + line);
+            fetch_to_read(block + line);
 }
 
 /* What an operation that nobody has judged yet reads first, if it is one. */

@@ -366,6 +366,12 @@ void device_submit(struct device *device, struct hftl_request *request)
     leave(device);
 }
 
+void device_submit_from(struct device *device, struct sender *sender, struct hftl_request *request)
+{
+    (void)sender;
+    device_submit(device, request);
+}
+
 bool device_step(struct device *device)
 {
     const struct world *world = &device->options.world;
