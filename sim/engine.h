@@ -18,7 +18,7 @@ struct engine {
                              struct device **device, struct why *why);
     enum hftl_status (*close)(struct device *device);
     void (*discard)(struct device *device);
-    void (*submit)(struct device *device, struct hftl_request *request);
+    void (*submit)(struct device *device, struct sender *sender, struct hftl_request *request);
     bool (*step)(struct device *device);
     bool (*is_idle)(const struct device *device);
     void (*get_info)(const struct device *device, struct hftl_info *info);

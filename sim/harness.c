@@ -317,6 +317,8 @@ static bool open_device(struct harness *h)
     struct opening o = {.status = HFTL_OK};
     if (!wait_for(h, let_open, &o))
         return false;
+    for (unsigned i = 0; i < SENDERS; i++) /* what was sent in the life before is forgotten */
+        sender_init(&h->senders[i]);
     if (o.status == HFTL_OK)
         return true;
     h->device = NULL;
@@ -511,7 +513,8 @@ static struct harness_slot *hand_over(struct harness *h, enum hftl_verb verb, un
         prepare(h, slot);
     }
     uint64_t answers = h->answers;
-    h->options.engine->submit(h->device, &slot->request);
+    struct sender *sender = &h->senders[(size_t)(slot - h->slots) % SENDERS];
+    h->options.engine->submit(h->device, sender, &slot->request);
     if (h->answers != answers)
         failure_say(&h->failure, "a request is answered inside device_submit");
     return slot;

@@ -25,6 +25,7 @@
 #ifndef HOSTFTL_SIM_HARNESS_H
 #define HOSTFTL_SIM_HARNESS_H
 
+#include "core/turns.h"
 #include "sim/engine.h"
 #include "sim/history.h"
 #include "sim/nand.h"
@@ -65,6 +66,8 @@ struct harness_options {
     bool verbose;
 };
 
+#define SENDERS 3u
+
 struct harness;
 struct harness_slot {
     struct harness *harness;
@@ -87,6 +90,7 @@ struct harness {
     struct prng prng;
     struct failure failure;
     struct harness_slot slots[HARNESS_DEPTH_MAX];
+    struct sender senders[SENDERS]; /* the slots are shared out among them */
     uint8_t *memory;
     uint32_t in_flight;
     uint64_t steps, answers;

@@ -382,8 +382,8 @@ HFTL_PUBLIC int hftl_fd(const struct hftl_device *device);
  * soon. */
 HFTL_PUBLIC bool hftl_step(struct hftl_device *device);
 
-/* A channel holds up to `depth` requests in flight (rounded up to a power of two; 0: 256). NULL:
- * no memory. */
+/* A channel holds up to `depth` requests in flight (rounded up to a power of two; 0: 256). Channels
+ * whose requests have to wait take turns, of 32 blocks each. NULL: no memory. */
 HFTL_PUBLIC struct hftl_channel *hftl_channel_open(struct hftl_device *device, uint32_t depth);
 /* Nothing may be in flight. */
 HFTL_PUBLIC void hftl_channel_close(struct hftl_channel *channel);

@@ -90,9 +90,21 @@ static enum hftl_status check_bands(const struct device *device, struct why *why
     return HFTL_OK;
 }
 
+static enum hftl_status check_line(const struct list *line, const char *what, struct why *why)
+{
+    for (struct list_link *at = list_first(line); at != NULL; at = list_next(line, at))
+        if (list_is_empty(&list_of(at, struct turn_queue, turn)->requests))
+            return why_say(why, HFTL_CORRUPT, "T1: somebody without %s waits for his turn", what);
+    return HFTL_OK;
+}
+
 enum hftl_status device_check(const struct device *device, struct why *why)
 {
-    enum hftl_status status = check_bands(device, why);
+    enum hftl_status status = check_line(&device->writes, "writes", why);
+    if (status == HFTL_OK)
+        status = check_line(&device->reads, "reads", why);
+    if (status == HFTL_OK)
+        status = check_bands(device, why);
     if (status == HFTL_OK)
         status = check_map(device, why);
     if (status == HFTL_OK)

@@ -8,7 +8,8 @@
  * I promise  the engine is called by one thread at a time, and the medium, with HFTL_OPEN_THREAD
  *            and without HFTL_OPEN_HELP, by the engine's thread only, from the open to the close.
  *            Idle means asleep: no timer, no polling. No channel starves another: each hands over
- *            CHANNEL_BATCH_MAX requests a turn.
+ *            CHANNEL_BATCH_MAX requests a turn, and what waits in the engine takes turns as well
+ *            (core/turns.h).
  * I ignore   what requests mean; how the engine keeps its promises.
  *
  * THE ROUND, on the engine's thread or inside hftl_step, under the lock:

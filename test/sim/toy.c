@@ -210,8 +210,9 @@ static enum hftl_status toy_close(struct device *d)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void toy_submit(struct device *d, struct hftl_request *request)
+static void toy_submit(struct device *d, struct sender *sender, struct hftl_request *request)
 {
+    (void)sender;
     must(d->queued < QUEUE);
     d->queue[d->queued++] = request;
 }
