@@ -186,10 +186,28 @@ def destroys_nothing_unasked():
     for name in ("random-read", "sequential-read"):
         told = bench(0, "d", "--workload", name, "--count", "500", "--runs", "1")
         assert told["runs"][0]["counts"]["reads"] == 500 and told["precondition"]["kind"] == "none"
+    for words in (("d",), ("--medium", "overlay:emu:d", "--force")):  # the drive is no report
+        told = bench(1, *words, "--workload", "random-read", "--count", "9", "--report", "d")
+        assert told["status"] == "EXISTS" and told["path"] == "d", told
     assert sha("d") == before, "reading alone changed the drive"
     told = bench(0, "d", "--force", "--precondition", "none", "--count", "500", "--runs", "1")
     assert told["runs"][0]["counts"]["writes"] == 500 and sha("d") != before
     bench(0, "--medium", "d", "--force", "--workload", "fresh-write", "--runs", "2")
+
+
+def replaces_a_report_when_there_is_another():
+    def page(code, *words):
+        bench(code, *words, "--workload", "fresh-write", "--count", "9", "--runs", "1", "--report",
+              "page")
+        with open("page", encoding="utf-8") as file:
+            return file.read()
+
+    first = page(0, *SMALL)
+    with open("page", "a", encoding="utf-8") as file:
+        file.write("left over" * 1000)
+    second = page(0, *SMALL)
+    assert first.startswith("<!DOCTYPE html>") and second.endswith("</html>\n"), second[-99:]
+    assert page(1, "--medium", "mem:1M") == second, "lost to a bench that measured nothing"
 
 
 def ends_in_order_when_interrupted():
@@ -238,8 +256,9 @@ def main():
         os.chdir(folder)
         for test in (counts_what_was_done, repeats_itself_for_a_seed, says_whether_it_became_steady,
                      says_where_writes_went, makes_as_much_spare_space_as_is_asked_for,
-                     destroys_nothing_unasked, ends_in_order_when_interrupted,
-                     counts_failures_and_fails, has_a_schema_that_can_fail):
+                     destroys_nothing_unasked, replaces_a_report_when_there_is_another,
+                     ends_in_order_when_interrupted, counts_failures_and_fails,
+                     has_a_schema_that_can_fail):
             test()
             print(test.__name__)
         os.chdir("/")
