@@ -487,11 +487,15 @@ def compare(bench, rows):
     for bar in bench.bars:
         old = [r for r in rows if r["bar"] == bar["bar"] and r["measured"]]
         if not old or bar["measured"] is None:
+            worse = worse or bool(old)  # it was to be had before
             print(f"{bar['bar']:44} {'-':>12} {'-':>12}")
             continue
         before = float(old[-1]["measured"])
-        ratio = bar["measured"] / before if before else 1
-        bad = (1 / ratio if bar["unit"] in LEAST else ratio) > SLACK[bar["unit"]]
+        now = bar["measured"]
+        ratio = now / before if before else 1
+        fewer, more = (now, before) if bar["unit"] in LEAST else (before, now)
+        # From nothing, a limit is the only measure of what is much.
+        bad = more > fewer * SLACK[bar["unit"]] and (before != 0 or not bar["holds"])
         worse = worse or bad
         print(f"{bar['bar']:44} {before:12.3f} {bar['measured']:12.3f} {ratio:11.3f}"
               f"{'  worse' if bad else ''}")
@@ -517,7 +521,8 @@ def main():
     could_not = 0
     try:
         machine = describe_machine(bench)
-    except CannotMeasure as why:
+    except (CannotMeasure, subprocess.SubprocessError, OSError, ValueError,
+            StopIteration) as why:
         print(f"bench: {why}", file=sys.stderr)
         return 2
     if machine["buildtype"] != "release":
@@ -528,8 +533,9 @@ def main():
         print(f"\n{name}: {PARTS[name].__doc__.splitlines()[0]}")
         try:
             PARTS[name](bench)
-        except (CannotMeasure, subprocess.TimeoutExpired) as why:
-            print(f"bench: {name}: {why}", file=sys.stderr)
+        except (CannotMeasure, subprocess.SubprocessError, OSError, ValueError, LookupError,
+                ArithmeticError, AttributeError) as why:  # what programs say may be anything
+            print(f"bench: {name}: {type(why).__name__}: {why}", file=sys.stderr)
             could_not += 1
     before = read_results(options.results)
     append_results(options.results, bench, machine)

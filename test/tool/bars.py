@@ -54,10 +54,49 @@ def sees_what_got_worse(path):
         assert not tool.compare(make(a=1), rows)
         assert not tool.compare(make(b=1, c=5), rows)  # never measured before
         assert tool.compare(make(a=2.03), rows)
-    assert said.getvalue().count("worse") == 1
+        assert said.getvalue().count("worse") == 1
+        assert tool.compare(make(a=None), rows)  # no longer to be had
+        for before, now, unit, limit, worse in (
+                ("0.0000", 0.5, "of a processor", 0.005, True),
+                ("0.0000", 0.004, "of a processor", 0.005, False),
+                ("0.7000", 0, "of nbdkit memory", 0.7, True),
+                ("0.0000", 0.8, "of nbdkit memory", 0.7, False)):
+            bench = make()
+            bench.bar("x", now, limit, unit, least=unit in tool.LEAST)
+            assert tool.compare(bench, [{"bar": "x", "measured": before}]) == worse, (before, now)
     for unit in {"instructions over floor", "floors", "blocks a block", "bytes a block",
                  "of nbdkit memory"}:
         assert unit in tool.SLACK
+
+
+def goes_on_after_a_part_that_cannot_be_measured(folder):
+    """Whatever a part runs into, the others are measured, and the exit status is 2."""
+    def trip(_, kind=None):
+        raise kind
+
+    def last(bench):
+        bench.bar("last", 1, 100, "floors")
+
+    troubles = (FileNotFoundError("gone"), ValueError("no JSON"), KeyError("data"),
+                IndexError("no line"), ZeroDivisionError("no user writes"), AttributeError("None"),
+                tool.CannotMeasure("no valgrind"))
+    parts = {}
+    for i, trouble in enumerate(troubles):
+        parts[f"t{i}"] = lambda bench, trouble=trouble: trip(bench, trouble)
+        parts[f"t{i}"].__doc__ = "Fails."
+    parts["last"] = last
+    last.__doc__ = "Holds."
+    kept = tool.PARTS, tool.parse, tool.describe_machine
+    path = Path(folder) / "status.csv"
+    tool.PARTS, tool.describe_machine = parts, lambda _: MACHINE
+    tool.parse = lambda: SimpleNamespace(build=".", quick=True, part=[], compare=False,
+                                         results=path)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            assert tool.main() == 2
+    finally:
+        tool.PARTS, tool.parse, tool.describe_machine = kept
+    assert [row["bar"] for row in tool.read_results(path)] == ["last"]
 
 
 def knows_the_theory():
@@ -95,6 +134,7 @@ def main():
         path = Path(folder) / "results" / "bars.csv"
         keeps_each_run(path)
         sees_what_got_worse(path)
+        goes_on_after_a_part_that_cannot_be_measured(folder)
 
 
 main()
