@@ -36,7 +36,7 @@ static int cannot(const struct bench *bench, const char *what)
                                                     bench->asked->report, strerror(errno)});
 }
 
-/* A page of an earlier bench may be replaced; the drive that is measured, however named, may not. */
+/* A page of an earlier bench may be replaced; the drive that is measured, however named, not. */
 static bool may_be_replaced(int fd)
 {
     static const char begins[] = "<!DOCTYPE html>";
