@@ -565,6 +565,9 @@ static int check_consent(const struct bench *bench)
                                        "need no consent"});
 }
 
+/* With fewer, WAF says more of the bands that are open than of the spare space. */
+#define BANDS_FEW 200u
+
 /* In words and in the exit code: a figure that is not what was asked for must not pass for it. */
 static int judge(const struct bench *bench)
 {
@@ -579,6 +582,11 @@ static int judge(const struct bench *bench)
     if (bench->before == BENCH_STEADY && !bench->steady && !bench->interrupted)
         fprintf(stderr, "hostftl: bench: warning: WAF did not become steady within %u windows\n",
                 bench->windows);
+    if (bench->before == BENCH_STEADY && bench->info.bands < BANDS_FEW)
+        fprintf(stderr,
+                "hostftl: bench: warning: the device has %u bands, and much of its spare space is "
+                "in open ones: WAF would be less with more\n",
+                bench->info.bands);
     return bench->interrupted || failures > 0 ? TOOL_FAILED : TOOL_OK;
 }
 

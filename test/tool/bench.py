@@ -127,6 +127,14 @@ def repeats_itself_for_a_seed():
     assert first["user_blocks_written"] <= 4 * COUNT < first["user_blocks_written"] + 4 * COUNT
 
 
+def says_that_few_bands_cost_more():
+    for medium, few in (("mem:32M,kind=zoned", True), ("mem:64M,kind=zoned,chunk-blocks=16", False)):
+        done = subprocess.run([HOSTFTL, "bench", "--medium", medium, "--count", "100",
+                               "--runs", "1"], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert ("bands, and much of its spare space" in done.stderr) == few, done.stderr
+
+
 def says_whether_it_became_steady():
     told = bench(0, *SMALL, "--count", "1", "--runs", "1")["precondition"]
     assert told["kind"] == "steady" and told["windows"] >= 4 and told["waf"] >= 1, told
@@ -254,7 +262,8 @@ def has_a_schema_that_can_fail():
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (counts_what_was_done, repeats_itself_for_a_seed, says_whether_it_became_steady,
+        for test in (counts_what_was_done, repeats_itself_for_a_seed,
+                     says_that_few_bands_cost_more, says_whether_it_became_steady,
                      says_where_writes_went, makes_as_much_spare_space_as_is_asked_for,
                      destroys_nothing_unasked, replaces_a_report_when_there_is_another,
                      ends_in_order_when_interrupted, counts_failures_and_fails,
