@@ -128,7 +128,8 @@ def repeats_itself_for_a_seed():
 
 
 def says_that_few_bands_cost_more():
-    for medium, few in (("mem:32M,kind=zoned", True), ("mem:64M,kind=zoned,chunk-blocks=16", False)):
+    many = "mem:64M,kind=zoned,chunk-blocks=16"
+    for medium, few in ((SMALL[1], True), (many, False)):
         done = subprocess.run([HOSTFTL, "bench", "--medium", medium, "--count", "100",
                                "--runs", "1"], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
