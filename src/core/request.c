@@ -233,8 +233,9 @@ static enum accepted accept(struct device *device, struct turn_queue *queue,
             device->writes_more = true;
             return ACCEPTED_LESS;
         }
-        uint32_t done = public->verb == HFTL_WRITE ? write_run(device, request, *budget, intake)
-                                                   : trim_block(device, request, lba);
+        bool writes = public->verb == HFTL_WRITE;
+        uint32_t done =
+            writes ? write_run(device, request, *budget, intake) : trim_block(device, request, lba);
         if (done == 0) {
             if (request->parts == 0 && relocation_is_due(device))
                 relocation_consider(device); /* somebody waits now (L5) */
@@ -245,7 +246,10 @@ static enum accepted accept(struct device *device, struct turn_queue *queue,
         }
         stats_go_on(device, lba);
         *budget -= done;
-        turns_spend(queue, done);
+        if (writes)
+            turns_spend(queue, done);
+        else
+            turns_spend_trim(queue);
         if (request->progress < public->blocks && turns_is_over(&device->writes, queue))
             return ACCEPTED_TURN;
     }
@@ -270,12 +274,14 @@ bool request_pump(struct device *device)
     uint32_t budget = WRITE_BUDGET;
     struct intake intake = {.slot.blocks = 0};
     device->writes_more = false;
-    while (!device->read_only && (queue = turns_first(&device->writes)) != NULL) {
+    if (device->read_only)
+        return false;
+    while ((queue = turns_first(&device->writes)) != NULL) {
         struct request *request = list_of(turns_request(queue), struct request, link);
         if (request_public(request)->verb != HFTL_WRITE && budget == WRITE_BUDGET)
             budget = TRIM_BUDGET;
         enum accepted accepted = accept(device, queue, request, &budget, &intake);
-        if (accepted == ACCEPTED_LESS)
+        if (accepted == ACCEPTED_LESS || device->read_only) /* nobody is in the line any more */
             break;
         bool rides = accepted == ACCEPTED_ALL && !leave_queue(device, request);
         turns_pass(&device->writes, queue);

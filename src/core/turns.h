@@ -12,8 +12,8 @@
  *             r r    r      r r r r
  *
  *     T1  a queue is in the line exactly while requests are in it.
- *     T2  the first one of the line has the turn, until it has no requests, or has had TURN_BLOCKS.
- *         Who waits alone keeps it.
+ *     T2  the first one of the line has the turn, until it has no requests, or has had TURN_BLOCKS,
+ *         of trims TURN_TRIMS times as many. Who waits alone keeps it. A read goes on to its end.
  */
 #ifndef HOSTFTL_CORE_TURNS_H
 #define HOSTFTL_CORE_TURNS_H
@@ -24,12 +24,14 @@
 #include <stdint.h>
 
 #define TURN_BLOCKS 32u
+/* So many blocks that are trimmed cost as much as one that is written, which the medium waits for. */
+#define TURN_TRIMS 1024u
 
 /* Of one sender, and of one sort. */
 struct turn_queue {
     struct list requests;
     struct list_link turn; /* in the line */
-    int64_t left;          /* blocks of this turn; 0 or less: it is over, if others wait */
+    int64_t left;          /* of this turn, in trims; 0 or less: it is over, if others wait */
 };
 
 /* Who sends requests: a channel of the front. */
@@ -55,7 +57,7 @@ static inline void turns_add(struct list *line, struct turn_queue *queue, struct
     list_push_back(&queue->requests, request);
     if (link_is_linked(&queue->turn))
         return;
-    queue->left = TURN_BLOCKS;
+    queue->left = TURN_BLOCKS * TURN_TRIMS;
     list_push_back(line, &queue->turn);
 }
 
@@ -75,7 +77,12 @@ static inline struct list_link *turns_request(const struct turn_queue *first)
 /* The first one had so many blocks; it may have more of them than were left. */
 static inline void turns_spend(struct turn_queue *first, uint64_t blocks)
 {
-    first->left -= (int64_t)blocks;
+    first->left -= (int64_t)(blocks * TURN_TRIMS);
+}
+
+static inline void turns_spend_trim(struct turn_queue *first)
+{
+    first->left--;
 }
 
 /* It had all of them, and somebody else waits. */
@@ -90,7 +97,7 @@ static inline void turns_pass(struct list *line, struct turn_queue *first)
     if (list_is_empty(&first->requests)) {
         list_remove(&first->turn);
     } else if (first->left <= 0) {
-        first->left = TURN_BLOCKS;
+        first->left = TURN_BLOCKS * TURN_TRIMS;
         list_move_back(line, &first->turn);
     }
 }

@@ -75,16 +75,16 @@ static void a_turn_is_over_only_for_who_is_not_alone(void **state)
 }
 
 /* Sent through a channel of his own. */
-static void ask_from(struct stand *stand, struct ask *ask, struct sender *sender, uint64_t lba,
-                     uint64_t blocks, void *data)
+static void ask_from(struct stand *stand, struct ask *ask, struct sender *sender,
+                     enum hftl_verb verb, uint64_t lba, uint64_t blocks, void *data)
 {
     memset(ask, 0, sizeof *ask);
     ask->iov[0] = (struct iovec){data, (size_t)(blocks * stand->device->geometry.block_bytes)};
-    ask->request = (struct hftl_request){.verb = HFTL_WRITE,
+    ask->request = (struct hftl_request){.verb = verb,
                                          .lba = lba,
                                          .blocks = blocks,
                                          .iov = ask->iov,
-                                         .iov_count = 1,
+                                         .iov_count = verb == HFTL_WRITE,
                                          .arg = ask};
     device_submit_from(stand->device, sender, &ask->request);
 }
@@ -105,10 +105,10 @@ static void a_large_write_lets_others_have_their_turns_in_its_midst(void **state
     stand_fill(&stand, large, 0, LARGE_BLOCKS, 1);
     stand_fill(&stand, small, 3, 1, 2);
     tap_hold(stand.tap, HFTL_MEDIA_WRITE);
-    ask_from(&stand, &slow, &crowd, 0, LARGE_BLOCKS, large);
+    ask_from(&stand, &slow, &crowd, HFTL_WRITE, 0, LARGE_BLOCKS, large);
     stand_settle(&stand); /* no more slots */
     assert_false(slow.answered);
-    ask_from(&stand, &quick, &single, 3, 1, small);
+    ask_from(&stand, &quick, &single, HFTL_WRITE, 3, 1, small);
     stand_settle(&stand);
     assert_false(quick.answered);
     tap_release(stand.tap);
@@ -118,11 +118,41 @@ static void a_large_write_lets_others_have_their_turns_in_its_midst(void **state
     stand_end(&stand);
 }
 
+static uint64_t progress_of(struct ask *ask)
+{
+    return ((struct request *)(void *)ask->request.internal)->progress;
+}
+
+static void a_large_trim_does_not_keep_to_the_pace_of_writes_beside_it(void **state)
+{
+    (void)state;
+    struct stand stand;
+    struct sender writer, trimmer;
+    struct ask write, trim;
+    stand_begin(&stand, "two PUs");
+    sender_init(&writer);
+    sender_init(&trimmer);
+    stand_fill(&stand, large, 0, LARGE_BLOCKS, 1);
+    tap_hold(stand.tap, HFTL_MEDIA_WRITE);
+    ask_from(&stand, &write, &writer, HFTL_WRITE, 0, LARGE_BLOCKS, large);
+    stand_settle(&stand); /* no more slots */
+    uint64_t before = progress_of(&write);
+    ask_from(&stand, &trim, &trimmer, HFTL_TRIM, 0, stand.info.blocks, NULL);
+    stand_settle(&stand);
+    tap_release(stand.tap);
+    assert_int_equal(stand_wait(&stand, &trim), HFTL_OK);
+    assert_true(write.answered == false);
+    assert_true(progress_of(&write) - before <= 3 * TURN_BLOCKS);
+    assert_int_equal(stand_wait(&stand, &write), HFTL_OK);
+    stand_end(&stand);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(senders_have_equal_turns_in_blocks),
         cmocka_unit_test(a_turn_is_over_only_for_who_is_not_alone),
+        cmocka_unit_test(a_large_trim_does_not_keep_to_the_pace_of_writes_beside_it),
         cmocka_unit_test(a_large_write_lets_others_have_their_turns_in_its_midst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
