@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define TURN_BLOCKS 32u
-/* So many blocks that are trimmed cost as much as one that is written, which the medium waits for. */
+/* So many trimmed blocks cost as much as a written one, which has to get through to the medium. */
 #define TURN_TRIMS 1024u
 
 /* Of one sender, and of one sort. */
