@@ -88,7 +88,7 @@ static const struct hint {
     {"failed-write-unseen", NULL, NULL, "ioerr"},
     {"failed-flush-answered", NULL, NULL, "ioerr"},
     {"failed-erase-is-free", NULL, NULL, "ioerr"},
-    {"torn-read-once", "flush", "tiny-oob", "ioerr"},
+    {"torn-read-once", "trim", "tiny-oob", "ioerr"},
     {"head-decoded-once", "flush", "tiny-oob", "ioerr"},
     {"data-crc-not-checked", NULL, NULL, "bitflip"},
     {"leak-when-opening-fails", NULL, NULL, "oom"},
