@@ -55,8 +55,9 @@ static bool relocation_is_stuck(const struct device *device)
 {
     const struct stream *stream = &device->streams[STREAM_RELOCATION];
     /* The band that it closes makes its copies durable by itself. */
-    return relocation_is_idle(device) || (device->bands_free <= 1 && stream_band(stream) == NULL &&
-                                          stream->closing->band == NULL);
+    return relocation_is_idle(device) ||
+           ((device->bands_free <= 1 || !stream_relocation_may_open(device)) &&
+            stream_band(stream) == NULL && stream->closing->band == NULL);
 }
 
 /* Up to where what emptied bands will be durable without anybody asking. */

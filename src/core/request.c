@@ -210,7 +210,7 @@ static uint32_t write_run(struct device *device, struct request *request, uint32
 static bool trim_block(struct device *device, struct request *request, hftl_lba lba)
 {
     if (is_held(device, geometry_range(&device->geometry, lba)) || stream_users_wait(device) ||
-        (device->bands_free == 0 && !stream_has_page_room(device, 1)))
+        (device->bands_free <= 1 && !stream_has_page_room(device, 1)))
         return false;
     if (!mutant("trim-without-a-clock"))
         device->user_clock++;

@@ -434,11 +434,28 @@ static void emit_summary(struct pen *pen)
     pen_commit_own(pen, IDENT_SUMMARY, 0, 0);
 }
 
+/* A cut now takes back what emptied these: the users' last words of it are not durable, while the
+ * copies of the rest may be. All of them come back, and none is a target (DESIGN.md, "A cut
+ * leaves a band"). */
+static bool may_come_back(const struct device *device)
+{
+    return !list_is_empty(&device->index.user_volatile);
+}
+
+bool stream_relocation_may_open(const struct device *device)
+{
+    if (device->bands_free > 2)
+        return true;
+    bool leaves_pages_room = stream_has_page_room(device, 0);
+    if (device->bands_free == 2)
+        return leaves_pages_room || !may_come_back(device);
+    return device->bands_free == 1 && leaves_pages_room && !may_come_back(device);
+}
+
 static bool may_open(const struct device *device, enum stream_for who)
 {
     if (who == FOR_RELOCATION)
-        return device->bands_free > 1 ||
-               (device->bands_free == 1 && stream_has_page_room(device, 0));
+        return stream_relocation_may_open(device);
     if (who == FOR_ENGINE)
         return device->bands_free > 0;
     return device->bands_free > BANDS_RESERVE && device->bands_sealed <= SEALED_MAX;
@@ -608,7 +625,7 @@ bool stream_take(struct stream *stream, enum stream_for who, uint32_t most, stru
     if (device->read_only)
         return false;
     if (who == FOR_USER && (stream_users_wait(device) ||
-                            (device->bands_free == 0 && !stream_has_page_room(device, 0))))
+                            (device->bands_free <= 1 && !stream_has_page_room(device, 0))))
         return false;
     if (!prepare_slot(stream, who))
         return false;

@@ -143,6 +143,11 @@ void stream_init(struct stream *stream, struct device *device, enum band_stream 
  * band has room for those pages relocation may take the last band too, and nobody may then use up
  * that room.
  *
+ * Nor does relocation take the last one while a cut could take back what emptied some band: users
+ * had the last word there, and it is not durable. The copies of the rest may be, so the band would
+ * come back with one block, and so might all the others: none to go on in (DESIGN.md, "A cut leaves
+ * a band"). So that a flush does not take it for its pages meanwhile, what is due has room by then.
+ *
  * A band is kept for users when relocation would take the last one that they get and they come to
  * the end of theirs soon (pace.h): from then on it is theirs, as if they had opened it.
  *
@@ -179,6 +184,8 @@ HFTL_MUST_USE bool stream_end_run(struct stream *stream, uint64_t *ticket);
 bool stream_settled(const struct stream *stream, uint64_t ticket);
 /* The user stream's band takes the trim pages due, and `more` of them, without a new band. */
 bool stream_has_page_room(const struct device *device, uint32_t more);
+/* Relocation may open a band now: how low it may go is told at stream_for. */
+bool stream_relocation_may_open(const struct device *device);
 /* Users may not append now, nor trim (a trim's page is an append to come). */
 bool stream_users_wait(struct device *device);
 /* Everything made ready has landed, and no band is being closed. */

@@ -414,6 +414,58 @@ static void a_clean_reopen_goes_on_in_the_same_band(void **state)
     }
 }
 
+/* An emptied band whose last block a user overwrote, which is not durable yet. */
+static struct band *empty_one(struct stand *stand)
+{
+    struct device *device = stand->device;
+    uint32_t position;
+    stand_write_all(stand, 1);
+    struct band *band = stand_band_of(stand, 0, &position);
+    assert_int_equal(band->state, BAND_CLOSED);
+    for (uint64_t lba = 0; band->state != BAND_EMPTIED; lba++)
+        if (stand_band_of(stand, lba, &position) == band)
+            (void)map_clear(device, (hftl_lba){lba});
+    assert_int_equal(band->shelf, SHELF_READY);
+    band_index_remove(device, band);
+    band->user_mark = device->user_durable + 1;
+    band_index_put(device, band);
+    assert_int_equal(band->shelf, SHELF_USER_VOLATILE);
+    return band;
+}
+
+/* How low relocation may go, with trim pages due that have no room in the users' band, and with
+ * emptied bands that a cut takes back. */
+static void relocation_leaves_what_a_cut_could_take_back(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t free;
+        bool pages, may_come_back, may_open;
+    } rows[] = {{3, true, true, true},   {2, false, false, true}, {2, false, true, true},
+                {2, true, false, true},  {2, true, true, false},  {1, false, false, true},
+                {1, false, true, false}, {1, true, false, false}, {1, true, true, false},
+                {0, false, false, false}};
+    struct stand stand;
+    stand_begin(&stand, "two PUs");
+    struct device *device = stand.device;
+    struct band *band = empty_one(&stand);
+    uint32_t position = device->streams[STREAM_USER].open->position, free = device->bands_free;
+    device->streams[STREAM_USER].open->position = device->streams[STREAM_USER].open->tail;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        band_index_remove(device, band);
+        band->user_mark = device->user_durable + rows[i].may_come_back;
+        band_index_put(device, band);
+        device->bands_free = rows[i].free;
+        device->map.dirty_count = rows[i].pages;
+        assert_int_equal(stream_relocation_may_open(device), rows[i].may_open);
+    }
+    device->streams[STREAM_USER].open->position = position;
+    device->bands_free = free;
+    device->map.dirty_count = 0;
+    stand_crash(&stand, false, 1);
+    stand_end(&stand);
+}
+
 static void users_are_refused_the_last_bands_and_relocation_the_very_last(void **state)
 {
     (void)state;
@@ -456,6 +508,7 @@ int main(void)
         cmocka_unit_test(memory_is_given_back_when_the_medium_can_serve),
         cmocka_unit_test(a_tail_is_written_only_behind_a_flush_that_covers_its_band),
         cmocka_unit_test(a_clean_reopen_goes_on_in_the_same_band),
+        cmocka_unit_test(relocation_leaves_what_a_cut_could_take_back),
         cmocka_unit_test(users_are_refused_the_last_bands_and_relocation_the_very_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
