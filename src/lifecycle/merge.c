@@ -134,8 +134,11 @@ static void set_entry(struct opening *o, const struct entry *e, uint64_t slot)
 static void note_tie(struct opening *o, const struct entry *e, hftl_pba loser)
 {
     must_show(o->tie_count < o->tie_room, o->tie_count, o->tie_room);
-    o->ties[o->tie_count++] = (struct tie){
-        .lba = e->ident.lba, .seq = e->ident.seq, .crc = data_crc_of(o, e), .pba = loser};
+    o->ties[o->tie_count++] = (struct tie){.lba = e->ident.lba,
+                                           .seq = e->ident.seq,
+                                           .crc = data_crc_of(o, e),
+                                           .pba = loser,
+                                           .lost = e->ident.kind == IDENT_LOST};
 }
 
 static void note_twin(struct opening *o, const struct entry *e, hftl_pba held, bool mine_goes)
@@ -147,7 +150,8 @@ static void note_twin(struct opening *o, const struct entry *e, hftl_pba held, b
         twins_note(o, &e->ident, mine_goes ? held : pba_of(o, e), mine_goes ? pba_of(o, e) : held);
 }
 
-/* Two copies of one version. What was once marked as lost stays lost (C6), wherever it is. */
+/* Two copies of one version. What was once marked as lost stays lost (C6), wherever it is. Two
+ * marks are copies like others. */
 static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_pba held)
 {
     uint32_t position;
@@ -157,10 +161,9 @@ static bool gives_way_to_holder(struct opening *o, const struct entry *e, hftl_p
     if (mine_lost != holder_lost)
         return holder_lost;
     bool mine_goes = holder == e->band ? e->position < position : gives_way(o, e->band, holder);
-    if (!mine_lost && (is_sealed(o, holder) || is_sealed(o, e->band)))
+    if (is_sealed(o, holder) || is_sealed(o, e->band))
         note_tie(o, e, mine_goes ? pba_of(o, e) : held);
-    if (!mine_lost)
-        note_twin(o, e, held, mine_goes);
+    note_twin(o, e, held, mine_goes);
     return mine_goes;
 }
 
@@ -402,9 +405,16 @@ static enum hftl_status pass(struct opening *o, bool tails)
 
 /* ---- ties ---- */
 
+/* I4, of a mark as well, which never verifies as good data. */
+static bool is_of(const struct tie *tie, const struct ident *ident, uint64_t salt)
+{
+    return ident->lba == tie->lba && (ident->kind == IDENT_LOST) == tie->lost &&
+           ident_data_crc(ident, salt) == tie->crc;
+}
+
 /* The version can be read there, as users read it: with OOB by the identity there, which a tail
  * that says the same does not make good. */
-static bool holds_version(struct opening *o, uint64_t lba, hftl_pba pba, uint32_t crc)
+static bool holds_version(struct opening *o, const struct tie *tie, hftl_pba pba)
 {
     const struct geometry *g = &o->device->geometry;
     uint32_t position;
@@ -416,10 +426,10 @@ static bool holds_version(struct opening *o, uint64_t lba, hftl_pba pba, uint32_
         return false;
     if (blocking_read(&o->b, op) != HFTL_OK && blocking_read(&o->b, op) != HFTL_OK)
         return false;
-    if (crc32c(0, o->block, g->block_bytes) != crc)
+    if (crc32c(0, o->block, g->block_bytes) != tie->crc)
         return false;
-    return !g->oob || (ident_decode(o->oob, &ident) == HFTL_OK && ident.lba == lba &&
-                       ident_verifies(&ident, crc, band_salt(o->device, band, position)));
+    return !g->oob || (ident_decode(o->oob, &ident) == HFTL_OK &&
+                       is_of(tie, &ident, band_salt(o->device, band, position)));
 }
 
 /* The copy that holds the lba is only kept when it can be read; the other one was. */
@@ -431,10 +441,9 @@ static void settle_tie(struct opening *o, const struct tie *tie)
     uint64_t slot = slot_of(o, tie->lba);
     if (o->seqs[slot] != tie->seq || held.n == tie->pba.n || map_is_none(held))
         return; /* a newer version won meanwhile */
-    if (bitmap_get(o->lost, slot))
+    if (bitmap_get(o->lost, slot) != tie->lost)
         return; /* or a mark that the version is lost, which stays so (V5) */
-    if (holds_version(o, tie->lba, held, tie->crc) ||
-        !holds_version(o, tie->lba, tie->pba, tie->crc))
+    if (holds_version(o, tie, held) || !holds_version(o, tie, tie->pba))
         return;
     map_table_set(&o->device->map.pba, tie->lba, tie->pba);
 }

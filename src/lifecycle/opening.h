@@ -81,6 +81,7 @@ struct tie {
     uint64_t lba, seq;
     hftl_pba pba; /* the copy that was set aside */
     uint32_t crc; /* of the version's data */
+    bool lost;    /* both are marks in its place */
 };
 
 /* What is to be done with tail blocks. */
