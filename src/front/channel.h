@@ -7,7 +7,8 @@
  *      (hftl_run, which may run that round itself: host.h)                   |
  *                                                                            |
  *      done() <------ hftl_reap <-- [ landed ring ] <-- channel_land <-- complete
- *                         ^----------- bell ----------- channel_announce, once a round
+ *                         ^----------- bell ----------- channel_announce, once a round, and
+ *                                                       where clients run rounds, without the lock
  *
  * I own      both rings, the bell that makes hftl_channel_fd() readable, the count in flight.
  * I promise  submit and reap never block, allocate, or enter the kernel but to wake who sleeps;
@@ -52,7 +53,8 @@ struct hftl_channel {
     /* shared */
     struct ring submitted;
     struct ring landed;
-    struct bell bell; /* the client listens */
+    struct bell bell;         /* the client listens */
+    _Atomic uint32_t callers; /* threads that are going to ring it (CALLS, host.h) */
     _Atomic bool queued;
     struct hftl_channel *ready_next; /* on the ready stack */
 
@@ -66,6 +68,7 @@ struct hftl_channel {
 
 /* NULL: no memory, or no descriptor. In no list yet. */
 struct hftl_channel *channel_create(struct hftl_device *host, uint32_t depth);
+/* Waits for its callers. It is in no list any more, so there are no new ones. */
 void channel_free(struct hftl_channel *channel);
 
 /* The engine's side, under the lock (H1). */

@@ -16,7 +16,8 @@
  *
  *      ready stack --> turn list --> device_submit     at most HOST_ROUND_MAX requests
  *                                    device_step       completions go to the channels' landed rings
- *                                    announce          one bell a channel, after all of it
+ *                                    announce          one bell a channel, after all of it; with
+ *                                                      helpers once the lock is given away (CALLS)
  *
  * The ready stack is what clients touch: a channel that had nothing queued pushes itself (one
  * compare-and-swap) and rings the doorbell. Requests behind the first cost the client its ring
@@ -44,6 +45,12 @@
  * What is left goes to the engine's thread: after HELP_ROUNDS_MAX rounds by the doorbell,
  * operations in flight by the medium's descriptor (H4).
  *
+ * CALLS. Who is rung runs at once, as a rule, in the place of who rings. With the lock held he finds
+ * it taken with his next request, and sleeps again: two switches of threads for each request, and a
+ * thread of the engine that never sleeps, since it has always one to serve. So a channel is rung
+ * without the lock where clients help. A helper leaves for it. The engine's thread comes back for
+ * another round (H6). Neither may find the channel freed: it counts its callers.
+ *
  * INVARIANTS
  *   H1  engine, turn, landings, channels and live are touched under `lock` only.
  *   H2  the engine sleeps with an empty turn list, and with an empty ready stack, or one whose
@@ -54,6 +61,8 @@
  *       engine's thread hears it only while it is `watched`, once, and it is then.
  *   H5  While the engine's thread wants the lock, nobody begins to help. The lock is not fair, and
  *       there are jobs that this thread alone starts (media/fileio.h, GUESTS).
+ *   H6  While the engine's thread is `away`, telling others, it is going to look at everything once
+ *       more: helpers leave it what they do not do, without a word.
  */
 #ifndef HOSTFTL_FRONT_HOST_H
 #define HOSTFTL_FRONT_HOST_H
@@ -84,6 +93,7 @@ struct hftl_device {
     struct bell doorbell;
     int epoll;    /* the medium's descriptor and the doorbell's */
     bool watched; /* H4; under lock */
+    bool away;    /* H6; under lock */
     pthread_t thread;
     enum hftl_status ended; /* what closing gave */
 
@@ -116,7 +126,7 @@ HFTL_MUST_USE enum hftl_status host_open(struct hftl_media *medium,
 void host_queue(struct hftl_device *host, struct hftl_channel *channel);
 void host_ring(struct hftl_device *host);
 /* HELPING: the same, and runs what was queued if nobody else does. */
-void host_help(struct hftl_device *host);
+void host_help(struct hftl_device *host, struct hftl_channel *own);
 
 /* VISITING: between the two, the engine is the caller's, if there is one (H3). */
 void host_enter(struct hftl_device *host);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define HELP_ROUNDS_MAX 8u /* that a client runs before the engine's thread is to go on */
+#define CALLS_MAX 32u      /* those beyond are told under the lock */
 
 enum watched { DOORBELL, MEDIUM };
 
@@ -142,6 +143,35 @@ static void announce(struct hftl_device *host)
         channel_announce(list_of(link, struct hftl_channel, landings));
 }
 
+/* CALLS: the channels that are to be told. */
+struct calls {
+    unsigned count;
+    struct hftl_channel *channels[CALLS_MAX];
+};
+
+/* Under the lock. */
+static void collect_calls(struct hftl_device *host, struct calls *calls)
+{
+    struct list_link *link;
+
+    calls->count = 0;
+    while (calls->count < CALLS_MAX && (link = list_pop_front(&host->landings))) {
+        struct hftl_channel *channel = list_of(link, struct hftl_channel, landings);
+        atomic_fetch_add(&channel->callers, 1);
+        calls->channels[calls->count++] = channel;
+    }
+    announce(host);
+}
+
+/* Without it. A channel may be freed as soon as its last caller has left. */
+static void make_calls(const struct calls *calls)
+{
+    for (unsigned i = 0; i < calls->count; i++) {
+        channel_announce(calls->channels[i]);
+        atomic_fetch_sub(&calls->channels[i]->callers, 1);
+    }
+}
+
 /* Under the lock (H1). True: run it again. */
 static bool run_round(struct hftl_device *host)
 {
@@ -151,7 +181,6 @@ static bool run_round(struct hftl_device *host)
      * that is always ready cannot wake us: what is in flight is there at the next look. */
     if ((device_step(host->engine) || host->always_ready) && !device_is_idle(host->engine))
         more = true;
-    announce(host);
     atomic_fetch_add_explicit(&host->rounds, 1, memory_order_relaxed);
     return more;
 }
@@ -193,6 +222,30 @@ static void hear_medium(struct hftl_device *host)
     host->watched = true;
 }
 
+/* H5 */
+static void take_lock_back(struct hftl_device *host)
+{
+    atomic_store(&host->wanted, true);
+    pthread_mutex_lock(&host->lock);
+    atomic_store(&host->wanted, false);
+}
+
+/* Those who are told may run rounds meanwhile, and leave all that is left to us: so there is more
+ * to be done in any case (H6). */
+static bool tell_without_lock(struct hftl_device *host)
+{
+    struct calls calls;
+
+    collect_calls(host, &calls);
+    host->away = true;
+    pthread_mutex_unlock(&host->lock);
+    make_calls(&calls);
+    take_lock_back(host);
+    host->away = false;
+    bell_awake(&host->doorbell);
+    return true;
+}
+
 static void sleep_well(struct hftl_device *host)
 {
     struct epoll_event events[2];
@@ -204,9 +257,7 @@ static void sleep_well(struct hftl_device *host)
         pthread_mutex_unlock(&host->lock);
         while ((count = epoll_wait(host->epoll, events, 2, -1)) < 0)
             must_show(errno == EINTR, errno, host->epoll);
-        atomic_store(&host->wanted, true); /* H5 */
-        pthread_mutex_lock(&host->lock);
-        atomic_store(&host->wanted, false);
+        take_lock_back(host);
         while (--count >= 0)
             if (events[count].data.u32 == MEDIUM)
                 host->watched = false;
@@ -214,9 +265,16 @@ static void sleep_well(struct hftl_device *host)
     bell_awake(&host->doorbell);
 }
 
-/* A helper's rounds, until nothing is to be done. What the medium had at once is taken in one more,
- * instead of waking the engine's thread for it. True: there is more. */
-static bool run_some(struct hftl_device *host, unsigned *rounds)
+/* Somebody else waits to be told. */
+static bool others_landed(const struct hftl_device *host, const struct hftl_channel *own)
+{
+    const struct list_link *first = list_first(&host->landings);
+    return first && (first != &own->landings || list_next(&host->landings, first));
+}
+
+/* A helper's rounds, until nothing is to be done, or others are to be told. What the medium had at
+ * once is taken in one more, instead of waking the engine's thread for it. True: there is more. */
+static bool run_some(struct hftl_device *host, const struct hftl_channel *own, unsigned *rounds)
 {
     unsigned idle = 0;
     bool more;
@@ -224,12 +282,14 @@ static bool run_some(struct hftl_device *host, unsigned *rounds)
     do {
         more = run_round(host);
         idle = more ? 0 : idle + 1;
-    } while (++*rounds < HELP_ROUNDS_MAX && idle < 2 && (more || !device_is_idle(host->engine)));
+    } while (++*rounds < HELP_ROUNDS_MAX && idle < 2 && !others_landed(host, own) &&
+             (more || !device_is_idle(host->engine)));
     return more;
 }
 
-/* Under the lock, in the place of the engine's thread, which sleeps or waits for the lock. */
-static void help(struct hftl_device *host)
+/* Under the lock, in the place of the engine's thread, which sleeps, tells others (H6), or waits
+ * for the lock. */
+static void help(struct hftl_device *host, const struct hftl_channel *own)
 {
     unsigned rounds = 0;
     bool more;
@@ -237,17 +297,20 @@ static void help(struct hftl_device *host)
     fileio_be_guest(true); /* this thread is the client's, and may end */
     do {
         bell_awake(&host->doorbell);
-        more = run_some(host, &rounds);
+        more = run_some(host, own, &rounds);
         bell_listen(&host->doorbell);
-    } while (!nothing_came(host) && rounds < HELP_ROUNDS_MAX); /* W2 */
-    hear_medium(host);
+    } while (!nothing_came(host) && rounds < HELP_ROUNDS_MAX && !others_landed(host, own)); /* W2 */
+    if (!host->away)
+        hear_medium(host);
     fileio_be_guest(false);
-    if (more || !nothing_came(host))
+    if (!host->away && (more || !nothing_came(host)))
         bell_ring(&host->doorbell);
 }
 
-void host_help(struct hftl_device *host)
+void host_help(struct hftl_device *host, struct hftl_channel *own)
 {
+    struct calls calls;
+
     /* Who has the lock looks at the ready stack before he sleeps, if the bell says that he does not
      * yet. Visitors come first: the engine's thread lets them in; and so does that thread (H5). */
     if (!host->helped || atomic_load(&host->visitors) > 0 || atomic_load(&host->wanted) ||
@@ -256,8 +319,10 @@ void host_help(struct hftl_device *host)
         return;
     }
     if (host->engine) /* H3 */
-        help(host);
+        help(host, own);
+    collect_calls(host, &calls);
     pthread_mutex_unlock(&host->lock);
+    make_calls(&calls);
 }
 
 void loop_run(struct hftl_device *host)
@@ -265,7 +330,12 @@ void loop_run(struct hftl_device *host)
     bell_awake(&host->doorbell);
     while (!atomic_load(&host->closing)) {
         admit_visitor(host);
-        if (!run_round(host))
+        bool more = run_round(host);
+        if (!host->helped)
+            announce(host);
+        else if (!list_is_empty(&host->landings))
+            more = tell_without_lock(host);
+        if (!more)
             sleep_well(host);
     }
 }
@@ -284,6 +354,7 @@ bool hftl_step(struct hftl_device *host)
     admit_visitor(host);
     bell_awake(&host->doorbell);
     more = run_round(host);
+    announce(host);
     if (!more) {
         bell_listen(&host->doorbell);
         more = !nothing_came(host);

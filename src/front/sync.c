@@ -37,7 +37,7 @@ enum hftl_status hftl_run(struct hftl_channel *channel, struct hftl_request *req
     if (channel->host->helped)
         bell_awake(&channel->bell);
     if (queued)
-        host_help(channel->host);
+        host_help(channel->host, channel);
     for (;;) {
         more = hftl_step(channel->host); /* false with a thread */
         hftl_reap(channel, 0);

@@ -3,13 +3,13 @@
  * and does not ring. */
 #include "front/host.h"
 
-static void help_or_not(struct hftl_device *host)
+static void help_or_not(struct hftl_device *host, struct hftl_channel *own)
 {
     if (fibre_trylock(&host->lock) != 0)
         return;
     fibre_unlock(&host->lock);
-    host_help(host);
+    host_help(host, own);
 }
 
-#define host_help(host) help_or_not(host)
+#define host_help(host, own) help_or_not(host, own)
 #include "front/sync.c"
