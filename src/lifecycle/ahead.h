@@ -4,8 +4,10 @@
  *
  * I own        AHEAD_BATCHES batches of AHEAD_BLOCKS blocks, their room and their operations.
  * I promise    each block that is asked for is taken once, by the function that was named for it,
- *              within a later ahead_ask or ahead_finish; never while anything else is waited for.
- * I ignore     what is read. A block that could not be read is taken as well, with its status.
+ *              within a later ahead_ask, ahead_send or ahead_finish; never while anything else is
+ *              waited for.
+ * I ignore     what is read. A block that could not be read is taken as well, with its status. What the drive
+ *              had no room for (M8) is no such block: it is asked for again.
  *
  *      asked, oldest first    | batch | batch | ... | batch |  being filled
  *                              under way, each              '-> sent when it is full, or at the end
@@ -33,9 +35,10 @@ struct ahead_block {
     struct band *band; /* for `take`, like the next */
     uint32_t number;
     uint32_t chunk, offset;
+    bool with_oob;
     void (*take)(struct opening *o, const struct ahead_block *block);
     /* what came of it */
-    uint8_t *data;
+    uint8_t *data, *oob; /* NULL: without */
     uint32_t op; /* the batch's that reads it */
     enum hftl_status status;
 };
@@ -45,7 +48,7 @@ struct ahead_batch {
     struct hftl_media_op ops[AHEAD_BLOCKS];
     uint32_t block_count, op_count, left; /* operations that have not landed */
     struct ahead *ahead;
-    uint8_t *room;
+    uint8_t *room, *oob_room;
 };
 
 struct ahead {
@@ -54,13 +57,16 @@ struct ahead {
     struct ahead_batch *idle[AHEAD_BATCHES];  /* the last of them is being filled */
     uint32_t first, count, idle_count;
     uint32_t in_flight; /* operations of all batches */
-    uint8_t *room;
+    uint8_t *room, *oob_room;
     bool at_once;
 };
 
 HFTL_MUST_USE enum hftl_status ahead_start(struct opening *o);
 /* `wanted`: all before what came of it. Takes others when there is no room. Not for `take`. */
 void ahead_ask(struct opening *o, const struct ahead_block *wanted);
+/* What is asked for next is another batch's, so no operation of it: what is read in runs of nearly a
+ * batch stays in as many. Like ahead_ask. */
+void ahead_send(struct opening *o);
 /* Takes all that was asked for. */
 void ahead_finish(struct opening *o);
 /* Waits for what is under way, and takes none of it. */

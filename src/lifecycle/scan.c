@@ -108,15 +108,15 @@ static uint32_t take_summary(struct opening *o, struct scan *scan, uint32_t posi
     return summary.count;
 }
 
-static void take_block(struct opening *o, struct scan *scan, uint32_t position, uint32_t index)
+/* `oob`: of media without it, nothing. */
+static void take_block(struct opening *o, struct scan *scan, uint32_t position,
+                       const uint8_t *block, const uint8_t *oob)
 {
     const struct geometry *g = &o->device->geometry;
-    const uint8_t *block = o->block + (size_t)index * g->block_bytes;
     scan->flags[position] |= SCAN_READ;
     scan->crcs[position] = crc32c(0, block, g->block_bytes);
     if (g->oob)
-        memcpy(scan->idents + (size_t)position * FORMAT_IDENT_BYTES,
-               o->oob + (size_t)index * g->oob_bytes, FORMAT_IDENT_BYTES);
+        memcpy(scan->idents + (size_t)position * FORMAT_IDENT_BYTES, oob, FORMAT_IDENT_BYTES);
     else
         (void)take_summary(o, scan, position, block);
 }
@@ -132,28 +132,46 @@ static enum hftl_status read_run(struct opening *o, const struct scan *scan, str
                                                 .oob = o->device->geometry.oob ? o->oob : NULL});
 }
 
-static void take_run(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
+/* A block that came ahead. What was read with it may be why it failed: by itself, twice before it is
+ * given up. */
+static void take_asked(struct opening *o, const struct ahead_block *asked)
 {
-    const struct geometry *g = &o->device->geometry;
-    for (uint32_t i = 0; i < blocks; i++) {
-        struct place at = {place.column, place.offset + i};
-        uint32_t position = geometry_position(g, scan->band->width, at);
-        scan->flags[position] |= SCAN_WRITTEN;
-        take_block(o, scan, position, i);
-    }
+    struct scan *scan = &o->scans[o->sightings[asked->band->index].scan - 1];
+    uint32_t position = asked->number;
+    struct place at = geometry_place(&o->device->geometry, scan->band->width, position);
+    scan->flags[position] |= SCAN_WRITTEN;
+    if (asked->status == HFTL_OK)
+        take_block(o, scan, position, asked->data, asked->oob);
+    else if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
+        take_block(o, scan, position, o->block, o->oob);
 }
 
-/* Some block of the run cannot be read: each by itself, twice before it is given up. */
-static void read_singly(struct opening *o, struct scan *scan, struct place place, uint32_t blocks)
+static void ask_run(struct opening *o, const struct scan *scan, struct place place, uint32_t blocks)
 {
-    for (uint32_t i = 0; i < blocks; i++) {
-        struct place at = {place.column, place.offset + i};
-        if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
-            take_run(o, scan, at, 1);
-        else
-            scan->flags[geometry_position(&o->device->geometry, scan->band->width, at)] |=
-                SCAN_WRITTEN;
+    const struct geometry *g = &o->device->geometry;
+    struct ahead_block block = {.band = scan->band,
+                                .chunk = scan->band->chunks[place.column],
+                                .with_oob = g->oob,
+                                .take = take_asked};
+    for (uint32_t end = place.offset + blocks; place.offset < end; place.offset++) {
+        block.offset = place.offset;
+        block.number = geometry_position(g, scan->band->width, place);
+        ahead_ask(o, &block);
     }
+    ahead_send(o);
+}
+
+/* Ahead, a run of each column in turn, so that all parallel units have some. */
+static void read_columns(struct opening *o, const struct scan *scan)
+{
+    uint32_t end = 0;
+    for (uint32_t c = 0; c < scan->band->width; c++)
+        end = max_u32(end, scan->wp[c]);
+    for (uint32_t at = 0; at < end; at += AHEAD_BLOCKS)
+        for (uint32_t c = 0; c < scan->band->width; c++)
+            if (at < scan->wp[c])
+                ask_run(o, scan, (struct place){c, at}, min_u32(AHEAD_BLOCKS, scan->wp[c] - at));
+    ahead_finish(o);
 }
 
 /* The block at this position. MISMATCH: the drive does not show it yet, so a close padded it. */
@@ -215,6 +233,7 @@ static void read_summaries(struct opening *o, struct scan *scan)
  */
 static void take_again(struct opening *o, struct scan *scan, uint32_t position, uint32_t index)
 {
+    const struct geometry *g = &o->device->geometry;
     uint8_t *ident = scan->idents + (size_t)position * FORMAT_IDENT_BYTES,
             before[FORMAT_IDENT_BYTES];
     uint32_t crc = scan->crcs[position];
@@ -222,7 +241,8 @@ static void take_again(struct opening *o, struct scan *scan, uint32_t position, 
     if ((flags & SCAN_VERIFIED) != 0)
         return;
     memcpy(before, ident, sizeof(before));
-    take_block(o, scan, position, index);
+    take_block(o, scan, position, o->block + (size_t)index * g->block_bytes,
+               o->oob + (size_t)index * g->oob_bytes);
     judge_ident(o, scan, position);
     if ((scan->flags[position] & SCAN_VERIFIED) != 0)
         return;
@@ -274,17 +294,7 @@ enum hftl_status scan_read(struct opening *o, struct scan *scan)
         read_summaries(o, scan);
         return HFTL_OK;
     }
-    for (uint32_t c = 0; c < scan->band->width; c++) {
-        for (uint32_t at = 0; at < scan->wp[c];) {
-            struct place place = {c, at};
-            uint32_t blocks = min_u32(o->scratch_blocks, scan->wp[c] - at);
-            if (read_run(o, scan, place, blocks) == HFTL_OK)
-                take_run(o, scan, place, blocks);
-            else
-                read_singly(o, scan, place, blocks);
-            at += blocks;
-        }
-    }
+    read_columns(o, scan);
     judge_idents(o, scan);
     for (unsigned time = 0; time < (o->device->geometry.oob ? 1u : 2u); time++) {
         for (uint32_t c = 0; c < scan->band->width && !mutant("torn-read-once"); c++)
