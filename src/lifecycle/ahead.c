@@ -46,13 +46,13 @@ static uint32_t op_for(struct ahead_batch *batch, const struct ahead_block *bloc
             op->blocks < most && (op->oob != NULL) == block->with_oob)
             return index;
     }
-    batch->ops[batch->op_count++] = (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
-                                                           .chunk = block->chunk,
-                                                           .offset = block->offset,
-                                                           .oob = block->with_oob ? batch->oob_room
-                                                                                  : NULL,
-                                                           .land = land,
-                                                           .owner = batch};
+    batch->ops[batch->op_count++] =
+        (struct hftl_media_op){.verb = HFTL_MEDIA_READ,
+                               .chunk = block->chunk,
+                               .offset = block->offset,
+                               .oob = block->with_oob ? batch->oob_room : NULL,
+                               .land = land,
+                               .owner = batch};
     return index;
 }
 

@@ -39,7 +39,7 @@ struct ahead_block {
     void (*take)(struct opening *o, const struct ahead_block *block);
     /* what came of it */
     uint8_t *data, *oob; /* NULL: without */
-    uint32_t op; /* the batch's that reads it */
+    uint32_t op;         /* the batch's that reads it */
     enum hftl_status status;
 };
 

@@ -149,12 +149,31 @@ enum hftl_status bands_release_chunks(struct opening *o)
 
 /* ---- witnesses ---- */
 
+static bool is_of_a_life(const struct opening *o, const struct band_mark *mark)
+{
+    return o->device->bands[mark->band].generation == mark->generation;
+}
+
+/* So the order in which witnesses are found does not matter: of each band's life there is room for
+ * one mark, the highest. */
+void opening_keep_lives(struct opening *o)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < o->mark_count; i++)
+        if (is_of_a_life(o, &o->marks[i]))
+            o->marks[kept++] = o->marks[i];
+    o->mark_count = kept;
+    o->lives_are_known = true;
+}
+
 void opening_note_witness(struct opening *o, const struct witness *witness)
 {
     for (unsigned i = 0; i < FORMAT_STREAMS; i++) {
         const struct band_mark *mark = &witness->slots[i];
         uint32_t at = 0;
         if (mark->band == FORMAT_BAND_NONE || !layout_holds_mark(&o->device->layout, mark))
+            continue;
+        if (o->lives_are_known && !is_of_a_life(o, mark))
             continue;
         while (at < o->mark_count &&
                (o->marks[at].band != mark->band || o->marks[at].generation != mark->generation))
@@ -514,6 +533,7 @@ enum hftl_status bands_classify(struct opening *o)
         if (!o->sightings[i].free)
             classify(o, &o->device->bands[i]);
     ahead_finish(o);
+    opening_keep_lives(o);
     for (uint32_t i = 0; i < bands; i++)
         scan_unless_closed(o, &o->device->bands[i]);
     return HFTL_OK;

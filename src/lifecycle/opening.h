@@ -111,6 +111,7 @@ struct opening {
     struct witness witness;  /* slots: the highest position seen, by band and generation */
     struct band_mark *marks; /* every slot of every witness seen; marks_count of marks_room */
     uint32_t mark_count, mark_room;
+    bool lives_are_known; /* no marks of others are kept */
     bool clean;
     uint32_t epoch_seen;
     /* merge */
@@ -152,6 +153,8 @@ HFTL_MUST_USE enum hftl_status bands_classify(struct opening *o);
 HFTL_MUST_USE enum hftl_status bands_release_chunks(struct opening *o);
 bool bands_clean_marks_hold(const struct opening *o);
 void opening_note_witness(struct opening *o, const struct witness *witness);
+/* After bands are classified: marks of lives that are over are forgotten, and not noted any more. */
+void opening_keep_lives(struct opening *o);
 /* The witnessed position of this life of the band; 0: none. */
 uint32_t opening_witnessed(const struct opening *o, const struct band *band);
 

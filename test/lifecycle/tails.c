@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Tails: how often they are read, what is believed of them, and what is not. */
 #include "test/core/stand.h"
+#include "test/lifecycle/outcome.h"
 
 #include "format/tail.h"
 #include "lifecycle/ahead.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define TAILS_MAX 4096u
@@ -22,13 +22,6 @@ struct tails_of {
     struct tail_at at[TAILS_MAX];
     uint32_t count;
     uint32_t chunks, chunk_blocks; /* of the medium */
-};
-
-/* What opening made of a device. */
-struct outcome {
-    uint32_t *map, *pages, *crc, *valid;
-    uint64_t blocks, mapped;
-    uint32_t ranges, bands, epoch;
 };
 
 static void find_tails(const struct stand *stand, struct tails_of *tails)
@@ -58,57 +51,13 @@ static void find_tails(const struct stand *stand, struct tails_of *tails)
     }
 }
 
-static void *copy(const void *from, size_t bytes)
-{
-    void *to = malloc(bytes);
-    assert_non_null(to);
-    return memcpy(to, from, bytes);
-}
-
 /* Opens read-only, so that nothing moves, with so much memory for seqs. */
 static struct outcome open_with(struct stand *stand, uint64_t memory_bytes)
 {
     stand->options.read_only = true;
     stand->options.recovery_memory_bytes = memory_bytes;
     stand_open(stand);
-    const struct device *d = stand->device;
-    const struct geometry *g = &d->geometry;
-    struct outcome o = {
-        .map = copy(d->map.pba.narrow, g->blocks * sizeof(uint32_t)),
-        .pages = copy(d->map.page_pba.narrow, g->ranges * sizeof(uint32_t)),
-        .crc = d->map.crc == NULL ? NULL : copy(d->map.crc, g->blocks * sizeof(uint32_t)),
-        .valid = calloc(g->bands, sizeof(uint32_t)),
-        .blocks = g->blocks,
-        .mapped = d->map.mapped,
-        .ranges = g->ranges,
-        .bands = g->bands,
-        .epoch = d->epoch,
-    };
-    assert_non_null(o.valid);
-    for (uint32_t i = 0; i < g->bands; i++)
-        o.valid[i] = d->bands[i].valid;
-    return o;
-}
-
-static void assert_same(const struct outcome *a, const struct outcome *b)
-{
-    for (uint64_t lba = 0; lba < a->blocks; lba++) {
-        assert_int_equal(a->map[lba], b->map[lba]);
-        if (a->crc != NULL && a->map[lba] != UINT32_MAX)
-            assert_int_equal(a->crc[lba], b->crc[lba]);
-    }
-    assert_memory_equal(a->pages, b->pages, a->ranges * sizeof(uint32_t));
-    assert_memory_equal(a->valid, b->valid, a->bands * sizeof(uint32_t));
-    assert_int_equal(a->mapped, b->mapped);
-    assert_int_equal(a->epoch, b->epoch);
-}
-
-static void drop(struct outcome *o)
-{
-    free(o->map);
-    free(o->pages);
-    free(o->crc);
-    free(o->valid);
+    return outcome_of(stand);
 }
 
 /* A device of several windows of the least size. */
@@ -190,11 +139,11 @@ static void a_survey_takes_what_one_pass_takes(void **state)
         struct outcome whole = open_with(&stand, 0);
         stand_close(&stand);
         struct outcome surveyed = open_with(&stand, 1);
-        assert_same(&whole, &surveyed);
+        outcome_same(&whole, &surveyed);
         assert_true(whole.epoch > before.epoch); /* some were of a life to come */
-        drop(&before);
-        drop(&whole);
-        drop(&surveyed);
+        outcome_drop(&before);
+        outcome_drop(&whole);
+        outcome_drop(&surveyed);
         stand_end(&stand);
     }
 }
@@ -231,7 +180,7 @@ static void a_tail_is_read_once(void **state)
         for (uint32_t k = 0; k < tails.count; k++)
             assert_int_equal(count_reads(stand.tap, &tails.at[k]), 1);
         stand_verify(&stand);
-        drop(&o);
+        outcome_drop(&o);
         stand_end(&stand);
     }
 }
@@ -283,8 +232,8 @@ static void open_damaged(struct stand *stand, const struct tails_of *tails, uint
     open_both(stand, true, whole); /* with summaries all of it is told by its blocks */
     for (uint32_t k = from; k <= last; k++)
         flip(stand, tails->at[k].chunk, tails->at[k].offset);
-    drop(&whole[0]);
-    drop(&whole[1]);
+    outcome_drop(&whole[0]);
+    outcome_drop(&whole[1]);
 }
 
 /* The tail of each third band of the first few, damaged at its end, and all through. */
@@ -300,9 +249,9 @@ static void damage_tails(struct stand *stand, const struct tails_of *tails, uint
         open_damaged(stand, tails, last, last, end);
         open_damaged(stand, tails, first, last, all);
         for (unsigned k = 0; k < 2; k++) {
-            assert_same(&all[k], &end[k]);
-            drop(&all[k]);
-            drop(&end[k]);
+            outcome_same(&all[k], &end[k]);
+            outcome_drop(&all[k]);
+            outcome_drop(&end[k]);
         }
         tried++;
     }
@@ -364,8 +313,8 @@ static void a_tail_of_another_life_is_worth_no_more_than_a_damaged_one(void **st
         }
         struct outcome both[2];
         open_both(&stand, true, both);
-        drop(&both[0]);
-        drop(&both[1]);
+        outcome_drop(&both[0]);
+        outcome_drop(&both[1]);
         stand_end(&stand);
     }
 }
@@ -408,9 +357,9 @@ static void bins_take_what_one_pass_takes(void **state)
         stand_verify(&stand);
         stand_close(&stand);
         open_both(&stand, true, both);
-        assert_same(&both[0], &both[1]);
-        drop(&both[0]);
-        drop(&both[1]);
+        outcome_same(&both[0], &both[1]);
+        outcome_drop(&both[0]);
+        outcome_drop(&both[1]);
         stand_end(&stand);
     }
 }
@@ -447,9 +396,9 @@ static void what_is_written_after_a_trim_page_is_there(void **state)
         struct outcome both[2];
         make_trimmed(&stand, i, &tails);
         open_both(&stand, true, both);
-        assert_same(&both[0], &both[1]);
-        drop(&both[0]);
-        drop(&both[1]);
+        outcome_same(&both[0], &both[1]);
+        outcome_drop(&both[0]);
+        outcome_drop(&both[1]);
         stand_end(&stand);
     }
 }
@@ -480,8 +429,8 @@ static void the_epoch_of_what_a_tail_names_is_never_given_again(void **state)
         open_both(&stand, false, both);
         assert_true(both[0].epoch > 77);
         assert_int_equal(both[0].epoch, both[1].epoch);
-        drop(&both[0]);
-        drop(&both[1]);
+        outcome_drop(&both[0]);
+        outcome_drop(&both[1]);
         stand_end(&stand);
     }
 }
@@ -509,91 +458,22 @@ static void only_tail_blocks_that_name_contested_lbas_are_read_again(void **stat
         }
         assert_true(again >= 1 && again <= 6); /* of 20 neighbours, in two places */
         stand_verify(&stand);
-        drop(&o);
+        outcome_drop(&o);
         stand_end(&stand);
     }
 }
 
 /* ---- a drive that takes its time ---- */
 
-#define QUEUE_MAX 4096u
-
-/* Around the guard: lands one operation at a time, whichever it likes, and has room for few. */
-struct queue {
-    struct hftl_media media;
-    struct hftl_media *inner;
-    struct prng prng;
-    struct hftl_media_op *waiting[QUEUE_MAX], *refused[QUEUE_MAX];
-    uint32_t waiting_count, refused_count, room;
-    uint32_t most; /* that waited at a time */
-    uint64_t refusals;
-};
-
-static struct queue *queue_of(const struct hftl_media *media)
-{
-    return (struct queue *)(uintptr_t)media;
-}
-
-static void queue_submit(struct hftl_media *media, struct hftl_media_op **ops, unsigned count)
-{
-    struct queue *queue = queue_of(media);
-    for (unsigned i = 0; i < count; i++) {
-        assert_true(queue->waiting_count + queue->refused_count < QUEUE_MAX);
-        if (queue->waiting_count < queue->room) {
-            queue->waiting[queue->waiting_count++] = ops[i];
-            continue;
-        }
-        ops[i]->status = HFTL_AGAIN;
-        queue->refused[queue->refused_count++] = ops[i];
-        queue->refusals++;
-    }
-    queue->most = max_u32(queue->most, queue->waiting_count);
-}
-
-static unsigned queue_reap(struct hftl_media *media, unsigned max)
-{
-    struct queue *queue = queue_of(media);
-    struct hftl_media_op *op;
-    if (max > 0 && queue->refused_count > 0) {
-        op = queue->refused[--queue->refused_count];
-        op->land(op);
-        return 1;
-    }
-    if (max == 0 || queue->waiting_count == 0)
-        return 0;
-    uint32_t at = (uint32_t)prng_below(&queue->prng, queue->waiting_count);
-    op = queue->waiting[at];
-    queue->waiting[at] = queue->waiting[--queue->waiting_count];
-    queue->inner->ops->submit(queue->inner, &op, 1);
-    while (queue->inner->ops->reap(queue->inner, 1) == 0)
-        ;
-    return 1;
-}
-
-static int queue_fd(struct hftl_media *media)
-{
-    (void)media;
-    return 0; /* not always ready; nobody polls it here */
-}
-
-static const struct hftl_media_ops queue_ops = {
-    .name = "queue", .submit = queue_submit, .reap = queue_reap, .fd = queue_fd};
-
 /* As open_with, through the queue; closed again. */
 static struct outcome open_through(struct stand *stand, struct queue *queue, uint32_t room,
                                    uint64_t memory_bytes, uint32_t *sealed)
 {
-    memset(queue, 0, sizeof *queue);
-    queue->media = (struct hftl_media){.ops = &queue_ops, .facts = stand->guard->facts};
-    queue->inner = stand->guard;
-    queue->room = room;
-    prng_seed(&queue->prng, room);
-    stand->guard = &queue->media;
+    queue_put(queue, stand, room);
     struct outcome outcome = open_with(stand, memory_bytes);
     *sealed = stand->device->bands_sealed;
     stand_close(stand);
-    stand->guard = queue->inner;
-    assert_int_equal(queue->waiting_count + queue->refused_count, 0);
+    queue_take_away(queue, stand);
     return outcome;
 }
 
@@ -615,17 +495,17 @@ static void tails_are_the_same_in_whatever_order_they_land(void **state)
             plainly = stand.device->bands_sealed;
             stand_close(&stand);
             struct outcome wide = open_through(&stand, &queue, QUEUE_MAX, memory, &sealed);
-            assert_same(&before, &wide);
+            outcome_same(&before, &wide);
             assert_int_equal(sealed, plainly);
             assert_true(queue.most >= 16); /* many at a time */
             assert_int_equal(queue.refusals, 0);
             struct outcome narrow = open_through(&stand, &queue, 3, memory, &sealed);
-            assert_same(&before, &narrow);
+            outcome_same(&before, &narrow);
             assert_int_equal(sealed, plainly);
             assert_true(queue.refusals > 0); /* and asked again */
-            drop(&before);
-            drop(&wide);
-            drop(&narrow);
+            outcome_drop(&before);
+            outcome_drop(&wide);
+            outcome_drop(&narrow);
         }
         stand_end(&stand);
     }
@@ -656,7 +536,7 @@ static void heads_are_read_once_and_many_at_a_time(void **state)
         assert_true(closed >= 8);
         assert_true(heads >= closed && heads < closed + closed / 2); /* superblocks beside them */
         assert_true(longest >= min_u32(closed, AHEAD_BLOCKS));
-        drop(&o);
+        outcome_drop(&o);
         stand_end(&stand);
     }
 }
