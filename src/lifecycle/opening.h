@@ -14,7 +14,7 @@
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
- * block, for each trim range 8, 4 MiB of blocks read ahead; where seqs of all lbas are more, a
+ * block, for each trim range 8, 4 MiB of blocks read ahead, with OOB also theirs; where seqs of all lbas are more, a
  * quarter byte an lba, a bit a tail block, and bins of 17 MiB (24 for 16 TiB), given back before
  * there are seqs. Time: sealed bands once; tails once, while bands are classified; those tail
  * blocks that name lbas of several versions once more for each window of such lbas; and all tails

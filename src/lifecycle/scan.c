@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * scan.c - a band without a tail, read block by block. Identities come from OOB or from the
- * summaries found on the way; each is held against the data of its block; then `believe` decides.
+ * scan.c - a band without a tail, read block by block, ahead over all columns (ahead.h). Identities
+ * come from OOB or from the summaries found on the way; each is held against the data of its block;
+ * then `believe` decides. What is noted of a block does not depend on the order blocks are taken in
+ * (doc/adr/0043); judging begins when all were.
  */
 #include "base/bytes.h"
 #include "base/crc.h"
