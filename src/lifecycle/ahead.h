@@ -6,8 +6,8 @@
  * I promise    each block that is asked for is taken once, by the function that was named for it,
  *              within a later ahead_ask, ahead_send or ahead_finish; never while anything else is
  *              waited for.
- * I ignore     what is read. A block that could not be read is taken as well, with its status. What the drive
- *              had no room for (M8) is no such block: it is asked for again.
+ * I ignore     what is read. A block that could not be read is taken as well, with its status. What
+ *              the drive had no room for (M8) is no such block: it is asked for again.
  *
  *      asked, oldest first    | batch | batch | ... | batch |  being filled
  *                              under way, each              '-> sent when it is full, or at the end
@@ -64,8 +64,8 @@ struct ahead {
 HFTL_MUST_USE enum hftl_status ahead_start(struct opening *o);
 /* `wanted`: all before what came of it. Takes others when there is no room. Not for `take`. */
 void ahead_ask(struct opening *o, const struct ahead_block *wanted);
-/* What is asked for next is another batch's, so no operation of it: what is read in runs of nearly a
- * batch stays in as many. Like ahead_ask. */
+/* What is asked for next is another batch's, and another operation's: what comes in runs of a batch
+ * and less is not cut in two where one of them is short. Like ahead_ask. */
 void ahead_send(struct opening *o);
 /* Takes all that was asked for. */
 void ahead_finish(struct opening *o);

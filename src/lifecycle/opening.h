@@ -14,11 +14,11 @@
  *   merge.c   the map, from all identities: the newest seq wins, ties are read, trims applied
  *
  * Memory: seqs (8 bytes an lba, at most recovery_memory_bytes), for each sealed band 85 bytes a
- * block, for each trim range 8, 4 MiB of blocks read ahead, with OOB also theirs; where seqs of all lbas are more, a
- * quarter byte an lba, a bit a tail block, and bins of 17 MiB (24 for 16 TiB), given back before
- * there are seqs. Time: sealed bands once; tails once, while bands are classified; those tail
- * blocks that name lbas of several versions once more for each window of such lbas; and all tails
- * once more where one of them was good at its beginning only.
+ * block, for each trim range 8, 4 MiB of blocks read ahead and their OOB; where seqs of all lbas
+ * are more, a quarter byte an lba, a bit a tail block, and bins of 17 MiB (24 for 16 TiB), given
+ * back before there are seqs. Time: sealed bands once; tails once, while bands are classified;
+ * those tail blocks that name lbas of several versions once more for each window of such lbas; and
+ * all tails once more where one of them was good at its beginning only.
  */
 #ifndef HOSTFTL_LIFECYCLE_OPENING_H
 #define HOSTFTL_LIFECYCLE_OPENING_H
@@ -153,7 +153,7 @@ HFTL_MUST_USE enum hftl_status bands_classify(struct opening *o);
 HFTL_MUST_USE enum hftl_status bands_release_chunks(struct opening *o);
 bool bands_clean_marks_hold(const struct opening *o);
 void opening_note_witness(struct opening *o, const struct witness *witness);
-/* After bands are classified: marks of lives that are over are forgotten, and not noted any more. */
+/* After bands are classified: forgets marks of lives that are over, and notes no more of them. */
 void opening_keep_lives(struct opening *o);
 /* The witnessed position of this life of the band; 0: none. */
 uint32_t opening_witnessed(const struct opening *o, const struct band *band);

@@ -134,8 +134,8 @@ static enum hftl_status read_run(struct opening *o, const struct scan *scan, str
                                                 .oob = o->device->geometry.oob ? o->oob : NULL});
 }
 
-/* A block that came ahead. What was read with it may be why it failed: by itself, twice before it is
- * given up. */
+/* A block that came ahead. What was read with it may be why it failed: by itself, twice before it
+ * is given up. */
 static void take_asked(struct opening *o, const struct ahead_block *asked)
 {
     struct scan *scan = &o->scans[o->sightings[asked->band->index].scan - 1];
