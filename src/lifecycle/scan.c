@@ -134,18 +134,23 @@ static enum hftl_status read_run(struct opening *o, const struct scan *scan, str
                                                 .oob = o->device->geometry.oob ? o->oob : NULL});
 }
 
-/* A block that came ahead. What was read with it may be why it failed: by itself, twice before it
- * is given up. */
+/* What was read with it may be why it failed: by itself, twice before it is given up. */
+static void take_alone(struct opening *o, struct scan *scan, uint32_t position)
+{
+    struct place at = geometry_place(&o->device->geometry, scan->band->width, position);
+    if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
+        take_block(o, scan, position, o->block, o->oob);
+}
+
+/* A block that came ahead. */
 static void take_asked(struct opening *o, const struct ahead_block *asked)
 {
     struct scan *scan = &o->scans[o->sightings[asked->band->index].scan - 1];
-    uint32_t position = asked->number;
-    struct place at = geometry_place(&o->device->geometry, scan->band->width, position);
-    scan->flags[position] |= SCAN_WRITTEN;
+    scan->flags[asked->number] |= SCAN_WRITTEN;
     if (asked->status == HFTL_OK)
-        take_block(o, scan, position, asked->data, asked->oob);
-    else if (read_run(o, scan, at, 1) == HFTL_OK || read_run(o, scan, at, 1) == HFTL_OK)
-        take_block(o, scan, position, o->block, o->oob);
+        take_block(o, scan, asked->number, asked->data, asked->oob);
+    else
+        take_alone(o, scan, asked->number);
 }
 
 static void ask_run(struct opening *o, const struct scan *scan, struct place place, uint32_t blocks)
