@@ -5,8 +5,8 @@
 #include "front/check.h"
 #include "front/host.h"
 
-#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 static uint32_t round_depth(uint32_t depth)
 {
@@ -52,9 +52,11 @@ void channel_free(struct hftl_channel *channel)
 {
     must(!link_is_linked(&channel->sender.writes.turn) && /* T1: nothing of it waits */
          !link_is_linked(&channel->sender.reads.turn));
-    /* Who is rung may be here before the ringer has come back from it. */
+    const struct timespec moment = {.tv_nsec = 20000};
+    /* Who is rung may be here before the ringer has come back from it. A sleep, so that the ringer
+     * gets on whatever the priorities. */
     while (atomic_load(&channel->callers) > 0)
-        sched_yield();
+        nanosleep(&moment, NULL);
     bell_free(&channel->bell);
     free(channel);
 }

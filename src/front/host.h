@@ -45,11 +45,11 @@
  * What is left goes to the engine's thread: after HELP_ROUNDS_MAX rounds by the doorbell,
  * operations in flight by the medium's descriptor (H4).
  *
- * CALLS. Who is rung runs at once, as a rule, in the place of who rings. With the lock held he finds
- * it taken with his next request, and sleeps again: two switches of threads for each request, and a
- * thread of the engine that never sleeps, since it has always one to serve. So a channel is rung
- * without the lock where clients help. A helper leaves for it. The engine's thread comes back for
- * another round (H6). Neither may find the channel freed: it counts its callers.
+ * CALLS. Who is rung runs at once, as a rule, in the place of who rings. With the lock held he
+ * finds it taken with his next request, and sleeps again: two switches of threads for each request,
+ * and a thread of the engine that never sleeps, since it has always one to serve. So a channel is
+ * rung without the lock where clients help. A helper leaves for it. The engine's thread comes back
+ * for another round (H6). Neither may find the channel freed: it counts its callers.
  *
  * INVARIANTS
  *   H1  engine, turn, landings, channels and live are touched under `lock` only.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Planted: the engine's thread sleeps, and is still said to be away for a moment only: helpers leave
- * it what is left, without a word. */
+/* Planted: the engine's thread sleeps, and is still said to be away for a moment only: helpers
+ * leave it what is left, without a word. */
 #include "front/bell.h"
 #include "front/host.h"
 
